@@ -1,0 +1,158 @@
+"""Data types and NumPy 2 promotion.
+
+A `DType` is a small record; `np.dtype(tw.float32)` and `tw.dtype(np.float32)` convert. Promotion is
+NumPy 2's: tables for arrays, and Python scalars are weak (they take the array's kind, NEP 50).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from .errors import DTypeError
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class DType:
+    """One element type: `code` is its number in the native core, `kind` one of b, i, u, f."""
+
+    name: str
+    code: int
+    itemsize: int
+    kind: str
+
+    @property
+    def bits(self) -> int:
+        return self.itemsize * 8
+
+    @property
+    def is_float(self) -> bool:
+        return self.kind == "f"
+
+    @property
+    def is_integer(self) -> bool:
+        return self.kind in "iu"
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The NumPy dtype (bfloat16 comes from ml_dtypes); makes `np.dtype(tw.float32)` work."""
+        return to_numpy(self)
+
+    def __repr__(self) -> str:
+        return f"tilewright.{self.name}"
+
+    def __str__(self) -> str:
+        return self.name
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, DType):
+            return self is other
+        try:
+            return dtype(other) is self
+        except (DTypeError, TypeError):
+            return NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return dtype, (self.name,)
+
+
+bool_ = DType("bool", 0, 1, "b")
+int8 = DType("int8", 1, 1, "i")
+int16 = DType("int16", 2, 2, "i")
+int32 = DType("int32", 3, 4, "i")
+int64 = DType("int64", 4, 8, "i")
+uint8 = DType("uint8", 5, 1, "u")
+uint16 = DType("uint16", 6, 2, "u")
+uint32 = DType("uint32", 7, 4, "u")
+uint64 = DType("uint64", 8, 8, "u")
+float16 = DType("float16", 9, 2, "f")
+bfloat16 = DType("bfloat16", 10, 2, "f")
+float32 = DType("float32", 11, 4, "f")
+float64 = DType("float64", 12, 8, "f")
+
+ALL = (
+    bool_, int8, int16, int32, int64, uint8, uint16, uint32, uint64,
+    float16, bfloat16, float32, float64,
+)  # fmt: skip
+FLOATS = tuple(d for d in ALL if d.is_float)
+INTEGERS = tuple(d for d in ALL if d.is_integer)
+_BY_NAME = {d.name: d for d in ALL} | {"bool_": bool_}
+_PYTHON = {bool: bool_, int: int64, float: float64}
+
+DTypeLike = DType | str | type | np.dtype[Any]
+
+
+def dtype(like: Any) -> DType:
+    """The `DType` for a name, a NumPy dtype or scalar type, or Python's bool, int, float.
+
+    >>> dtype("float32"), dtype(float)
+    (tilewright.float32, tilewright.float64)
+    """
+    if isinstance(like, DType):
+        return like
+    if isinstance(like, type) and like in _PYTHON:
+        return _PYTHON[like]
+    name = like if isinstance(like, str) and like in _BY_NAME else _numpy_name(like)
+    if name not in _BY_NAME:
+        raise DTypeError(f"dtype: got {like!r}; the data types are {', '.join(map(str, ALL))}")
+    return _BY_NAME[name]
+
+
+def _numpy_name(like: Any) -> str:
+    try:
+        found = np.dtype(like)
+    except TypeError:
+        return ""
+    # A foreign byte order is another type: the caller's copy must convert it first.
+    return found.name if found.isnative else found.newbyteorder("=").name
+
+
+@cache
+def to_numpy(of: DType) -> np.dtype[Any]:
+    if of is bfloat16:
+        import ml_dtypes  # 60 ms, and few programs need it
+
+        return np.dtype(ml_dtypes.bfloat16)
+    return np.dtype(of.name)
+
+
+@cache
+def promote(a: DType, b: DType) -> DType:
+    """NumPy 2's result type of two arrays; bfloat16 with float16 gives float32.
+
+    >>> promote(int64, float32)
+    tilewright.float64
+    """
+    if a is b:
+        return a
+    if bfloat16 in (a, b):
+        return _promote_bfloat16(b if a is bfloat16 else a)
+    return _BY_NAME[np.promote_types(to_numpy(a), to_numpy(b)).name]
+
+
+def _promote_bfloat16(other: DType) -> DType:
+    if other.kind == "b" or (other.is_integer and other.itemsize == 1):
+        return bfloat16
+    return promote(float32, other)
+
+
+def promote_scalar(array: DType, scalar: bool | int | float) -> DType:
+    """The result type of an array with a Python scalar, which is weak (NEP 50).
+
+    >>> promote_scalar(float32, 2.5), promote_scalar(int32, 2.5), promote_scalar(bool_, 1)
+    (tilewright.float32, tilewright.float64, tilewright.int64)
+    """
+    rank = {"b": 0, "i": 1, "u": 1, "f": 2}
+    of_scalar = dtype(type(scalar)) if type(scalar) in _PYTHON else dtype(float)
+    return array if rank[array.kind] >= rank[of_scalar.kind] else of_scalar
+
+
+def inexact(of: DType) -> DType:
+    """The float type in which a function such as `exp` or `/` computes, as NumPy chooses it."""
+    return of if of.is_float else float64

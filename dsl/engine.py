@@ -1,0 +1,42 @@
+"""What the dsl asks of the rooms below it; the package's root supplies the implementation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from .errors import DeviceError
+
+if TYPE_CHECKING:
+    from .. import _native
+    from .graph import Graph
+
+
+class Engine(Protocol):
+    """Turns graphs into programs that the native core runs."""
+
+    def program(self, graph: Graph) -> _native.Program:
+        """Compile `graph`, or take it from the disk cache. Its inputs are those of the graph
+        followed by the constants; sizes may be symbolic."""
+
+    def kernel(self, graph: Graph) -> _native.Kernel:
+        """The single kernel of a graph that lowers to one launch with buffers in graph order."""
+
+    def stage(self, graph: Graph, stage: str) -> str:
+        """The text of `graph` at a stage: graph, kernels, tir, asm, memory."""
+
+
+class _Missing:
+    def __getattr__(self, name: str) -> Any:
+        raise DeviceError("no engine is installed; import tilewright, not tilewright.dsl")
+
+
+_engine: Engine = _Missing()  # type: ignore[assignment]
+
+
+def install(engine: Engine) -> None:
+    global _engine
+    _engine = engine
+
+
+def engine() -> Engine:
+    return _engine

@@ -1,0 +1,43 @@
+"""The one exception family. Each class is also the builtin that NumPy would raise."""
+
+from __future__ import annotations
+
+
+class TilewrightError(Exception):
+    """Base of every exception that tilewright raises on purpose."""
+
+
+class ShapeError(TilewrightError, ValueError):
+    """Sizes do not fit the operation."""
+
+
+class DTypeError(TilewrightError, TypeError):
+    """Data types do not fit the operation."""
+
+
+class AxisError(TilewrightError, ValueError, IndexError):
+    """An axis is out of range or given twice."""
+
+
+class BoundsError(TilewrightError, IndexError):
+    """An index is out of range."""
+
+
+class TraceError(TilewrightError, TypeError):
+    """A staged function did what a program cannot hold."""
+
+
+class GradientError(TilewrightError, ValueError):
+    """A gradient was asked for where there is none."""
+
+
+class DeviceError(TilewrightError, RuntimeError):
+    """A device is absent, has failed, or two devices were mixed."""
+
+
+class CompileError(TilewrightError, RuntimeError):
+    """A kernel could not be built."""
+
+
+class ArtifactError(TilewrightError, ValueError):
+    """A saved file is damaged, foreign or of another version."""

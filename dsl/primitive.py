@@ -1,0 +1,161 @@
+"""A primitive is one record with all its rules; the registry of all of them.
+
+In every rule arrays are positional and parameters are keyword. `lower` says what the primitive
+computes in one of four forms (`Map`, `Reduce`, `Contract`, `Scatter`); the schedules in
+`lowering/` decide how. Rules are handed their vocabulary `t`, so records never import a compiler.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from .dtypes import DType
+from .graph import Aval
+
+if TYPE_CHECKING:
+    from .array import Array
+
+Expr = Any  # a scalar expression of the kernel compiler; supports Python's operators
+Index = tuple[Expr, ...]
+
+
+class Vocabulary(Protocol):
+    """What a `lower` rule may say; the kernel compiler implements it."""
+
+    def const(self, value: bool | int | float, dtype: DType) -> Expr: ...
+    def cast(self, x: Expr, dtype: DType) -> Expr: ...
+    def select(self, condition: Expr, x: Expr, y: Expr) -> Expr: ...
+    def call(self, name: str, *args: Expr) -> Expr:
+        """A function of the vocabulary by name: exp, log, floor, sqrt, fma, maximum, ..."""
+
+    def size(self, dim: Any) -> Expr:
+        """A `Dim` (int or symbolic) as an int64 expression."""
+
+
+class Reader(Protocol):
+    """An input of a rule: `reader(index)` is its element there, `reader.aval` its type."""
+
+    aval: Aval
+
+    def __call__(self, index: Index) -> Expr: ...
+
+
+@dataclass(frozen=True)
+class Map:
+    """Each output element is an expression of input elements.
+
+    Pointwise: `rule(t, *elements, out=Aval, **params)`, all inputs of the output's shape.
+    Otherwise: `rule(t, index, *readers, out=Aval, **params)`.
+    `cost` is about the number of arithmetic instructions an element takes (0: an index map).
+    """
+
+    rule: Callable[..., Expr]
+    pointwise: bool = False
+    cost: int = 1
+
+
+@dataclass(frozen=True)
+class Reducer:
+    """An associative reduction with a state of one or more components.
+
+    `init(t, dtypes)` gives the identity, `step(t, state, x, position)` takes one element in
+    (`position` is its index along the reduced axes, flattened), `merge(t, a, b)` joins two states,
+    `finish(t, state, dtype, count)` gives the result. `state(dtype)` lists the components' types.
+    Elements arrive cast to `state(dtype)[0]`.
+    """
+
+    state: Callable[[DType], tuple[DType, ...]]
+    init: Callable[..., tuple[Expr, ...]]
+    step: Callable[..., tuple[Expr, ...]]
+    merge: Callable[..., tuple[Expr, ...]]
+    finish: Callable[..., Expr]
+
+
+@dataclass(frozen=True)
+class Reduce:
+    """Reduces `params["axes"]` (sorted, non-negative), which the output no longer has."""
+
+    reducer: Reducer
+
+
+@dataclass(frozen=True)
+class Contract:
+    """`out[..., m, n] = sum over k of a[..., m, k] * b[..., k, n]`; batch sizes equal or 1.
+
+    Half types accumulate in float32 and are rounded once."""
+
+
+@dataclass(frozen=True)
+class Scatter:
+    """`out = x; out[..., indices[j], ...] = combine(out[...], updates[..., j, ...])` along
+    `params["axis"]`, in order of j. Inputs: x, indices (1-D, int64, in range), updates."""
+
+    combine: Callable[[Vocabulary, Expr, Expr], Expr]
+
+
+Lower = Map | Reduce | Contract | Scatter
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One set of inputs that the tests try: NumPy arrays and parameters."""
+
+    inputs: tuple[Any, ...]
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Primitive:
+    """One operation of the IR with all its rules; calling it binds it to arrays.
+
+    `infer(*avals, **params)` gives the result's aval and raises the user's errors.
+    `vjp(cotangent, out, *inputs, **params)` gives one cotangent (or None) an input.
+    `reference(*numpy_arrays, **params)` is the meaning, in NumPy.
+    `samples(dtype)` yields the inputs of the registry's tests for each dtype of `dtypes`.
+    `ulp[dtype.name]` is the declared error bound in units in the last place (0: exact), against
+    the exact result; for sums and products of many terms it is per the reference's own scale.
+    """
+
+    name: str
+    infer: Callable[..., Aval]
+    lower: Lower
+    reference: Callable[..., Any]
+    samples: Callable[[DType], Iterable[Sample]]
+    dtypes: tuple[DType, ...]
+    vjp: Callable[..., tuple[Array | None, ...]] | None = None
+    ulp: Mapping[str, float] = field(default_factory=dict)
+
+    def infer_all(self, *avals: Aval, **params: Any) -> tuple[Aval, ...]:
+        return (self.infer(*avals, **params),)
+
+    def __call__(self, *arrays: Array, **params: Any) -> Array:
+        return _bind(self, *arrays, **params)
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+REGISTRY: dict[str, Primitive] = {}
+
+
+def register(primitive: Primitive) -> Primitive:
+    """Add a primitive to the registry; tests, backends and the printer find it there."""
+    if primitive.name in REGISTRY:
+        raise ValueError(f"primitive {primitive.name} is registered twice")
+    REGISTRY[primitive.name] = primitive
+    return primitive
+
+
+def _unbound(primitive: Primitive, *arrays: Array, **params: Any) -> Array:
+    raise RuntimeError("record.py has not been imported")
+
+
+_bind: Callable[..., Array] = _unbound
+
+
+def set_bind(bind: Callable[..., Array]) -> None:
+    """Called once, by record.py: what it means to apply a primitive to arrays."""
+    global _bind
+    _bind = bind

@@ -1,0 +1,211 @@
+"""Sizes of axes: a Python int, or a `Size`, a polynomial over named unknowns.
+
+A `Size` is in normal form (a sum of monomials with integer coefficients), so that two equal
+expressions are equal objects. Division makes an opaque atom. Everything that a compiled program
+needs to know about its sizes at run time is evaluated from these, in C++, by `postfix`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import reduce
+from typing import Union
+
+
+@dataclass(frozen=True)
+class Atom:
+    """An unknown (`op` is "name") or a division, minimum or maximum of two sizes."""
+
+    op: str
+    name: str = ""
+    args: tuple[Dim, ...] = ()
+
+    def __str__(self) -> str:
+        if self.op == "name":
+            return self.name
+        return f"{self.op}({', '.join(map(str, self.args))})"
+
+
+Monomial = tuple[Atom, ...]
+
+
+@dataclass(frozen=True)
+class Size:
+    """A sum of `coefficient * product of atoms`; never a constant (that is an int)."""
+
+    terms: tuple[tuple[Monomial, int], ...]
+
+    def __add__(self, other: Dim) -> Dim:
+        return _from_terms([*self.terms, *_terms(other)])
+
+    def __radd__(self, other: int) -> Dim:
+        return self + other
+
+    def __neg__(self) -> Dim:
+        return self * -1
+
+    def __sub__(self, other: Dim) -> Dim:
+        return self + (-1) * other
+
+    def __rsub__(self, other: int) -> Dim:
+        return (-1) * self + other
+
+    def __mul__(self, other: Dim) -> Dim:
+        return _from_terms(
+            [
+                (tuple(sorted(m + n, key=str)), a * b)
+                for m, a in self.terms
+                for n, b in _terms(other)
+            ]
+        )
+
+    def __rmul__(self, other: int) -> Dim:
+        return self * other
+
+    def __floordiv__(self, other: Dim) -> Dim:
+        return divide(self, other)
+
+    def __str__(self) -> str:
+        return " + ".join(_monomial_text(m, c) for m, c in self.terms)
+
+    __repr__ = __str__
+
+
+Dim = Union[int, Size]
+Shape = tuple[Dim, ...]
+
+
+def _monomial_text(monomial: Monomial, coefficient: int) -> str:
+    factors = [str(a) for a in monomial]
+    if coefficient != 1 or not factors:
+        factors.insert(0, str(coefficient))
+    return "*".join(factors)
+
+
+def _terms(dim: Dim) -> tuple[tuple[Monomial, int], ...]:
+    return dim.terms if isinstance(dim, Size) else (((), dim),)
+
+
+def _from_terms(terms: list[tuple[Monomial, int]]) -> Dim:
+    total: dict[Monomial, int] = {}
+    for monomial, coefficient in terms:
+        total[monomial] = total.get(monomial, 0) + coefficient
+    kept = {m: c for m, c in total.items() if c}
+    if not kept:
+        return 0
+    if list(kept) == [()]:
+        return kept[()]
+    return Size(tuple(sorted(kept.items(), key=lambda t: str(t[0]))))
+
+
+def symbol(name: str) -> Size:
+    """A fresh unknown size; two with one name are the same size."""
+    return Size((((Atom("name", name),), 1),))
+
+
+def _opaque(op: str, *args: Dim) -> Size:
+    return Size((((Atom(op, args=args),), 1),))
+
+
+def divide(a: Dim, b: Dim) -> Dim:
+    """`a // b` for non-negative sizes; exact divisions by an int or a factor simplify."""
+    if isinstance(a, int) and isinstance(b, int):
+        return a // b
+    if b == 1:
+        return a
+    if a == b:
+        return 1
+    terms, divisor = _terms(a), _terms(b)
+    if len(divisor) == 1:
+        monomial, coefficient = divisor[0]
+        quotient = [_divide_term(t, monomial, coefficient) for t in terms]
+        if all(q is not None for q in quotient):
+            return _from_terms([q for q in quotient if q is not None])
+    return _opaque("floordiv", a, b)
+
+
+def _divide_term(
+    term: tuple[Monomial, int], monomial: Monomial, coefficient: int
+) -> tuple[Monomial, int] | None:
+    atoms, factor = list(term[0]), term[1]
+    for atom in monomial:
+        if atom not in atoms:
+            return None
+        atoms.remove(atom)
+    return None if factor % coefficient else (tuple(atoms), factor // coefficient)
+
+
+def ceil_divide(a: Dim, b: Dim) -> Dim:
+    return divide(a + b - 1, b)
+
+
+def minimum(a: Dim, b: Dim) -> Dim:
+    if a == b:
+        return a
+    return min(a, b) if isinstance(a, int) and isinstance(b, int) else _opaque("min", a, b)
+
+
+def maximum(a: Dim, b: Dim) -> Dim:
+    if a == b:
+        return a
+    return max(a, b) if isinstance(a, int) and isinstance(b, int) else _opaque("max", a, b)
+
+
+def product(shape: Shape) -> Dim:
+    """The number of elements of `shape` (1 for a scalar)."""
+    return reduce(lambda a, b: a * b, shape, 1)
+
+
+def symbols(dim: Dim) -> set[str]:
+    """The names of the unknowns in a size."""
+    names: set[str] = set()
+    for monomial, _ in _terms(dim):
+        for atom in monomial:
+            names |= {atom.name} if atom.op == "name" else set().union(*map(symbols, atom.args))
+    return names
+
+
+def evaluate(dim: Dim, values: Mapping[str, int]) -> int:
+    """The value of a size once its unknowns are known."""
+    if isinstance(dim, int):
+        return dim
+    total = 0
+    for monomial, coefficient in dim.terms:
+        for atom in monomial:
+            coefficient *= _evaluate_atom(atom, values)
+        total += coefficient
+    return total
+
+
+def _evaluate_atom(atom: Atom, values: Mapping[str, int]) -> int:
+    if atom.op == "name":
+        return values[atom.name]
+    a, b = (evaluate(x, values) for x in atom.args)
+    return {"floordiv": a // b if atom.op == "floordiv" else 0, "min": min(a, b), "max": max(a, b)}[
+        atom.op
+    ]
+
+
+# The native core evaluates sizes as postfix words: pairs (operation, operand).
+CONST, SYMBOL, ADD, MUL, FLOORDIV, MIN, MAX = range(7)
+_OPERATION = {"floordiv": FLOORDIV, "min": MIN, "max": MAX}
+
+
+def postfix(dim: Dim, index: Mapping[str, int]) -> list[int]:
+    """`dim` as postfix words for the native core; `index` numbers the unknowns."""
+    if isinstance(dim, int):
+        return [CONST, dim]
+    words: list[int] = []
+    for i, (monomial, coefficient) in enumerate(dim.terms):
+        words += [CONST, coefficient]
+        for atom in monomial:
+            words += _postfix_atom(atom, index) + [MUL, 0]
+        words += [ADD, 0] if i else []
+    return words
+
+
+def _postfix_atom(atom: Atom, index: Mapping[str, int]) -> list[int]:
+    if atom.op == "name":
+        return [SYMBOL, index[atom.name]]
+    return [w for a in atom.args for w in postfix(a, index)] + [_OPERATION[atom.op], 0]

@@ -1,0 +1,285 @@
+"""The native core: cells, buffers, eager dispatch, kernels, programs, threads.
+
+DType codes are those of `dsl/dtypes.py`. Shapes and strides are in elements. Errors are ValueError
+(shapes, damaged input), TypeError (dtypes), OverflowError, MemoryError, unless `set_errors`
+names subclasses of them.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, SupportsInt
+
+from typing_extensions import CapsuleType
+
+from .dsl.array import Array
+from .dsl.dtypes import DType
+
+def setup(
+    array_type: type[Cell],
+    dtypes: Sequence[DType],
+    promotion: Sequence[int],
+    slow: Callable[[str, Any, Any], Any],
+) -> None:
+    """Tell the core what it makes and whom it asks.
+
+    `array_type` is what results are instances of (a subclass of Cell with `__slots__ = ()`);
+    `dtypes[code]` is what `Cell.dtype` gives; `promotion[13 * a + b]` is the code of two arrays'
+    result; `slow(op, a, b)` is the Python path of operators (b is None for unary ones). Operator
+    names: add sub mul truediv floordiv mod pow matmul and or xor lshift rshift, lt le eq ne gt ge,
+    neg pos abs invert, iadd ... (in place), bool int float index.
+    """
+
+def set_errors(errors: Mapping[str, type[Exception]]) -> None:
+    """The exception classes for the kinds "value", "shape", "dtype", "overflow", "memory"."""
+
+class Cell:
+    """A mutable cell that holds an immutable value; the base class of Array."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """In elements, within the base's buffer; of a traced cell those of a contiguous array."""
+    @property
+    def ndim(self) -> int: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def nbytes(self) -> int: ...
+    @property
+    def itemsize(self) -> int: ...
+    @property
+    def dtype(self) -> DType: ...
+    @property
+    def _code(self) -> int:
+        """The dtype's code."""
+    _traced: Any
+    """The payload of a traced value, None when concrete. Setting it hides the concrete value, if
+    there is one, until it is set to None again (`assign` replaces the value instead)."""
+    _node: Any
+    _grad: Any
+    requires_grad: bool
+    @property
+    def _base(self) -> Array | None: ...
+    @property
+    def _moves(self) -> Any: ...
+    @property
+    def _version(self) -> int:
+        """The number of changes of the value (of the base's value, for a view)."""
+    @property
+    def _is_view(self) -> bool: ...
+    @property
+    def _is_concrete(self) -> bool:
+        """Has a value in memory now (a view: its base has one and the view has a window)."""
+    @property
+    def _has_window(self) -> bool:
+        """A root, or a view made by `view` (not by `traced_view`)."""
+    @property
+    def _contiguous(self) -> bool: ...
+    @property
+    def _offset(self) -> int:
+        """Of a view's window in the base's buffer, in elements."""
+    @property
+    def _address(self) -> int:
+        """Of the first element in memory; raises ValueError when not concrete."""
+    @property
+    def _holders(self) -> int:
+        """Who shares the buffer: cells, exports, running programs. A write at 1 is in place."""
+    def __dlpack__(
+        self,
+        *,
+        stream: Any = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[int, int] | None = None,
+        copy: bool | None = None,
+    ) -> CapsuleType:
+        """Shared and flagged read-only for consumers of DLPack 1.0 or newer; older ones, which
+        cannot be told that memory is read-only, and `copy=True` get a copy."""
+    def __dlpack_device__(self) -> tuple[int, int]: ...
+    def __buffer__(self, flags: int, /) -> memoryview: ...
+    def __bool__(self) -> bool: ...
+    def __int__(self) -> int: ...
+    def __float__(self) -> float: ...
+    def __index__(self) -> int: ...
+    def __hash__(self) -> int: ...
+    def __add__(self, other: Any, /) -> Array: ...
+    def __radd__(self, other: Any, /) -> Array: ...
+    def __sub__(self, other: Any, /) -> Array: ...
+    def __rsub__(self, other: Any, /) -> Array: ...
+    def __mul__(self, other: Any, /) -> Array: ...
+    def __rmul__(self, other: Any, /) -> Array: ...
+    def __truediv__(self, other: Any, /) -> Array: ...
+    def __rtruediv__(self, other: Any, /) -> Array: ...
+    def __floordiv__(self, other: Any, /) -> Array: ...
+    def __rfloordiv__(self, other: Any, /) -> Array: ...
+    def __mod__(self, other: Any, /) -> Array: ...
+    def __rmod__(self, other: Any, /) -> Array: ...
+    def __pow__(self, other: Any, modulo: None = None, /) -> Array: ...
+    def __rpow__(self, other: Any, modulo: None = None, /) -> Array: ...
+    def __matmul__(self, other: Any, /) -> Array: ...
+    def __rmatmul__(self, other: Any, /) -> Array: ...
+    def __and__(self, other: Any, /) -> Array: ...
+    def __rand__(self, other: Any, /) -> Array: ...
+    def __or__(self, other: Any, /) -> Array: ...
+    def __ror__(self, other: Any, /) -> Array: ...
+    def __xor__(self, other: Any, /) -> Array: ...
+    def __rxor__(self, other: Any, /) -> Array: ...
+    def __lshift__(self, other: Any, /) -> Array: ...
+    def __rlshift__(self, other: Any, /) -> Array: ...
+    def __rshift__(self, other: Any, /) -> Array: ...
+    def __rrshift__(self, other: Any, /) -> Array: ...
+    def __iadd__(self, other: Any, /) -> Array: ...  # type: ignore[misc]
+    def __isub__(self, other: Any, /) -> Array: ...  # type: ignore[misc]
+    def __imul__(self, other: Any, /) -> Array: ...  # type: ignore[misc]
+    def __itruediv__(self, other: Any, /) -> Array: ...  # type: ignore[misc]
+    def __ifloordiv__(self, other: Any, /) -> Array: ...  # type: ignore[misc]
+    def __imod__(self, other: Any, /) -> Array: ...  # type: ignore[misc]
+    def __ipow__(self, other: Any, /) -> Array: ...  # type: ignore[misc]
+    def __imatmul__(self, other: Any, /) -> Array: ...  # type: ignore[misc]
+    def __iand__(self, other: Any, /) -> Array: ...  # type: ignore[misc]
+    def __ior__(self, other: Any, /) -> Array: ...  # type: ignore[misc]
+    def __ixor__(self, other: Any, /) -> Array: ...  # type: ignore[misc]
+    def __ilshift__(self, other: Any, /) -> Array: ...  # type: ignore[misc]
+    def __irshift__(self, other: Any, /) -> Array: ...  # type: ignore[misc]
+    def __neg__(self) -> Array: ...
+    def __pos__(self) -> Array: ...
+    def __abs__(self) -> Array: ...
+    def __invert__(self) -> Array: ...
+    def __lt__(self, other: Any, /) -> Array: ...
+    def __le__(self, other: Any, /) -> Array: ...
+    def __gt__(self, other: Any, /) -> Array: ...
+    def __ge__(self, other: Any, /) -> Array: ...
+    def __eq__(self, other: Any, /) -> Array: ...  # type: ignore[override]
+    def __ne__(self, other: Any, /) -> Array: ...  # type: ignore[override]
+
+def empty(shape: Sequence[int], dtype_code: int) -> Array:
+    """An array of unset elements."""
+
+def from_buffer(obj: Any, dtype_code: int, copy: bool) -> Array:
+    """The elements of an object with the buffer protocol, of any strides.
+
+    Only the item size is checked against `dtype_code` (bfloat16 arrives as uint16). With
+    `copy=False` the memory is shared, kept alive, and never written: a write to the cell copies
+    first. Strided memory then gives a view (`_moves` None) of a 1-D base.
+    """
+
+def from_dlpack(obj: Any, copy: bool) -> Array:
+    """The array of an object with `__dlpack__` on the CPU; sharing is as in `from_buffer`."""
+
+def from_scalar(value: bool | float | SupportsInt, dtype_code: int) -> Array:
+    """A 0-d array; an int that the dtype cannot hold raises OverflowError, as NumPy does."""
+
+def traced(shape: Sequence[int], dtype_code: int, payload: Any) -> Array:
+    """A cell whose value is a variable of the trace in progress."""
+
+def alias(cell: Cell) -> Array:
+    """A snapshot: a new root with the same value (buffer or payload) and `_node`. Of a concrete
+    view: its elements, copied."""
+
+def view(
+    base: Cell, shape: Sequence[int], strides: Sequence[int], offset: int, moves: Any
+) -> Array:
+    """A window, in elements, on the buffer of a concrete root; bounds are checked."""
+
+def traced_view(base: Cell, shape: Sequence[int], moves: Any) -> Array:
+    """A view that has no window, because its base is traced."""
+
+def contiguous(cell: Cell) -> Array:
+    """The cell itself if it is a root, else its elements in a fresh root (without `_node`)."""
+
+def assign(cell: Cell, value: Cell) -> None:
+    """The root `cell` takes the value (buffer or payload) and `_node` of `value`; same shape and
+    dtype required; a concrete view as value is copied; the version goes up by one."""
+
+def write(cell: Cell, value: Cell) -> None:
+    """Copy `value` (concrete, same dtype, broadcastable) into the cell's window.
+
+    In place if nobody else holds the buffer, else into a copy that the root then holds. Source
+    and target may overlap. The root's version goes up by one.
+    """
+
+def raw(cell: Cell) -> Array:
+    """A bfloat16 or float16 array's bits as uint16, sharing the value; others as `alias`."""
+
+def tolist(cell: Cell) -> Any:
+    """Nested lists of Python scalars (a scalar for 0-d)."""
+
+def item(cell: Cell) -> bool | int | float:
+    """The only element of a concrete array of size 1."""
+
+class Kernel:
+    """Machine code from a relocatable ELF object, with its phases and tables."""
+
+    def __init__(self, object: bytes, words: bytes, tables: Sequence[bytes] = ()) -> None: ...
+    @property
+    def n_buffers(self) -> int: ...
+    @property
+    def n_outputs(self) -> int: ...
+    @property
+    def n_sizes(self) -> int: ...
+    @property
+    def n_phases(self) -> int: ...
+    def scratch_bytes(self, *sizes: int) -> int:
+        """The scratch memory of one run with the present number of threads."""
+    def cost(self, *sizes: int) -> float:
+        """The declared time of one run on one core, in seconds."""
+    def __call__(self, buffers: Sequence[Cell], sizes: Sequence[int]) -> None:
+        """Run once on contiguous cells, inputs then outputs (for tests and measuring). Outputs
+        are written in place, whoever shares them."""
+
+class MapKernel:
+    """An eager elementwise operation for fixed dtypes."""
+
+    def __init__(
+        self,
+        name: str,
+        in_codes: Sequence[int],
+        out_code: int,
+        compile: Callable[[int], Kernel],
+    ) -> None:
+        """`compile(mask)` gives the 1-D kernel (buffers: inputs then output; one size: n) where
+        bit i of mask says that input i is one element for all; it is called once per mask."""
+    @property
+    def name(self) -> str: ...
+    def __call__(self, *cells: Cell | bool | int | float) -> Array:
+        """Broadcasts and computes. Python scalars take the dtype of their place."""
+
+def set_operator(op: str, code: int, kernel: MapKernel | None) -> None:
+    """Operator `op` on operands of dtype `code` runs `kernel` at once (None: the slow path)."""
+
+def set_cast(source: int, target: int, kernel: MapKernel | None) -> None:
+    """How operators convert an operand whose dtype differs from the promoted one; without it
+    operands of two dtypes take the slow path."""
+
+class Program:
+    """A compiled graph: instructions over slots, with its kernels."""
+
+    def __init__(self, words: bytes, kernels: Sequence[Kernel], name: str = "program") -> None: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def n_inputs(self) -> int: ...
+    @property
+    def n_outputs(self) -> int: ...
+    def __call__(self, *cells: Cell) -> tuple[Array, ...]: ...
+    def run(self, inputs: Iterable[Cell]) -> list[Array]: ...
+
+def set_num_threads(n: int) -> None: ...
+def get_num_threads() -> int: ...
+def memory_stats() -> dict[str, int]:
+    """in_use and peak (bytes asked for, each rounded up to 64), pooled (bytes kept for reuse),
+    limit (0: none)."""
+
+def reset_peak() -> None:
+    """The peak starts again from what is in use."""
+
+def empty_cache() -> None:
+    """Give pooled memory back to the system."""
+
+def set_tracing(on: bool) -> bool:
+    """While on, this thread's operators take the slow path; returns what it was."""
+
+def set_grad_enabled(on: bool) -> bool:
+    """While on, this thread's operators on cells with `requires_grad` or `_node` take the slow
+    path; returns what it was."""
+
+def grad_enabled() -> bool: ...

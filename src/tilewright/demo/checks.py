@@ -1,0 +1,37 @@
+"""The checks of the demo, told as they are made and counted at the end."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+
+class Checks:
+    """Prints each check, and remembers those that failed."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self._passed = 0
+        self._failed: list[str] = []
+
+    def section(self, title: str) -> None:
+        self.console.print(f"\n[bold]{title}[/]")
+
+    def check(self, name: str, holds: bool, found: str) -> None:
+        """`name` is what must hold, `found` is what was seen."""
+        mark = "[green]pass[/]" if holds else "[bold red]FAIL[/]"
+        self.console.print(f"  {mark}  {name}: {found}", highlight=False)
+        if holds:
+            self._passed += 1
+        else:
+            self._failed.append(name)
+
+    def finish(self) -> bool:
+        """Print the last line; whether all passed."""
+        total = self._passed + len(self._failed)
+        self.console.print()
+        if self._failed:
+            names = "; ".join(self._failed)
+            self.console.print(f"[bold red]{len(self._failed)} of {total} checks failed[/]: {names}")
+            return False
+        self.console.print(f"[bold green]all {total} checks passed[/]")
+        return True
