@@ -1,0 +1,373 @@
+"""`tw.jit`: trace a function once for each signature of its arguments, then run its program.
+
+A staged call goes: signature -> entry whose guards hold (or a new trace) -> gather inputs ->
+program -> commit state -> rebuild the results. Nothing is committed before the program succeeds.
+"""
+
+from __future__ import annotations
+
+import functools
+import gc
+import inspect
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .. import _native
+from . import purity, staged_gradient, tree
+from . import trace as tracing
+from .autodiff import is_tracked
+from .engine import engine
+from .errors import TraceError
+from .graph import Aval, Graph, Var
+from .graph_code import code_text
+from .record import read, write
+from .trace import Captured, GradSlot, Trace
+
+if TYPE_CHECKING:
+    from .array import Array
+
+
+@dataclass(frozen=True, eq=False)
+class Commit:
+    """Where one state output of a program goes after a successful call."""
+
+    kind: str  # "argument", "cell" or "grad"
+    target: Any  # the position of the argument, the Captured, or the GradSlot
+
+
+class Entry:
+    """One traced program of a function: its graph, its inputs, its results and its state."""
+
+    def __init__(self, trace: Trace, graph: Graph, n_arguments: int) -> None:
+        self.graph = graph
+        self.captured = tuple(trace.captured.values())
+        self.observed = tuple(trace.observed.values())
+        self.slots = tuple(s for s in trace.slots.values() if s.was_read)
+        self.n_arguments = n_arguments
+        self.result_tree = tree.LEAF
+        self.results: tuple[Any, ...] = ()  # a position among the outputs, or a constant
+        self.commits: tuple[Commit, ...] = ()
+        self.clears: tuple[GradSlot, ...] = ()
+        self.rebinds: tuple[GradSlot, ...] = ()
+        self.constants = tuple(_constant_cell(v, host) for v, host in graph.constants)
+        self._program: Any = None
+        self._gradient: Any = None
+
+    @property
+    def is_simple(self) -> bool:
+        """Whether a call is nothing but running the program on the arguments."""
+        return not (self.captured or self.constants or self.observed or self.slots)
+
+    def program(self) -> Any:
+        if self._program is None:
+            self._program = engine().program(self.graph)
+        return self._program
+
+    def gradient(self, wanted: tuple[bool, ...]) -> staged_gradient.Pair:
+        if self._gradient is None:
+            self._gradient = {}
+        if wanted not in self._gradient:
+            self._gradient[wanted] = staged_gradient.build(self.graph, wanted)
+        return self._gradient[wanted]  # type: ignore[no-any-return]
+
+    def guards_hold(self) -> bool:
+        """Whether what the trace saw outside its arguments is still so."""
+        return all(o.holds() for o in self.observed) and all(map(_slot_holds, self.slots))
+
+    def inputs(self, arguments: Sequence[Array]) -> list[Array]:
+        return [*arguments, *(c.origin.fetch() for c in self.captured), *self.constants]
+
+
+def _slot_holds(slot: GradSlot) -> bool:
+    return (slot.cell._grad is None) == (slot.initial is None)
+
+
+def _constant_cell(var: Var, host: Any) -> Array:
+    from_host: Array = _native.from_buffer(_exportable(host), var.aval.dtype.code, True)
+    return from_host
+
+
+def _exportable(host: Any) -> Any:
+    return host.view("uint16") if host.dtype.name == "bfloat16" else host
+
+
+class Jitted:
+    """A function that runs as a compiled program; what `tw.jit` returns."""
+
+    def __init__(self, f: Callable[..., Any], static: Sequence[str]) -> None:
+        functools.update_wrapper(self, f)
+        self._f = f
+        self._static = frozenset(static)
+        self._signature = _signature_of(f)
+        self._entries: dict[Any, list[Entry]] = {}
+        self._lock = threading.RLock()
+        _check_static(f, self._signature, self._static)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if tracing.current() is not None:
+            return self._f(*args, **kwargs)  # a staged function inside another is inlined
+        entry, arguments = self._entry(args, kwargs)
+        return _call(entry, arguments)
+
+    def __get__(self, owner: Any, kind: type | None = None) -> Any:
+        return self if owner is None else functools.partial(self, owner)
+
+    def __repr__(self) -> str:
+        return f"<tw.jit of {_name(self._f)}, {sum(map(len, self._entries.values()))} programs>"
+
+    def graph(self, *args: Any, **kwargs: Any) -> str:
+        """The traced program as text, for these arguments."""
+        return str(self._entry(args, kwargs)[0].graph)
+
+    def code(self, *args: Any, **kwargs: Any) -> str:
+        """The traced program as Python source that means the same."""
+        return code_text(self._entry(args, kwargs)[0].graph)
+
+    def ir(self, *args: Any, stage: str = "kernels", **kwargs: Any) -> str:
+        """The program at a stage of lowering: graph, kernels, tir, asm or memory."""
+        return engine().stage(self._entry(args, kwargs)[0].graph, stage)
+
+    def memory(self, *args: Any, **kwargs: Any) -> str:
+        """The memory plan: each buffer's place and lifetime, and the peak."""
+        return self.ir(*args, stage="memory", **kwargs)
+
+    def _entry(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Entry, list[Array]]:
+        leaves, structure = tree.flatten((args, kwargs))
+        key, arguments = _signature(leaves, structure)
+        for entry in self._entries.get(key, ()):
+            if entry.guards_hold():
+                return entry, arguments
+        with self._lock:
+            entry = _trace(self._f, leaves, structure)
+            self._entries.setdefault(key, []).insert(0, entry)
+        return entry, arguments
+
+
+def jit(f: Callable[..., Any] | None = None, *, static: Sequence[str] = ()) -> Any:
+    """Stage a function: traced at the first call of each signature, then run as one program.
+
+    Arrays in pytrees are inputs. Python numbers, strings and other hashable objects are part of
+    the signature, so a new value makes a new program; `static` names arguments for which this is
+    meant, and whose values need only be hashable. Arrays that the function reads or writes from
+    outside its arguments are state: inputs, and outputs if written.
+
+    Raises TraceError, with the user's line, for what a program cannot hold.
+
+    >>> import tilewright as tw
+    >>> f = tw.jit(lambda x: tw.tanh(x) * 2)
+    >>> f(tw.zeros(3)).tolist()
+    [0.0, 0.0, 0.0]
+    """
+    if f is None:
+        return functools.partial(jit, static=static)
+    return Jitted(f, static)
+
+
+# --------------------------------------------------------------------------- signatures
+
+
+def _signature_of(f: Callable[..., Any]) -> inspect.Signature | None:
+    try:
+        return inspect.signature(f)
+    except (TypeError, ValueError):
+        return None
+
+
+def _check_static(
+    f: Callable[..., Any], signature: inspect.Signature | None, static: frozenset[str]
+) -> None:
+    if signature is None:
+        return
+    unknown = static - set(signature.parameters)
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
+    if unknown and not takes_any:
+        raise TraceError(
+            f"jit: static names {sorted(unknown)}, but {_name(f)} takes "
+            f"{list(signature.parameters)}"
+        )
+
+
+def _signature(leaves: list[Any], structure: tree.Tree) -> tuple[Any, list[Array]]:
+    """The key under which a program is kept, and the arrays among the leaves."""
+    key: list[Any] = [structure, _native.grad_enabled()]
+    arguments: list[Array] = []
+    positions: dict[int, int] = {}
+    for leaf in leaves:
+        if isinstance(leaf, _native.Cell):
+            same = positions.setdefault(id(leaf), len(arguments))
+            if same == len(arguments):
+                key.append((leaf.shape, leaf._code))
+                arguments.append(leaf)  # type: ignore[arg-type]
+            else:
+                key.append(same)
+        else:
+            key.append((type(leaf), leaf))
+    try:
+        hash(key := tuple(key))  # type: ignore[assignment]
+    except TypeError:
+        bad = next(x for x in leaves if not isinstance(x, _native.Cell) and not _hashable(x))
+        raise TraceError(
+            f"jit: got an argument of type {type(bad).__name__}, which is neither an array nor "
+            "hashable; pass tw.asarray(...) of it, or a pytree of arrays"
+        ) from None
+    return key, arguments
+
+
+def _hashable(value: Any) -> bool:
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True
+
+
+# --------------------------------------------------------------------------- tracing
+
+
+def _trace(f: Callable[..., Any], leaves: list[Any], structure: tree.Tree) -> Entry:
+    noted = purity.note(f, leaves)
+    with tracing.open_trace(_name(f)) as trace:
+        cells: dict[int, Array] = {}
+        for leaf in leaves:
+            if isinstance(leaf, _native.Cell) and id(leaf) not in cells:
+                cells[id(leaf)] = trace.add_input(Aval(leaf.shape, leaf.dtype))
+        args, kwargs = tree.unflatten(structure, [cells.get(id(x), x) for x in leaves])
+        result = f(*args, **kwargs)
+        purity.check(f, noted)
+        entry = _finish(trace, list(cells.values()), result)
+    del args, kwargs, result, cells
+    _refuse_survivors(f, trace)
+    return entry
+
+
+def _finish(trace: Trace, arguments: list[Array], result: Any) -> Entry:
+    """Decide what the program returns: results first, then the new state."""
+    outputs: list[Var] = []
+
+    def output(cell: Array) -> int:
+        outputs.append(tracing.traced_var(read(cell), trace))
+        return len(outputs) - 1
+
+    leaves, result_tree = tree.flatten(result)
+    results = tuple(
+        output(x) if isinstance(x, _native.Cell) else _Constant(x)  # type: ignore[arg-type]
+        for x in leaves
+    )
+    commits = _argument_commits(trace, arguments, output)
+    rebinds = []
+    for slot in list(trace.slots.values()):
+        if slot.current is slot.initial or slot.current is None:
+            continue
+        if slot.current._traced is not None:
+            output(slot.current)
+            commits.append(Commit("grad", slot))
+        else:
+            rebinds.append(slot)
+    for captured in list(trace.captured.values()):
+        if tracing.traced_var(captured.current, trace) is not captured.var:
+            output(captured.current)
+            commits.append(Commit("cell", captured))
+    entry = Entry(trace, trace.graph(tuple(outputs)), len(arguments))
+    entry.result_tree, entry.results, entry.commits = result_tree, results, tuple(commits)
+    entry.rebinds = tuple(rebinds)
+    entry.clears = tuple(
+        s for s in trace.slots.values() if s.current is None and s.initial is not None
+    )
+    _release(trace)
+    return entry
+
+
+def _argument_commits(
+    trace: Trace, arguments: list[Array], output: Callable[[Array], int]
+) -> list[Commit]:
+    commits = []
+    for position, cell in enumerate(arguments):
+        if tracing.traced_var(cell, trace) is not trace.inputs[position]:
+            output(cell)
+            commits.append(Commit("argument", position))
+    return commits
+
+
+class _Constant:
+    """A result that is not an array."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+def _release(trace: Trace) -> None:
+    """Let go of the traced arrays that the bookkeeping itself holds."""
+    for captured in trace.captured.values():
+        captured.current = captured.cell
+    for slot in trace.slots.values():
+        if slot.current is not None and slot.current._traced is not None:
+            slot.current = None
+            slot.initial = slot.initial if slot.was_read else None
+
+
+def _refuse_survivors(f: Callable[..., Any], trace: Trace) -> None:
+    if trace.survivors():
+        gc.collect()  # cycles through the tape are not the user's doing
+    for cell in trace.survivors():
+        source = cell._traced.source
+        raise TraceError(
+            f"jit: a traced value made at {source} outlives the call of {_name(f)}: something "
+            "outside still holds it; return it instead"
+        )
+
+
+# --------------------------------------------------------------------------- calling
+
+
+def _call(entry: Entry, arguments: list[Array]) -> Any:
+    if entry.is_simple and not entry.commits:
+        inputs = arguments
+    else:
+        inputs = entry.inputs(arguments)
+    if _native.grad_enabled():
+        wanted = tuple(x.dtype.is_float and is_tracked(x) for x in inputs)
+        if any(wanted) and not _is_self_contained(entry):
+            return _rebuild(entry, staged_gradient.call(entry.gradient(wanted), inputs), arguments)
+    return _rebuild(entry, entry.program()(*inputs), arguments)
+
+
+def _is_self_contained(entry: Entry) -> bool:
+    """A training step makes its own gradients: all float results are detached from the tape."""
+    return any(c.kind == "grad" for c in entry.commits) or bool(entry.clears)
+
+
+def _rebuild(entry: Entry, outputs: Sequence[Array], arguments: list[Array]) -> Any:
+    n = len(outputs) - len(entry.commits)
+    for commit, value in zip(entry.commits, outputs[n:], strict=True):
+        _commit(commit, value, arguments)
+    for slot in entry.clears:
+        slot.cell._grad = None
+    for slot in entry.rebinds:
+        slot.cell._grad = slot.current
+    leaves = [outputs[r] if isinstance(r, int) else r.value for r in entry.results]
+    if entry.result_tree is tree.LEAF:
+        return leaves[0]
+    return tree.unflatten(entry.result_tree, leaves)
+
+
+def _commit(commit: Commit, value: Array, arguments: list[Array]) -> None:
+    if commit.kind == "grad":
+        commit.target.cell._grad = value
+        return
+    captured: Captured = commit.target
+    target = arguments[commit.target] if commit.kind == "argument" else captured.origin.fetch()
+    node = target._node
+    if target._is_view:
+        write(target, value)
+    else:
+        _native.assign(target, value)
+        if target.requires_grad and value._node is None:
+            target._node = node
+
+
+def _name(f: Callable[..., Any]) -> str:
+    return getattr(f, "__name__", type(f).__name__)

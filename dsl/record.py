@@ -1,0 +1,199 @@
+"""Binding: what it means to apply a primitive to arrays.
+
+Eagerly it runs now; under an open trace it appends a node; where an input is tracked it is put on
+the tape. Movement primitives give views: cells that know their base and the moves to it, applied
+when the view is read as a value. Here, too, is what a write means.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import _native
+from . import eager, views
+from . import trace as tracing
+from .autodiff import LeafNode, TapeNode, is_tracked, node_of, snapshot
+from .dtypes import DType, to_numpy
+from .errors import GradientError, ShapeError, TraceError
+from .graph import Aval
+from .primitive import REGISTRY, Primitive, set_bind
+
+if TYPE_CHECKING:
+    from .array import Array
+
+
+def is_tracing() -> bool:
+    """Whether primitives are being staged in this thread."""
+    return tracing.current() is not None
+
+
+def bind(primitive: Primitive, *cells: Array, **params: Any) -> Array:
+    """Apply a primitive: check, then view, stage or run, then put it on the tape."""
+    if primitive.name in views.MOVES:
+        view = _view(primitive, cells[0], params)
+        if view is not None:
+            return view
+    trace = tracing.current()
+    if trace is None and not any(map(is_tracked, cells)):
+        return eager.run(primitive, cells, params)
+    return _bind_values(primitive, tuple(map(read, cells)), params)
+
+
+set_bind(bind)
+
+
+def _bind_values(primitive: Primitive, values: tuple[Array, ...], params: dict[str, Any]) -> Array:
+    """Stage or run a primitive on values (the results of `read`), and tape it."""
+    trace = tracing.current()
+    if trace is None:
+        out = eager.run(primitive, values, params)
+    else:
+        out = trace.append(primitive, tuple(_var(v, trace) for v in values), params)
+    if _native.grad_enabled() and out.dtype.is_float:
+        _tape(primitive, values, params, out)
+    return out
+
+
+def _var(value: Array, trace: tracing.Trace) -> Any:
+    return tracing.traced_var(value, trace)
+
+
+def _tape(
+    primitive: Primitive, values: tuple[Array, ...], params: dict[str, Any], out: Array
+) -> None:
+    nodes = tuple(node_of(v) if v.dtype.is_float else None for v in values)
+    if primitive.vjp is None or not any(nodes):
+        return
+    rule = primitive.vjp
+    saved = tuple(snapshot(v, n) for v, n in zip(values, nodes, strict=True))
+    result = snapshot(out, None)
+
+    def vjp(cotangents: Any, keep_graph: bool) -> Any:
+        # Only now does the result get its node: stored, it would make a cycle.
+        seen = snapshot(result, node) if keep_graph else result
+        return rule(cotangents[0], seen, *saved, **params)
+
+    node = TapeNode(primitive.name, nodes, vjp)
+    out._node = node
+
+
+# --------------------------------------------------------------------------- reading and writing
+
+
+def read(cell: Array) -> Array:
+    """The value of a cell: untied from it, staged if a trace is open, with its tape node."""
+    base = cell._base
+    if base is not None and cell._node is None:
+        value = read(base)
+        if tracing.current() is None and not is_tracked(value):
+            return snapshot(cell, None)
+        for primitive, params in cell._moves:
+            value = _bind_values(primitive, (value,), dict(params))
+        return value
+    trace = tracing.current()
+    if trace is None:
+        if cell._traced is not None:
+            _escaped(cell)
+        return cell
+    if cell._traced is not None:
+        return cell
+    captured = trace.lift(_native.contiguous(cell) if cell._is_view else cell)
+    if _native.grad_enabled() and captured.current._node is None:
+        captured.current._node = node_of(cell)
+    return captured.current
+
+
+def _escaped(cell: Array) -> None:
+    payload = cell._traced
+    raise TraceError(
+        f"a traced value made at {payload.source} was used after its trace ended; return it from "
+        "the function instead of keeping it outside"
+    )
+
+
+def write(cell: Array, value: Array) -> None:
+    """Put `value` (of the cell's shape and dtype) into the cell, or into a view's window.
+
+    In place underneath when nobody else holds the memory, on a copy otherwise; recorded on the
+    tape and in the trace where these are at work.
+    """
+    if value.shape != cell.shape or value.dtype is not cell.dtype:
+        raise ShapeError(
+            f"write: got {value.dtype}{value.shape}; the target is {cell.dtype}{cell.shape}"
+        )
+    root = cell if cell._base is None else cell._base
+    recorded = _native.grad_enabled() and (is_tracked(root) or is_tracked(value))
+    if not is_tracing() and not recorded:
+        _native.write(cell, value)
+        return
+    if recorded and isinstance(root._node, LeafNode):
+        raise GradientError(
+            "write: an array with requires_grad is written to while gradients are recorded; do it "
+            "under tw.no_grad(), or on a copy"
+        )
+    new = read(value) if cell is root else _updated(read(root), cell._moves, read(value))
+    _set_value(root, new)
+
+
+def _updated(value: Array, moves: Any, new: Array) -> Array:
+    """`value` with the window that `moves` lead to replaced by `new`, functionally."""
+    if not moves:
+        return new
+    (primitive, params), rest = moves[0], moves[1:]
+    if rest:
+        inner = _bind_values(primitive, (value,), dict(params))
+        new = _updated(inner, rest, new)
+    return views.put_back(_bind_values, primitive, dict(params), value, new)
+
+
+def _set_value(root: Array, new: Array) -> None:
+    trace = tracing.current()
+    if trace is None or root._traced is not None:
+        _native.assign(root, new)
+        return
+    captured = trace.lift(root)
+    node = new._node
+    if node is None and root.requires_grad:
+        node = node_of(root)
+    captured.current = snapshot(new, node)
+
+
+def constant(value: Any, dtype: DType) -> Array:
+    """An array made from host data: a buffer of its own, or a constant of the open trace."""
+    host = np.asarray(value, dtype=to_numpy(dtype))
+    trace = tracing.current()
+    if trace is None:
+        made: Array = _native.from_buffer(views.exportable(host), dtype.code, True)
+        return made
+    if host.ndim == 0:
+        return REGISTRY["full"](value=host.item(), shape=(), dtype=dtype)
+    return trace.add_constant(host.copy(), Aval(host.shape, dtype))
+
+
+def observe(owner: Any, name: str, value: Any) -> Any:
+    """Tell an open trace that `owner.name` was read: the program is made anew if it changes."""
+    trace = tracing.current()
+    if trace is not None:
+        trace.observe(owner, name, value)
+    return value
+
+
+# --------------------------------------------------------------------------- views
+
+
+def _view(primitive: Primitive, cell: Array, params: dict[str, Any]) -> Array | None:
+    """The view that a movement primitive gives, or None where only a copy can."""
+    aval = primitive.infer(Aval(cell.shape, cell.dtype), **params)
+    base = cell if cell._base is None else cell._base
+    if cell._base is not None and cell._node is not None:
+        base = cell  # a value that was read on the tape: it is its own root
+    moves = () if base is cell else cell._moves
+    moves = (*moves, (primitive, tuple(params.items())))
+    if base._traced is not None:
+        return _native.traced_view(base, aval.shape, moves)
+    window = views.window(primitive.name, cell, params)
+    if window is None:
+        return None
+    return _native.view(base, *window, moves)

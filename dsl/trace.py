@@ -1,0 +1,202 @@
+"""Traces: while one is open in a thread, every primitive is appended to a graph.
+
+Captured cells are lifted by identity: the first read of a concrete cell makes it an input of the
+graph. Writes go to the trace's own picture of the cell, so that other threads and a failed trace
+see nothing of it. A cell's `.grad` slot is state of the same kind.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import weakref
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import _native
+from .errors import TraceError
+from .graph import Aval, Graph, Node, Source, Var
+
+if TYPE_CHECKING:
+    from .array import Array
+    from .primitive import Primitive
+
+
+class TracedValue:
+    """What a traced cell holds: a variable of one trace, and the line that made it."""
+
+    __slots__ = ("source", "trace", "var")
+
+    def __init__(self, trace: Trace, var: Var, source: Source | None) -> None:
+        self.trace, self.var, self.source = trace, var, source
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a lifted cell is found at a call: the cell itself, or the `.grad` of a cell."""
+
+    cell: Array
+    is_grad: bool = False
+
+    def fetch(self) -> Array:
+        return self.cell._grad if self.is_grad else self.cell  # type: ignore[return-value]
+
+
+@dataclass(eq=False)
+class Captured:
+    """A lifted cell: its input variable and the value that the trace sees in it now."""
+
+    cell: Array  # held, so that its identity stays its own
+    origin: Origin
+    var: Var
+    current: Array
+
+
+@dataclass(eq=False)
+class GradSlot:
+    """The trace's picture of one cell's `.grad`."""
+
+    cell: Array
+    initial: Array | None
+    current: Array | None
+    was_read: bool = False
+
+
+@dataclass(frozen=True)
+class Observation:
+    """A Python attribute that the trace has read: a guard of the program."""
+
+    owner: Any
+    name: str
+    value: Any
+
+    def holds(self) -> bool:
+        return bool(getattr(self.owner, self.name) == self.value)
+
+
+class Trace:
+    """A graph in the making."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.nodes: list[Node] = []
+        self.inputs: list[Var] = []
+        self.constants: list[tuple[Var, Any]] = []
+        self.captured: dict[int, Captured] = {}
+        self.slots: dict[int, GradSlot] = {}
+        self.observed: dict[tuple[int, str], Observation] = {}
+        self.is_open = True
+        self._made: list[weakref.ref[Array]] = []
+
+    def append(
+        self, primitive: Primitive, inputs: tuple[Var, ...], params: Mapping[str, Any]
+    ) -> Array:
+        """Add a node and return the traced array of its output."""
+        avals = primitive.infer_all(*(v.aval for v in inputs), **params)
+        source = user_source()
+        node = Node(primitive, inputs, dict(params), tuple(map(Var, avals)), source)
+        self.nodes.append(node)
+        return self.array(node.output, source)
+
+    def array(self, var: Var, source: Source | None = None) -> Array:
+        """A new traced array that holds `var`."""
+        made: Array = _native.traced(
+            var.aval.shape, var.aval.dtype.code, TracedValue(self, var, source)
+        )
+        self._made.append(weakref.ref(made))
+        return made
+
+    def add_input(self, aval: Aval) -> Array:
+        var = Var(aval)
+        self.inputs.append(var)
+        return self.array(var)
+
+    def add_constant(self, value: np.ndarray[Any, Any], aval: Aval) -> Array:
+        var = Var(aval)
+        self.constants.append((var, value))
+        return self.array(var, user_source())
+
+    def lift(self, cell: Array, origin: Origin | None = None) -> Captured:
+        """The trace's picture of a concrete root cell, made an input at its first use."""
+        found = self.captured.get(id(cell))
+        if found is None:
+            var = Var(Aval(cell.shape, cell.dtype))
+            current = self.array(var)
+            found = Captured(cell, origin or Origin(cell), var, current)
+            self.captured[id(cell)] = found
+        return found
+
+    def grad_slot(self, cell: Array) -> GradSlot:
+        found = self.slots.get(id(cell))
+        if found is None:
+            found = self.slots[id(cell)] = GradSlot(cell, cell._grad, cell._grad)
+        return found
+
+    def observe(self, owner: Any, name: str, value: Any) -> None:
+        self.observed.setdefault((id(owner), name), Observation(owner, name, value))
+
+    def graph(self, outputs: tuple[Var, ...]) -> Graph:
+        """The finished graph: arguments, then captured cells, then constants."""
+        inputs = (*self.inputs, *(c.var for c in self.captured.values()))
+        return Graph(inputs, outputs, tuple(self.nodes), tuple(self.constants), self.name)
+
+    def survivors(self) -> list[Array]:
+        """Traced arrays that something outside still holds."""
+        alive = [ref() for ref in self._made]
+        return [a for a in alive if a is not None and a._traced is not None]
+
+
+class _State(threading.local):
+    def __init__(self) -> None:
+        self.stack: list[Trace] = []
+
+
+_state = _State()
+
+
+def current() -> Trace | None:
+    """The trace that is open in this thread, if any."""
+    return _state.stack[-1] if _state.stack else None
+
+
+@contextmanager
+def open_trace(name: str) -> Iterator[Trace]:
+    """Open a trace in this thread; every primitive is staged until it closes."""
+    trace = Trace(name)
+    _state.stack.append(trace)
+    _native.set_tracing(True)
+    try:
+        yield trace
+    finally:
+        _state.stack.pop()
+        trace.is_open = False
+        _native.set_tracing(bool(_state.stack))
+
+
+def traced_var(cell: Array, trace: Trace) -> Var:
+    """The variable that a traced cell holds in `trace`; an escaped one is the user's error."""
+    payload: TracedValue = cell._traced
+    if payload.trace is trace:
+        return payload.var
+    raise TraceError(
+        f"a traced value of {payload.trace.name} made at {payload.source} was used after its "
+        "trace ended; return it from the function instead of keeping it outside"
+    )
+
+
+_PACKAGE = __name__.split(".")[0]
+
+
+def user_source() -> Source | None:
+    """The innermost line of code that is not tilewright's own."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        module = frame.f_globals.get("__name__", "")
+        if not (module == _PACKAGE or module.startswith(f"{_PACKAGE}.")):
+            return Source(frame.f_code.co_filename, frame.f_lineno)
+        frame = frame.f_back  # type: ignore[assignment]
+    return None
