@@ -31,7 +31,9 @@ class TapeNode:
 
     __slots__ = ("__weakref__", "edges", "id", "name", "outputs", "vjp")
 
-    def __init__(self, name: str, edges: tuple[TapeNode | None, ...], vjp: Vjp, outputs: int = 1):
+    def __init__(
+        self, name: str, edges: tuple[TapeNode | None, ...], vjp: Vjp, outputs: int = 1
+    ) -> None:
         self.id = next(_ids)
         self.name, self.edges, self.vjp, self.outputs = name, edges, vjp, outputs
 
@@ -142,9 +144,9 @@ def walk(
                 give(node.parent, node.index, cotangents[0])  # type: ignore[arg-type]
                 continue
             found = node.vjp(cotangents, keep_graph)
-            for edge, cotangent in zip(node.edges, found, strict=True):
-                if edge is not None and cotangent is not None:
-                    give(edge, 0, cotangent)
+            for edge, share in zip(node.edges, found, strict=True):
+                if edge is not None and share is not None:
+                    give(edge, 0, share)
     return results
 
 
@@ -231,7 +233,19 @@ def _accumulate(leaf: TapeNode, grad: Array) -> None:
         return
     before = get_grad(cell)
     # A cell of its own: the cotangent may be the value of another leaf as well.
-    set_grad(cell, snapshot(grad, None) if before is None else REGISTRY["add"](before, grad))
+    new = snapshot(_moved(grad), None) if before is None else REGISTRY["add"](before, grad)
+    set_grad(cell, new)
+
+
+def _moved(grad: Array) -> Array:
+    """The value of a cotangent that is a view of a traced one."""
+    base, trace = grad._base, tracing.current()
+    if base is None or base._traced is None or trace is None:
+        return grad
+    value = base
+    for primitive, params in grad._moves:
+        value = trace.append(primitive, (tracing.traced_var(value, trace),), dict(params))
+    return value
 
 
 def one_like(x: Array) -> Array:

@@ -110,15 +110,17 @@ def _numpy_name(like: Any) -> str:
     except TypeError:
         return ""
     # A foreign byte order is another type: the caller's copy must convert it first.
-    return found.name if found.isnative else found.newbyteorder("=").name
+    return str(found.name if found.isnative else found.newbyteorder("=").name)
 
 
 @cache
 def to_numpy(of: DType) -> np.dtype[Any]:
+    """The NumPy dtype of the same elements."""
     if of is bfloat16:
         import ml_dtypes  # 60 ms, and few programs need it
 
-        return np.dtype(ml_dtypes.bfloat16)
+        half: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
+        return half
     return np.dtype(of.name)
 
 

@@ -8,6 +8,7 @@ symbolic sizes, compiled once for its dtypes and kept. Movement is native copyin
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +16,11 @@ import numpy as np
 
 from .. import _native
 from . import views
-from .dtypes import to_numpy, uint8
+from .dtypes import DType, to_numpy, uint8
 from .engine import engine
 from .graph import Aval, Graph, Node, Var
 from .primitive import REGISTRY, Contract, Map, Primitive, Reduce, Scatter
-from .sizes import Shape, symbol
+from .sizes import Shape, known, symbol
 
 if TYPE_CHECKING:
     from .array import Array
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
 _N, _OUTER, _REDUCED, _INNER = map(symbol, ("n", "outer", "reduced", "inner"))
 _BATCH, _M, _K, _COLUMNS = map(symbol, ("batch", "m", "k", "columns"))
 _LENGTH = uint8  # dtype of an array that only tells a length
+_MOST_SHAPES = 32  # of products, before one program serves all further shapes
 _kernels: dict[Any, Any] = {}
+_shapes_seen: dict[Any, set[Any]] = {}
 
 
 def run(primitive: Primitive, cells: tuple[Array, ...], params: dict[str, Any]) -> Array:
@@ -91,7 +94,11 @@ def _pointwise_graph(primitive: Primitive, codes: Any, params: dict[str, Any], m
         inputs.append(Var(Aval(() if is_scalar else (_N,), dtype)))
         if is_scalar:
             spread.append(_spread(inputs[-1]))
-    return _graph(primitive, tuple(inputs), params, *spread)
+    graph = _graph(primitive, tuple(inputs), params, *spread)
+    if len(spread) < len(inputs):
+        return graph
+    # One element for all: an input that is never read tells the length.
+    return replace(graph, inputs=(*inputs, Var(Aval((_N,), _LENGTH))))
 
 
 def _spread(scalar: Var) -> Node:
@@ -122,7 +129,9 @@ def _reduce(primitive: Primitive, out: Aval, x: Array, params: dict[str, Any]) -
 
     def make() -> Any:
         var = Var(Aval(names, x.dtype))
-        return engine().program(_graph(primitive, (var,), {"axes": (names.index(_REDUCED),)} | rest))
+        return engine().program(
+            _graph(primitive, (var,), {"axes": (names.index(_REDUCED),)} | rest)
+        )
 
     program = _cached((primitive.name, x.dtype, names, tuple(rest.items())), make)
     by_name = dict(zip((_OUTER, _REDUCED, _INNER), sizes, strict=True))
@@ -149,11 +158,12 @@ def _reshaped(x: Array, shape: Shape) -> Array:
 
 
 def _contract(primitive: Primitive, out: Aval, a: Array, b: Array, *, params: Any) -> Array:
-    batch = out.shape[:-2]
+    batch = known(out.shape[:-2])
+    flat: tuple[int, ...] = ()
     m, k, n = a.shape[-2], a.shape[-1], b.shape[-1]
     if prod(b.shape[:-2]) == 1 and not _is_transposed(a):
         # One right operand for all: the batch is just more rows.
-        a, flat = _reshaped(a, (prod(batch) * m, k)), ()
+        a = _reshaped(a, (prod(batch) * m, k))
         b = _drop_ones(b)
     else:
         flat = (prod(batch),)
@@ -161,8 +171,8 @@ def _contract(primitive: Primitive, out: Aval, a: Array, b: Array, *, params: An
         b = _flat_batch(b, batch, (k, n))
     turned = (_is_transposed(a), _is_transposed(b))
     key = (primitive.name, a.dtype, b.dtype, len(flat), turned, tuple(params.items()))
-    program = _cached(key, lambda: _product_program(primitive, a, b, len(flat), turned, params))
     args = [_turn(x) if t else x for x, t in zip((a, b), turned, strict=True)]
+    program = _product_program(primitive, key, args, turned, params)
     return _reshaped(program(*args)[0], out.shape)
 
 
@@ -190,16 +200,30 @@ def _flat_batch(x: Array, batch: Shape, matrix: tuple[int, int]) -> Array:
 
 
 def _product_program(
-    primitive: Primitive, a: Array, b: Array, batch: int, turned: tuple[bool, bool], params: Any
+    primitive: Primitive, key: Any, args: list[Array], turned: tuple[bool, bool], params: Any
 ) -> Any:
-    lead = (_BATCH,) * batch
-    inputs, before = [], []
-    for x, (rows, columns), is_turned in zip((a, b), ((_M, _K), (_K, _COLUMNS)), turned, strict=True):
-        shape = (*lead, columns, rows) if is_turned else (*lead, rows, columns)
-        inputs.append(Var(Aval(shape, x.dtype)))
-        if is_turned:
-            before.append(_turn_node(inputs[-1]))
-    return engine().program(_graph(primitive, tuple(inputs), dict(params), *before))
+    """A program for exactly these sizes, or, once there are many, one for all sizes.
+
+    The one for all holds every form of the schedule and takes seconds to compile; a program for
+    one shape takes a tenth of one, and is the faster.
+    """
+    shapes: tuple[Shape, ...] = tuple(x.shape for x in args)
+    count = _shapes_seen.setdefault(key, set())
+    if shapes not in count and len(count) >= _MOST_SHAPES:
+        lead: Shape = (_BATCH,) * (args[0].ndim - 2)
+        sizes = ((_M, _K), (_K, _COLUMNS))
+        shapes = tuple(
+            (*lead, *(reversed(s) if t else s)) for s, t in zip(sizes, turned, strict=True)
+        )
+    else:
+        count.add(shapes)
+
+    def make() -> Any:
+        inputs = [Var(Aval(s, x.dtype)) for s, x in zip(shapes, args, strict=True)]
+        before = [_turn_node(v) for v, t in zip(inputs, turned, strict=True) if t]
+        return engine().program(_graph(primitive, tuple(inputs), dict(params), *before))
+
+    return _cached((*key, shapes), make)
 
 
 def _turn_node(var: Var) -> Node:
@@ -257,7 +281,7 @@ def _full(out: Aval, *, value: Any, shape: Any, dtype: Any) -> Array:
 
 
 def _iota(out: Aval, **params: Any) -> Array:
-    host = np.arange(out.shape[0], dtype=np.int64).astype(to_numpy(out.dtype))
+    host = np.arange(known(out.shape)[0], dtype=np.int64).astype(to_numpy(out.dtype))
     made: Array = _native.from_buffer(views.exportable(host), out.dtype.code, True)
     return made
 
@@ -275,7 +299,7 @@ def _pad(out: Aval, x: Array, *, low: Any, high: Any, value: Any) -> Array:
 
 
 def _concatenate(out: Aval, *parts: Array, axis: int) -> Array:
-    joined: Array = _native.empty(out.shape, out.dtype.code)
+    joined: Array = _native.empty(known(out.shape), out.dtype.code)
     start = [0] * out.ndim
     for part in parts:
         _put(joined, part, start, (1,) * out.ndim)
@@ -284,7 +308,7 @@ def _concatenate(out: Aval, *parts: Array, axis: int) -> Array:
 
 
 def _update_slice(out: Aval, x: Array, update: Array, *, start: Any, strides: Any) -> Array:
-    copy: Array = _native.empty(out.shape, out.dtype.code)
+    copy: Array = _native.empty(known(out.shape), out.dtype.code)
     _native.write(copy, x)
     _put(copy, update, start, strides)
     return copy
@@ -314,8 +338,22 @@ def _exact(primitive: Primitive, cells: tuple[Array, ...], params: dict[str, Any
     return program(*cells)[0]  # type: ignore[no-any-return]
 
 
+def _same(out: Aval, x: Array, **params: Any) -> Array:
+    """The value itself, off the tape."""
+    value: Array = _native.alias(x)
+    value._node = None
+    return value
+
+
+def _cast(out: Aval, x: Array, *, dtype: DType) -> Array:
+    if dtype is x.dtype:
+        return _same(out, x)
+    return _pointwise(REGISTRY["cast"], (x,), {"dtype": dtype})
+
+
 _SPECIAL: dict[str, Callable[..., Array]] = {
     **{name: _window_copy(name) for name in views.MOVES},
+    "cast": _cast,
     "full": _full,
     "iota": _iota,
     "pad": _pad,
@@ -323,4 +361,5 @@ _SPECIAL: dict[str, Callable[..., Array]] = {
     "update_slice": _update_slice,
     "gather": _gather,
     "random_bits": _random_bits,
+    "stop_gradient": _same,
 }

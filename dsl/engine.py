@@ -18,6 +18,10 @@ class Engine(Protocol):
         """Compile `graph`, or take it from the disk cache. Its inputs are those of the graph
         followed by the constants; sizes may be symbolic."""
 
+    def prepacked(self, graph: Graph, read_only: frozenset[int]) -> Any:
+        """A program that keeps, from call to call, what depends only on the inputs at these
+        positions (constants count after the inputs): packed weights, casts of weights."""
+
     def kernel(self, graph: Graph) -> _native.Kernel:
         """The single kernel of a graph that lowers to one launch with buffers in graph order."""
 
@@ -30,13 +34,15 @@ class _Missing:
         raise DeviceError("no engine is installed; import tilewright, not tilewright.dsl")
 
 
-_engine: Engine = _Missing()  # type: ignore[assignment]
+_engine: Engine = _Missing()
 
 
 def install(engine: Engine) -> None:
+    """Make `engine` the one that serves this process."""
     global _engine
     _engine = engine
 
 
 def engine() -> Engine:
+    """The engine that serves this process."""
     return _engine

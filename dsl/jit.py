@@ -62,8 +62,16 @@ class Entry:
 
     def program(self) -> Any:
         if self._program is None:
-            self._program = engine().program(self.graph)
+            self._program = engine().prepacked(self.graph, self._read_only())
         return self._program
+
+    def _read_only(self) -> frozenset[int]:
+        """The inputs that calls only read: state that is not written, and constants."""
+        written = {id(c.target) for c in self.commits}
+        state = enumerate(self.captured, self.n_arguments)
+        read = {i for i, c in state if id(c) not in written}
+        n_inputs = len(self.graph.inputs)
+        return frozenset(read | set(range(n_inputs, n_inputs + len(self.constants))))
 
     def gradient(self, wanted: tuple[bool, ...]) -> staged_gradient.Pair:
         if self._gradient is None:
@@ -324,10 +332,7 @@ def _refuse_survivors(f: Callable[..., Any], trace: Trace) -> None:
 
 
 def _call(entry: Entry, arguments: list[Array]) -> Any:
-    if entry.is_simple and not entry.commits:
-        inputs = arguments
-    else:
-        inputs = entry.inputs(arguments)
+    inputs = arguments if entry.is_simple else entry.inputs(arguments)
     if _native.grad_enabled():
         wanted = tuple(x.dtype.is_float and is_tracked(x) for x in inputs)
         if any(wanted) and not _is_self_contained(entry):

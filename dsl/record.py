@@ -19,6 +19,7 @@ from .dtypes import DType, to_numpy
 from .errors import GradientError, ShapeError, TraceError
 from .graph import Aval
 from .primitive import REGISTRY, Primitive, set_bind
+from .sizes import known
 
 if TYPE_CHECKING:
     from .array import Array
@@ -33,12 +34,23 @@ def bind(primitive: Primitive, *cells: Array, **params: Any) -> Array:
     """Apply a primitive: check, then view, stage or run, then put it on the tape."""
     if primitive.name in views.MOVES:
         view = _view(primitive, cells[0], params)
-        if view is not None:
-            return view
-    trace = tracing.current()
-    if trace is None and not any(map(is_tracked, cells)):
+        return view if view is not None else _root(_apply(primitive, cells, params))
+    return _apply(primitive, cells, params)
+
+
+def _apply(primitive: Primitive, cells: tuple[Array, ...], params: dict[str, Any]) -> Array:
+    if tracing.current() is None and not any(map(is_tracked, cells)):
         return eager.run(primitive, cells, params)
     return _bind_values(primitive, tuple(map(read, cells)), params)
+
+
+def _root(value: Array) -> Array:
+    """A value as a cell of its own, where running a movement gave a window on another's."""
+    if not value._is_view:
+        return value
+    root: Array = _native.contiguous(value)
+    root._node = value._node
+    return root
 
 
 set_bind(bind)
@@ -151,7 +163,7 @@ def _updated(value: Array, moves: Any, new: Array) -> Array:
 def _set_value(root: Array, new: Array) -> None:
     trace = tracing.current()
     if trace is None or root._traced is not None:
-        _native.assign(root, new)
+        _native.assign(root, _root(new))
         return
     captured = trace.lift(root)
     node = new._node
@@ -187,12 +199,10 @@ def _view(primitive: Primitive, cell: Array, params: dict[str, Any]) -> Array | 
     """The view that a movement primitive gives, or None where only a copy can."""
     aval = primitive.infer(Aval(cell.shape, cell.dtype), **params)
     base = cell if cell._base is None else cell._base
-    if cell._base is not None and cell._node is not None:
-        base = cell  # a value that was read on the tape: it is its own root
     moves = () if base is cell else cell._moves
     moves = (*moves, (primitive, tuple(params.items())))
     if base._traced is not None:
-        return _native.traced_view(base, aval.shape, moves)
+        return _native.traced_view(base, known(aval.shape), moves)
     window = views.window(primitive.name, cell, params)
     if window is None:
         return None

@@ -7,10 +7,8 @@ needs to know about its sizes at run time is evaluated from these, in C++, by `p
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
-from typing import Union
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,7 @@ class Size:
     __repr__ = __str__
 
 
-Dim = Union[int, Size]
+Dim = int | Size
 Shape = tuple[Dim, ...]
 
 
@@ -137,16 +135,19 @@ def _divide_term(
 
 
 def ceil_divide(a: Dim, b: Dim) -> Dim:
+    """`a / b` rounded up, for non-negative sizes."""
     return divide(a + b - 1, b)
 
 
 def minimum(a: Dim, b: Dim) -> Dim:
+    """The smaller of two sizes."""
     if a == b:
         return a
     return min(a, b) if isinstance(a, int) and isinstance(b, int) else _opaque("min", a, b)
 
 
 def maximum(a: Dim, b: Dim) -> Dim:
+    """The larger of two sizes."""
     if a == b:
         return a
     return max(a, b) if isinstance(a, int) and isinstance(b, int) else _opaque("max", a, b)
@@ -154,7 +155,15 @@ def maximum(a: Dim, b: Dim) -> Dim:
 
 def product(shape: Shape) -> Dim:
     """The number of elements of `shape` (1 for a scalar)."""
-    return reduce(lambda a, b: a * b, shape, 1)
+    total: Dim = 1
+    for dim in shape:
+        total = total * dim
+    return total
+
+
+def known(shape: Shape) -> tuple[int, ...]:
+    """The shape of a concrete array, whose sizes are all ints."""
+    return tuple(evaluate(dim, {}) for dim in shape)
 
 
 def symbols(dim: Dim) -> set[str]:
@@ -200,7 +209,7 @@ def postfix(dim: Dim, index: Mapping[str, int]) -> list[int]:
     for i, (monomial, coefficient) in enumerate(dim.terms):
         words += [CONST, coefficient]
         for atom in monomial:
-            words += _postfix_atom(atom, index) + [MUL, 0]
+            words += [*_postfix_atom(atom, index), MUL, 0]
         words += [ADD, 0] if i else []
     return words
 
@@ -209,3 +218,18 @@ def _postfix_atom(atom: Atom, index: Mapping[str, int]) -> list[int]:
     if atom.op == "name":
         return [SYMBOL, index[atom.name]]
     return [w for a in atom.args for w in postfix(a, index)] + [_OPERATION[atom.op], 0]
+
+
+def evaluate_postfix(words: Sequence[int], values: Sequence[int]) -> int:
+    """What the native core computes from postfix words."""
+    stack: list[int] = []
+    for operation, operand in zip(words[::2], words[1::2], strict=True):
+        if operation == CONST:
+            stack.append(operand)
+        elif operation == SYMBOL:
+            stack.append(values[operand])
+        else:
+            b, a = stack.pop(), stack.pop()
+            done = {ADD: a + b, MUL: a * b, MIN: min(a, b), MAX: max(a, b)}
+            stack.append(a // b if operation == FLOORDIV else done[operation])
+    return stack[0]

@@ -13,6 +13,7 @@ import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,7 @@ import numpy as np
 from .. import _native
 from .errors import TraceError
 from .graph import Aval, Graph, Node, Source, Var
+from .sizes import known
 
 if TYPE_CHECKING:
     from .array import Array
@@ -43,7 +45,8 @@ class Origin:
     is_grad: bool = False
 
     def fetch(self) -> Array:
-        return self.cell._grad if self.is_grad else self.cell  # type: ignore[return-value]
+        found: Array = self.cell._grad if self.is_grad else self.cell
+        return found
 
 
 @dataclass(eq=False)
@@ -105,7 +108,7 @@ class Trace:
     def array(self, var: Var, source: Source | None = None) -> Array:
         """A new traced array that holds `var`."""
         made: Array = _native.traced(
-            var.aval.shape, var.aval.dtype.code, TracedValue(self, var, source)
+            known(var.aval.shape), var.aval.dtype.code, TracedValue(self, var, source)
         )
         self._made.append(weakref.ref(made))
         return made
@@ -193,10 +196,10 @@ _PACKAGE = __name__.split(".")[0]
 
 def user_source() -> Source | None:
     """The innermost line of code that is not tilewright's own."""
-    frame = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         module = frame.f_globals.get("__name__", "")
         if not (module == _PACKAGE or module.startswith(f"{_PACKAGE}.")):
             return Source(frame.f_code.co_filename, frame.f_lineno)
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return None

@@ -7,8 +7,16 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import tree
-from .autodiff import TapeNode, enable_grad, newest_id, node_of, one_like, reaches_outside
-from .autodiff import snapshot, walk
+from .autodiff import (
+    TapeNode,
+    enable_grad,
+    newest_id,
+    node_of,
+    one_like,
+    reaches_outside,
+    snapshot,
+    walk,
+)
 from .errors import GradientError
 from .primitive import REGISTRY
 from .record import read
@@ -125,10 +133,7 @@ def _pull(value: Array, leaves: list[Array], start: int) -> list[Array]:
     node = node_of(value)
     keep = any(n.edges[0] is not None for n in own) or reaches_outside([node], start, own)
     found = {} if node is None else walk([(node, one_like(value))], own, keep)
-    return [
-        found[_node(x)] if _node(x) in found else _zeros(x)
-        for x in leaves
-    ]
+    return [found[_node(x)] if _node(x) in found else _zeros(x) for x in leaves]
 
 
 def _zeros(x: Array) -> Array:

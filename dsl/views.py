@@ -7,7 +7,6 @@ views are. Where no window can say it (a reshape of a transposed array), the res
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import platform
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 if sys.platform != "linux" or platform.machine() not in ("x86_64", "aarch64"):
     raise ImportError(
@@ -18,7 +18,7 @@ if sys.platform != "linux" or platform.machine() not in ("x86_64", "aarch64"):
     )
 
 from . import _native
-from .dsl import dtypes, engine, errors
+from .dsl import dtypes, engine
 from .dsl import primitives as primitives
 from .dsl.array import Array, binary_slow
 from .dsl.autodiff import enable_grad, no_grad
@@ -55,6 +55,9 @@ from .dsl.functions import __all__ as _functions
 from .dsl.jit import jit
 from .dsl.transforms import grad, value_and_grad
 
+if TYPE_CHECKING:
+    from . import stdlib_nn as nn
+
 __version__ = "0.1.0"
 
 
@@ -62,7 +65,8 @@ class _LazyEngine:
     """The compiler, loaded at the first program that is not in memory yet."""
 
     def __getattr__(self, name: str) -> Any:
-        made = importlib.import_module(".lowering.engine", __name__).make_engine()
+        backend = importlib.import_module(".backends.cpu", __name__).MANIFEST
+        made = importlib.import_module(".lowering.engine", __name__).make_engine(backend)
         engine.install(made)
         return getattr(made, name)
 
@@ -72,7 +76,7 @@ def _wire() -> None:
     _native.setup(Array, dtypes.ALL, promotion, binary_slow)
     kinds = {"value": ValueError, "shape": ShapeError, "dtype": DTypeError}
     _native.set_errors({**kinds, "overflow": OverflowError, "memory": MemoryError})
-    engine.install(_LazyEngine())  # type: ignore[arg-type]
+    engine.install(_LazyEngine())
 
 
 _wire()

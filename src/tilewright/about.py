@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from . import __version__, get_num_threads
-from .lowering import machine
+from .lowering import cache, machine
 
 _LIBRARIES = (
     "numpy", "apache-tvm", "apache-tvm-ffi", "ml_dtypes", "safetensors", "scikit-learn", "torch",
@@ -70,7 +70,7 @@ def _cpu_name() -> str:
 
 
 def _cache() -> dict[str, Any]:
-    folder = cache_folder()
+    folder = cache.default_folder()
     sizes = [f.stat().st_size for f in _files(folder)]
     return {"folder": str(folder), "files": len(sizes), "size": _size(sum(sizes))}
 

@@ -1,4 +1,4 @@
-"""The command `tilewright`. Each command loads what it needs when it runs, so that help is quick."""
+"""The command `tilewright`. A command loads what it needs when it runs, so that help is quick."""
 
 from __future__ import annotations
 
@@ -53,11 +53,13 @@ def demo(
 ) -> None:
     """Run the whole way on real data: check, train, measure.
 
-    1. A piece of array code runs eagerly and compiled, checked against NumPy.
-    2. A small network learns scikit-learn's 1,797 handwritten digits, each training step one
-       compiled program, to at least 97 % on a held-out fifth; it is saved and loaded back.
-    3. One table compares the times of NumPy, PyTorch (if it is installed), tilewright eager and
-       compiled.
+    First, a piece of array code runs eagerly and compiled, checked against NumPy.
+
+    Second, a small network learns scikit-learn's 1,797 handwritten digits, each training step one
+    compiled program, to at least 97 % on a held-out fifth; it is saved and loaded back.
+
+    Third, one table compares the times of NumPy, PyTorch (if it is installed), tilewright eager
+    and tilewright compiled.
 
     The data needs scikit-learn: pip install 'tilewright[demo]'. The exit code is 0 if all checks
     pass, 1 otherwise. The first run compiles kernels and keeps them in the cache folder.
@@ -85,7 +87,7 @@ def info(
 def main() -> None:
     """The entry point: our own errors become one red line and exit code 1."""
     try:
-        app()
+        app(prog_name="tilewright")
     except TilewrightError as error:
         if os.environ.get("TILEWRIGHT_DEBUG", "0") not in ("", "0"):
             raise

@@ -19,7 +19,7 @@ class Checks:
     def check(self, name: str, holds: bool, found: str) -> None:
         """`name` is what must hold, `found` is what was seen."""
         mark = "[green]pass[/]" if holds else "[bold red]FAIL[/]"
-        self.console.print(f"  {mark}  {name}: {found}", highlight=False)
+        self.console.print(f"  {mark}  {name}: {found}", highlight=False, soft_wrap=True)
         if holds:
             self._passed += 1
         else:
@@ -30,8 +30,8 @@ class Checks:
         total = self._passed + len(self._failed)
         self.console.print()
         if self._failed:
-            names = "; ".join(self._failed)
-            self.console.print(f"[bold red]{len(self._failed)} of {total} checks failed[/]: {names}")
+            count, names = len(self._failed), "; ".join(self._failed)
+            self.console.print(f"[bold red]{count} of {total} checks failed[/]: {names}")
             return False
         self.console.print(f"[bold green]all {total} checks passed[/]")
         return True

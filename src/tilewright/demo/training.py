@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 import time
 from collections.abc import Callable
@@ -11,9 +12,9 @@ from typing import Any
 import numpy as np
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-import tilewright as tw
-from tilewright import nn
-
+from .. import Array, asarray, jit
+from .. import seed as set_seed
+from .. import stdlib_nn as nn
 from .checks import Checks
 from .digits import Digits
 
@@ -29,10 +30,10 @@ def make_model() -> nn.Sequential:
     )  # fmt: skip
 
 
-def make_step(model: nn.Module, optimizer: nn.Optimizer) -> Callable[[Any, Any], tw.Array]:
+def make_step(model: nn.Module, optimizer: nn.Optimizer) -> Callable[[Any, Any], Array]:
     """One training step as a plain function; `tw.jit` of it is the staged one."""
 
-    def step(x: tw.Array, y: tw.Array) -> tw.Array:
+    def step(x: Array, y: Array) -> Array:
         optimizer.zero_grad()
         loss = nn.cross_entropy(model(x), y)
         loss.backward()
@@ -45,12 +46,13 @@ def make_step(model: nn.Module, optimizer: nn.Optimizer) -> Callable[[Any, Any],
 def check_training(checks: Checks, data: Digits, seed: int) -> None:
     """Train, check the accuracy on the held-out digits and the time, save and load back."""
     checks.section("2. Training: 64-128-64-10, cross entropy, Adam, the whole step staged")
-    tw.seed(seed)
+    set_seed(seed)
     model = make_model()
     start = time.perf_counter()
     accuracy = _train(checks, model, data, seed)
     seconds = time.perf_counter() - start
-    checks.check(f"at least {WANTED:.0%} on the held-out fifth", accuracy >= WANTED, f"{accuracy:.2%}")
+    right = accuracy >= WANTED
+    checks.check(f"at least {WANTED:.0%} on the held-out fifth", right, f"{accuracy:.2%}")
     checks.check(f"under {SECONDS:.0f} s", seconds < SECONDS, f"{seconds:.1f} s with compilation")
     _check_checkpoint(checks, model, data)
 
@@ -60,14 +62,14 @@ def _train(checks: Checks, model: nn.Module, data: Digits, seed: int) -> float:
     batches = nn.DataLoader(
         data.train_x, data.train_y, batch_size=BATCH, shuffle=True, seed=seed, drop_last=True
     )
-    step = tw.jit(make_step(model, optimizer))
+    step = jit(make_step(model, optimizer))
     predict = make_predict(model)
     accuracy = 0.0
     columns = (TextColumn("  {task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=checks.console) as progress:
         task = progress.add_task("compiling", total=EPOCHS * len(batches))
         for epoch in range(EPOCHS):
-            optimizer.lr = RATE * (1 + np.cos(np.pi * epoch / EPOCHS)) / 2
+            optimizer.lr = RATE * (1 + math.cos(math.pi * epoch / EPOCHS)) / 2
             model.train()
             for x, y in batches:
                 loss = step(x, y)
@@ -79,19 +81,19 @@ def _train(checks: Checks, model: nn.Module, data: Digits, seed: int) -> float:
     return accuracy
 
 
-def make_predict(model: nn.Module) -> Callable[[Any], tw.Array]:
+def make_predict(model: nn.Module) -> Callable[[Any], Array]:
     """The staged prediction: pixels -> classes."""
-    return tw.jit(lambda x: model(x).argmax(axis=-1))  # type: ignore[no-any-return]
+    return jit(lambda x: model(x).argmax(axis=-1))  # type: ignore[no-any-return]
 
 
-def _accuracy(predict: Callable[[Any], tw.Array], data: Digits) -> float:
-    return float((predict(tw.asarray(data.test_x)).numpy() == data.test_y).mean())
+def _accuracy(predict: Callable[[Any], Array], data: Digits) -> float:
+    return float((predict(asarray(data.test_x)).numpy() == data.test_y).mean())
 
 
 def _check_checkpoint(checks: Checks, model: nn.Module, data: Digits) -> None:
-    tw.seed(1)
+    set_seed(1)
     other = make_model().eval()
-    x = tw.asarray(data.test_x)
+    x = asarray(data.test_x)
     before = make_predict(model)(x).numpy()
     with tempfile.TemporaryDirectory(prefix="tilewright-") as folder:
         path = Path(folder, "digits.safetensors")
@@ -99,4 +101,5 @@ def _check_checkpoint(checks: Checks, model: nn.Module, data: Digits) -> None:
         size = path.stat().st_size
         nn.load(path, into=other)
     equal = bool(np.array_equal(before, make_predict(other)(x).numpy()))
-    checks.check("saved and loaded back, same predictions", equal, f"a checkpoint of {size:,} bytes")
+    found = f"a checkpoint of {size:,} bytes"
+    checks.check("saved and loaded back, same predictions", equal, found)

@@ -1,0 +1,42 @@
+"""The compile side of the processor: the table of schedules, and LLVM by way of TVM."""
+
+from __future__ import annotations
+
+from ...lowering import codegen, machine
+from ...lowering.kernel import KernelSource
+from ...lowering.rules import Rules, Schedule
+from ...lowering.schedules.contract import contract
+from ...lowering.schedules.elementwise import elementwise
+from ...lowering.schedules.reduction import reduction
+from ...lowering.schedules.rowwise import rowwise
+from ...lowering.schedules.scatter import scatter
+
+SCHEDULES: dict[str, Schedule] = {
+    "map": elementwise,
+    "row": rowwise,
+    "reduce": reduction,
+    "contract": contract,
+    "scatter": scatter,
+}
+
+
+class CpuCompiler:
+    """Implements `lowering.protocols.Compiler`."""
+
+    def __init__(self, host: machine.Machine) -> None:
+        self.target = host.target
+        self.schedules = Rules(SCHEDULES, host)
+
+    def object_code(self, source: KernelSource) -> bytes:
+        return codegen.object_code(source, self.target)
+
+    def text(self, source: KernelSource, stage: str) -> str:
+        """The kernel as text: stage is tir or asm."""
+        if stage == "tir":
+            return codegen.tir_text(source)
+        return codegen.assembly(source, self.target)
+
+
+def make_compiler() -> CpuCompiler:
+    """The compile side for the machine that we run on."""
+    return CpuCompiler(machine.host())

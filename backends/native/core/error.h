@@ -1,0 +1,29 @@
+// The one exception of the core; the Python side maps kinds to exception classes.
+#pragma once
+
+#include <cstdarg>
+#include <cstdio>
+#include <stdexcept>
+#include <string>
+
+namespace tilewright {
+
+enum class ErrorKind { Value, Shape, DType, Overflow, Memory };
+
+class Error : public std::runtime_error {
+ public:
+  Error(ErrorKind kind, const std::string& message) : std::runtime_error(message), kind(kind) {}
+  ErrorKind kind;
+};
+
+[[noreturn]] __attribute__((format(printf, 2, 3))) inline void fail(ErrorKind kind,
+                                                                    const char* format, ...) {
+  char text[512];
+  va_list arguments;
+  va_start(arguments, format);
+  std::vsnprintf(text, sizeof text, format, arguments);
+  va_end(arguments);
+  throw Error(kind, text);
+}
+
+}  // namespace tilewright

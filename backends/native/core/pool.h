@@ -1,0 +1,36 @@
+// Threads: ranges are split over the caller and a few workers.
+#pragma once
+
+#include <cstdint>
+
+namespace tilewright {
+
+constexpr int kMaxThreads = 256;
+
+// Runs over [begin, end) on thread number `thread` (0 is the caller). Must not throw.
+using RangeFunction = void (*)(void* context, int thread, int64_t begin, int64_t end);
+
+// Runs `function` over [0, total) in chunks that are multiples of `grain`, handed out as threads
+// ask for them, and returns when all are done; `thread` stays below `max_threads`. While another
+// thread's range is being split, and inside such a function, all runs on the calling thread.
+void parallel_for(int64_t total, int64_t grain, int max_threads, RangeFunction function,
+                  void* context);
+
+template <class Body>
+void parallel(int64_t total, int64_t grain, int max_threads, Body& body) {
+  parallel_for(
+      total, grain, max_threads,
+      [](void* context, int thread, int64_t begin, int64_t end) {
+        (*static_cast<Body*>(context))(thread, begin, end);
+      },
+      &body);
+}
+
+// The default is every core that this process may use, or TILEWRIGHT_NUM_THREADS.
+int num_threads();
+void set_num_threads(int64_t count);  // throws Error(Value) outside 1..kMaxThreads
+
+// Reads TILEWRIGHT_NUM_THREADS; throws Error(Value).
+void configure_threads();
+
+}  // namespace tilewright

@@ -1,0 +1,128 @@
+// Reads a program's words and checks all that can be known before a call.
+#include <algorithm>
+
+#include "program.h"
+
+namespace tilewright {
+namespace {
+constexpr int64_t kMagic = 0x545031, kVersion = 1, kMany = 1 << 20;
+}
+
+Program::Program(const void* words, size_t bytes,
+                 std::vector<std::shared_ptr<const Kernel>> kernels, std::string name)
+    : name_(std::move(name)), kernels_(std::move(kernels)) {
+  WordReader reader(name_.c_str(), words, bytes);
+  read(reader);
+}
+
+Program::~Program() {
+  for (std::atomic<ProgramPlan*>& plan : plans_) delete plan.load();
+}
+
+void Program::read(WordReader& words) {
+  words.magic(kMagic);
+  words.next("version", kVersion, kVersion);
+  const int64_t n_inputs = words.next("number of inputs", 0, kMany);
+  const int64_t n_outputs = words.next("number of outputs", 0, kMany);
+  n_symbols_ = words.next("number of symbols", 0, 4096);
+  const int64_t n_slots = words.next("number of slots", 0, kMany);
+  arena_ = SizeExpr::read(words, n_symbols_);
+  for (int64_t i = 0; i < n_inputs; ++i) inputs_.push_back(read_type(words));
+  read_slots(words, n_slots);
+  read_outputs(words, n_outputs);
+  read_instructions(words);
+  words.finish();
+  check_order(words);
+}
+
+Program::Type Program::read_type(WordReader& words) {
+  Type result;
+  result.type = DType(words.next("dtype code", 0, kDTypes - 1));
+  const int64_t ndim = words.next("rank", 0, kMaxRank);
+  for (int64_t i = 0; i < ndim; ++i) result.dims.push_back(SizeExpr::read(words, n_symbols_));
+  return result;
+}
+
+void Program::read_slots(WordReader& words, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) {
+    Slot slot;
+    slot.kind = SlotKind(words.next("kind of a slot", InputSlot, TemporarySlot));
+    slot.a = words.next();
+    if (slot.kind == InputSlot && (slot.a < 0 || slot.a >= n_inputs()))
+      words.damaged("a slot names an input that is not there");
+    if (slot.kind == OutputSlot && !is_code(slot.a)) words.damaged("a slot has no proper dtype");
+    slot.bytes = SizeExpr::read(words, n_symbols_);
+    slots_.push_back(std::move(slot));
+  }
+}
+
+int Program::read_slot(WordReader& words) {
+  return int(words.next("slot", 0, int64_t(slots_.size()) - 1));
+}
+
+void Program::read_outputs(WordReader& words, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) {
+    Output output;
+    output.slot = read_slot(words);
+    static_cast<Type&>(output) = read_type(words);
+    const Slot& slot = slots_[size_t(output.slot)];
+    if (slot.kind != InputSlot && slot.kind != OutputSlot)
+      words.damaged("an output lies in a slot that does not outlive the call");
+    if (slot.kind == InputSlot && inputs_[size_t(slot.a)].type != output.type)
+      words.damaged("an output that is an input has another dtype");
+    outputs_.push_back(std::move(output));
+  }
+}
+
+void Program::read_instructions(WordReader& words) {
+  const int64_t count = words.next("number of instructions", 0, kMany);
+  for (int64_t i = 0; i < count; ++i) instructions_.push_back(read_instruction(words));
+}
+
+Program::Instruction Program::read_instruction(WordReader& words) {
+  Instruction result;
+  result.operation = Operation(words.next("instruction", Launch, Copy));
+  if (result.operation == Launch) {
+    read_launch(words, result);
+    return result;
+  }
+  result.slots.push_back(read_slot(words));
+  if (result.operation == Copy) {
+    result.slots.push_back(read_slot(words));
+    result.sizes.push_back(SizeExpr::read(words, n_symbols_));
+    if (slots_[size_t(result.slots[1])].kind == InputSlot) words.damaged("a copy writes an input");
+  } else if (slots_[size_t(result.slots[0])].kind != TemporarySlot) {
+    words.damaged("only temporary slots are allocated and freed by instructions");
+  }
+  return result;
+}
+
+void Program::read_launch(WordReader& words, Instruction& launch) {
+  launch.kernel = int(words.next("kernel", 0, int64_t(kernels_.size()) - 1));
+  const Kernel& kernel = *kernels_[size_t(launch.kernel)];
+  const int64_t n_buffers = words.next("number of buffers", kernel.n_buffers(), kernel.n_buffers());
+  for (int64_t i = 0; i < n_buffers; ++i) {
+    launch.slots.push_back(read_slot(words));
+    const bool written = i >= n_buffers - kernel.n_outputs();
+    if (written && slots_[size_t(launch.slots.back())].kind == InputSlot)
+      words.damaged("a kernel writes an input");
+  }
+  const int64_t n_sizes = words.next("number of sizes", kernel.n_sizes(), kernel.n_sizes());
+  for (int64_t i = 0; i < n_sizes; ++i) launch.sizes.push_back(SizeExpr::read(words, n_symbols_));
+}
+
+// Temporaries are used between their allocation and their release only.
+void Program::check_order(WordReader& words) const {
+  std::vector<bool> alive(slots_.size());
+  for (const Instruction& step : instructions_) {
+    for (int slot : step.slots) {
+      if (slots_[size_t(slot)].kind != TemporarySlot) continue;
+      if (alive[size_t(slot)] == (step.operation == Alloc))
+        words.damaged("a temporary is used outside its life");
+      if (step.operation == Alloc) alive[size_t(slot)] = true;
+      if (step.operation == Free) alive[size_t(slot)] = false;
+    }
+  }
+}
+
+}  // namespace tilewright

@@ -1,0 +1,119 @@
+// Cells: the Python objects behind arrays, as a plain CPython type for speed.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+#include "../core/buffer.h"
+#include "../core/dtype.h"
+#include "../core/layout.h"
+
+namespace tilewright {
+
+namespace py = pybind11;
+
+// A root owns a value: a buffer (contiguous), or the payload of a trace. A view has a base, which
+// is a root, and a window on whatever buffer the base holds at the time.
+struct Cell {
+  PyObject_HEAD
+  Buffer* buffer;     // roots: the value in memory, or null
+  PyObject* traced;   // roots: the payload, or null; hides the buffer
+  PyObject* node;     // the tape's node that made the value, or null
+  PyObject* grad;
+  PyObject* base;     // views: the root
+  PyObject* moves;    // views: how the base's value becomes this one
+  PyObject* weak;     // weak references
+  int64_t version, size, offset;
+  DType type;
+  uint8_t ndim;
+  bool has_window, contiguous;
+  char requires_grad;
+  int64_t dims[kMaxRank], strides[kMaxRank];
+};
+
+// What Python has told us (module `setup`), and our own types.
+struct Registry {
+  PyTypeObject* cell_type;
+  PyTypeObject* array_type;
+  PyObject* dtypes[kDTypes];
+  PyObject* slow;
+  DType promotion[kDTypes][kDTypes];
+};
+
+extern Registry registry;
+
+// Of this Python thread.
+struct ThreadFlags {
+  bool tracing = false, grad = true;
+};
+
+extern thread_local ThreadFlags thread_flags;
+
+inline Cell* as_cell(PyObject* object) {
+  const bool is_cell = Py_TYPE(object) == registry.array_type ||
+                       PyType_IsSubtype(Py_TYPE(object), registry.cell_type);
+  return is_cell ? reinterpret_cast<Cell*>(object) : nullptr;
+}
+
+inline PyObject* object_of(Cell* cell) { return reinterpret_cast<PyObject*>(cell); }
+
+inline Cell* root_of(Cell* cell) {
+  return cell->base ? reinterpret_cast<Cell*>(cell->base) : cell;
+}
+
+inline bool is_concrete(Cell* cell) {
+  const Cell* root = root_of(cell);
+  return cell->has_window && root->buffer && !root->traced;
+}
+
+// Of a concrete cell.
+inline char* data_of(Cell* cell) {
+  return root_of(cell)->buffer->data + cell->offset * itemsize(cell->type);
+}
+
+// The argument as a cell; TypeError if it is none, Error(Value) if it must be concrete and is not.
+Cell* require_cell(const char* operation, PyObject* object);
+Cell* require_concrete(const char* operation, PyObject* object);
+
+// A new root (a new reference). Shapes must have been checked.
+Cell* new_root(DType type, int ndim, const int64_t* dims, BufferRef buffer);
+Cell* new_traced(DType type, int ndim, const int64_t* dims, PyObject* payload);
+
+// A new view with contiguous strides and no window.
+Cell* new_view(Cell* base, int ndim, const int64_t* dims, PyObject* moves);
+
+// A new buffer for a shape, and a new root on it.
+Cell* new_empty(const char* operation, DType type, int ndim, const int64_t* dims);
+
+// The elements of a concrete cell, contiguous: the root's own buffer, or a copy.
+BufferRef contiguous_value(Cell* cell);
+
+// A cell that refers to other Python objects takes part in garbage collection from then on.
+void track(Cell* cell);
+
+Shape shape_from(const char* operation, py::handle sequence);
+py::tuple shape_tuple(int ndim, const int64_t* dims);
+DType dtype_from(const char* operation, int64_t code);
+
+// Sets the Python error for the C++ exception in flight; call within catch (...).
+void translate_exception();
+void set_error_class(ErrorKind kind, py::handle type);
+
+// Runs `body`, which gives a new reference; nullptr and a Python error if it throws.
+template <class Body>
+PyObject* guarded(Body body) {
+  try {
+    return body();
+  } catch (...) {
+    translate_exception();
+    return nullptr;
+  }
+}
+
+PyTypeObject* make_cell_type();
+extern PyGetSetDef cell_attributes[];
+extern PyMethodDef cell_methods[];
+extern PyType_Slot operator_slots[];  // number and comparison slots, ended by {0, nullptr}
+int cell_get_buffer(PyObject* self, Py_buffer* view, int flags);
+void cell_release_buffer(PyObject* self, Py_buffer* view);
+
+}  // namespace tilewright

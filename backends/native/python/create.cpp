@@ -1,0 +1,221 @@
+#include "create.h"
+
+#include <algorithm>
+
+#include "../core/copy.h"
+#include "scalars.h"
+
+namespace tilewright {
+namespace {
+
+Cell* require_root(const char* operation, py::handle object) {
+  Cell* cell = require_cell(operation, object.ptr());
+  if (cell->base) fail(ErrorKind::Value, "%s: got a view; wanted a root cell", operation);
+  return cell;
+}
+
+py::object shared_root(Cell* cell, DType type) {
+  return object_from(new_root(type, cell->ndim, cell->dims, contiguous_value(cell)));
+}
+
+// The first and the last element of the window must lie in the base.
+void check_window(const Cell* base, const Shape& shape, const int64_t* strides, int64_t offset) {
+  int64_t low = offset, high = offset;
+  bool fits = true;
+  for (int i = 0; i < shape.ndim; ++i) {
+    int64_t reach;
+    fits = fits && multiply(shape.dims[i] - 1, strides[i], &reach) &&
+           !__builtin_add_overflow(reach < 0 ? low : high, reach, reach < 0 ? &low : &high);
+  }
+  if (!fits || low < 0 || high >= base->size)
+    fail(ErrorKind::Value, "view: elements %lld to %lld of a base with %lld elements",
+         static_cast<long long>(low), static_cast<long long>(high),
+         static_cast<long long>(base->size));
+}
+
+bool repeats(const Cell* cell) {
+  for (int i = 0; i < cell->ndim; ++i)
+    if (cell->strides[i] == 0 && cell->dims[i] > 1) return true;
+  return false;
+}
+
+// The root's buffer, ready to be written by us alone: the same, or a fresh one with the old
+// elements unless all of them are about to be overwritten.
+void make_exclusive(Cell* root, bool overwrites_all) {
+  if (exclusive(root->buffer)) return;
+  const int64_t bytes = root->size * itemsize(root->type);
+  BufferRef fresh(allocate(bytes));
+  if (!overwrites_all)
+    copy_to_contiguous(fresh->data, root->buffer->data, itemsize(root->type), root->ndim,
+                       root->dims, root->strides);
+  Buffer* old = root->buffer;
+  root->buffer = fresh.take();
+  release(old);
+}
+
+py::object list_of(Cell* cell, int axis, const char* data) {
+  const int size = itemsize(cell->type);
+  if (axis == cell->ndim) return py::reinterpret_steal<py::object>(load_scalar(cell->type, data));
+  py::list result(cell->dims[axis]);
+  for (int64_t i = 0; i < cell->dims[axis]; ++i) {
+    py::object inner = list_of(cell, axis + 1, data + i * cell->strides[axis] * size);
+    if (!inner) throw py::error_already_set();
+    PyList_SET_ITEM(result.ptr(), i, inner.release().ptr());
+  }
+  return result;
+}
+
+void copy_into_window(Cell* cell, const char* source, const int64_t* source_strides) {
+  CopyJob job;
+  job.target = data_of(cell);
+  job.source = source;
+  job.itemsize = itemsize(cell->type);
+  job.ndim = cell->ndim;
+  std::copy_n(cell->dims, cell->ndim, job.dims);
+  std::copy_n(cell->strides, cell->ndim, job.target_strides);
+  std::copy_n(source_strides, cell->ndim, job.source_strides);
+  copy_elements(job);
+}
+
+}  // namespace
+
+py::object from_scalar(py::handle value, int64_t code) {
+  const DType type = dtype_from("from_scalar", code);
+  Cell* cell = new_empty("from_scalar", type, 0, nullptr);
+  py::object result = object_from(cell);
+  store_scalar_or_throw("from_scalar", type, value.ptr(), cell->buffer->data);
+  return result;
+}
+
+py::object alias(py::handle object) {
+  Cell* cell = require_cell("alias", object.ptr());
+  py::object result;
+  if (is_concrete(cell)) {
+    result = shared_root(cell, cell->type);
+  } else if (!cell->base && cell->traced) {
+    result = object_from(new_traced(cell->type, cell->ndim, cell->dims, cell->traced));
+  } else {
+    fail(ErrorKind::Value, "alias: got %s; read it through its base and moves",
+         cell->base ? "a view of a traced value" : "a cell without a value");
+  }
+  Cell* made = reinterpret_cast<Cell*>(result.ptr());
+  if (cell->node) {
+    made->node = Py_NewRef(cell->node);
+    track(made);
+  }
+  return result;
+}
+
+py::object make_view(py::handle base, py::handle shape, py::handle strides, int64_t offset,
+                     py::handle moves) {
+  Cell* root = require_root("view", base);
+  require_concrete("view", base.ptr());
+  const Shape dims = shape_from("view", shape), steps = shape_from("view", strides);
+  if (dims.ndim != steps.ndim)
+    fail(ErrorKind::Value, "view: got %d sizes and %d strides", dims.ndim, steps.ndim);
+  if (checked_size("view", dims.ndim, dims.dims, itemsize(root->type)) == 0)
+    offset = 0;
+  else
+    check_window(root, dims, steps.dims, offset);
+  Cell* cell = new_view(root, dims.ndim, dims.dims, moves.ptr());
+  cell->has_window = true;
+  cell->offset = offset;
+  std::copy_n(steps.dims, dims.ndim, cell->strides);
+  cell->contiguous = is_contiguous(dims.ndim, dims.dims, steps.dims);
+  return object_from(cell);
+}
+
+py::object make_traced_view(py::handle base, py::handle shape, py::handle moves) {
+  Cell* root = require_root("traced_view", base);
+  const Shape dims = shape_from("traced_view", shape);
+  checked_size("traced_view", dims.ndim, dims.dims, itemsize(root->type));
+  return object_from(new_view(root, dims.ndim, dims.dims, moves.ptr()));
+}
+
+py::object contiguous(py::handle object) {
+  Cell* cell = require_concrete("contiguous", object.ptr());
+  if (!cell->base) return py::reinterpret_borrow<py::object>(object);
+  return shared_root(cell, cell->type);
+}
+
+py::object raw(py::handle object) {
+  Cell* cell = require_concrete("raw", object.ptr());
+  const bool half = cell->type == DType::BFloat16 || cell->type == DType::Float16;
+  return shared_root(cell, half ? DType::UInt16 : cell->type);
+}
+
+void assign(py::handle target, py::handle object) {
+  Cell* cell = require_root("assign", target);
+  Cell* value = require_cell("assign", object.ptr());
+  if (cell->type != value->type)
+    fail(ErrorKind::DType, "assign: got dtype %s; the cell has %s", name(value->type),
+         name(cell->type));
+  if (cell->ndim != value->ndim || !std::equal(cell->dims, cell->dims + cell->ndim, value->dims))
+    fail(ErrorKind::Shape, "assign: got shape %s; the cell has %s",
+         shape_text(value->ndim, value->dims).c_str(), shape_text(cell->ndim, cell->dims).c_str());
+  py::object node = py::reinterpret_borrow<py::object>(value->node);
+  py::object traced;
+  BufferRef buffer;
+  if (is_concrete(value))
+    buffer = contiguous_value(value);
+  else if (!value->base && value->traced)
+    traced = py::reinterpret_borrow<py::object>(value->traced);
+  else
+    fail(ErrorKind::Value, "assign: got a view of a traced value; wanted a value of its own");
+  BufferRef old(cell->buffer);  // what leaves the cell is dropped after the cell is whole again
+  py::object old_traced = py::reinterpret_steal<py::object>(cell->traced);
+  py::object old_node = py::reinterpret_steal<py::object>(cell->node);
+  cell->buffer = buffer.take();
+  cell->traced = traced.release().ptr();
+  cell->node = node.release().ptr();
+  ++cell->version;
+  if (cell->traced || cell->node) track(cell);
+}
+
+void write(py::handle target, py::handle object) {
+  Cell* cell = require_concrete("write", target.ptr());
+  Cell* value = require_concrete("write", object.ptr());
+  if (cell->type != value->type)
+    fail(ErrorKind::DType, "write: got dtype %s; the array has %s", name(value->type),
+         name(cell->type));
+  int64_t strides[kMaxRank];
+  if (!broadcast_strides(value->ndim, value->dims, value->strides, cell->ndim, cell->dims,
+                         strides))
+    fail(ErrorKind::Shape, "write: got shape %s; it must broadcast to %s",
+         shape_text(value->ndim, value->dims).c_str(), shape_text(cell->ndim, cell->dims).c_str());
+  if (repeats(cell))
+    fail(ErrorKind::Value, "write: the array is a broadcast view, whose elements are not its own");
+  Cell* root = root_of(cell);
+  const char* source = data_of(value);
+  BufferRef held;
+  if (root_of(value)->buffer == root->buffer && cell->size) {
+    // Source and target may overlap: read all before anything is written.
+    held = BufferRef(allocate(value->size * itemsize(value->type)));
+    copy_to_contiguous(held->data, source, itemsize(value->type), value->ndim, value->dims,
+                       value->strides);
+    source = held->data;
+    int64_t own[kMaxRank];
+    contiguous_strides(value->ndim, value->dims, own);
+    broadcast_strides(value->ndim, value->dims, own, cell->ndim, cell->dims, strides);
+  }
+  make_exclusive(root, cell == root);
+  copy_into_window(cell, source, strides);
+  ++root->version;
+}
+
+py::object tolist(py::handle object) {
+  Cell* cell = require_concrete("tolist", object.ptr());
+  // Making ints runs no other code, but a collection may: the value is held.
+  BufferRef held = BufferRef::share(root_of(cell)->buffer);
+  return list_of(cell, 0, data_of(cell));
+}
+
+py::object item(py::handle object) {
+  Cell* cell = require_concrete("item", object.ptr());
+  if (cell->size != 1)
+    fail(ErrorKind::Value, "item: got shape %s; only an array of size 1 has one item",
+         shape_text(cell->ndim, cell->dims).c_str());
+  return py::reinterpret_steal<py::object>(load_scalar(cell->type, data_of(cell)));
+}
+
+}  // namespace tilewright

@@ -1,0 +1,30 @@
+// Making cells, reading them, writing to them: the functions of the module.
+#pragma once
+
+#include "cell.h"
+
+namespace tilewright {
+
+py::object from_buffer(py::handle object, int64_t code, bool copy);
+py::object from_scalar(py::handle value, int64_t code);
+py::object alias(py::handle cell);
+py::object make_view(py::handle base, py::handle shape, py::handle strides, int64_t offset,
+                     py::handle moves);
+py::object make_traced_view(py::handle base, py::handle shape, py::handle moves);
+py::object contiguous(py::handle cell);
+py::object raw(py::handle cell);
+void assign(py::handle cell, py::handle value);
+void write(py::handle cell, py::handle value);
+py::object tolist(py::handle cell);
+py::object item(py::handle cell);
+
+// Elements of foreign memory, at any byte strides. `buffer` holds the memory; its data pointer is
+// that of the first element. Copied or, if `copy` is false, shared.
+py::object from_foreign(const char* operation, BufferRef buffer, DType type, const Shape& shape,
+                        const int64_t* byte_strides, bool copy);
+
+inline py::object object_from(Cell* cell) {
+  return py::reinterpret_steal<py::object>(object_of(cell));
+}
+
+}  // namespace tilewright

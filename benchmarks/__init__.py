@@ -1,0 +1,1 @@
+"""Measured figures, each beside its peers: `python -m benchmarks`, or one: `... matmul`."""

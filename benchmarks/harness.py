@@ -1,0 +1,168 @@
+"""Fair times: contenders take turns in rounds, the medians of their turns are compared.
+
+All contenders live in one process, with the same number of threads. A contender's worker threads
+spin for a while after their work (OpenBLAS and OpenMP up to about 20 ms), which would take cores
+from the next one, so each turn starts with a pause and an untimed call that wakes its own threads.
+The order of the turns moves on by one each round, so that nobody always follows the same rival.
+"""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from . import machine
+
+OURS = "tilewright"
+_TURN = 10e-3  # seconds of calls in one turn; at least one call
+_PAUSE = 30e-3
+_MOST_CALLS = 5000
+
+Run = Callable[[], Any]
+
+
+@dataclass(frozen=True)
+class Goal:
+    """Either at least `ratio` times as fast as `peer`, or at most `seconds`. `text` names the
+    figure; cases that share one are judged by their worst."""
+
+    text: str
+    ratio: float = 0.0
+    peer: str = "NumPy"
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row: `runs` by contender, ours among them. With `times_itself` a run gives seconds.
+
+    `check()` raises AssertionError unless our result is right; it is called before the timing.
+    """
+
+    name: str
+    runs: Mapping[str, Run]
+    goal: Goal
+    check: Callable[[], None]
+    flops: float = 0.0
+    times_itself: bool = False
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line says."""
+
+    rounds: int
+    threads: int
+    torch: Any | None
+
+
+@dataclass(frozen=True)
+class Result:
+    """All turns of a case in seconds a call, by contender; `others`: share of foreign load.
+
+    `error` says how a result was wrong; then nothing was timed."""
+
+    case: Case
+    turns: Mapping[str, list[float]]
+    others: float | None = None
+    error: str = ""
+
+    def median(self, name: str) -> float:
+        return statistics.median(self.turns[name])
+
+    def spread(self, name: str) -> float:
+        """The interquartile range over the median."""
+        if len(self.turns[name]) < 2:
+            return 0.0
+        first, middle, third = statistics.quantiles(self.turns[name], n=4)
+        return (third - first) / middle
+
+    def ratio(self, name: str) -> float:
+        """How many times as fast as `name` we are."""
+        return self.median(name) / self.median(OURS)
+
+    @property
+    def figure(self) -> float:
+        """What the goal speaks of: a ratio or seconds."""
+        return self.ratio(self.case.goal.peer) if self.case.goal.ratio else self.median(OURS)
+
+    @property
+    def can_judge(self) -> bool:
+        goal = self.case.goal
+        return not self.error and (not goal.ratio or goal.peer in self.turns)
+
+    @property
+    def is_met(self) -> bool:
+        goal = self.case.goal
+        return self.figure >= goal.ratio if goal.ratio else self.figure <= goal.seconds
+
+
+def measure(cases: Iterable[Case], options: Options) -> Iterator[Result]:
+    """Check each case, then time it."""
+    for case in cases:
+        try:
+            case.check()
+        except AssertionError as error:
+            yield Result(case, {}, error=" ".join(str(error).split()))
+            continue
+        before = machine.usage()
+        turns = _rounds(case, options.rounds)
+        yield Result(case, turns, machine.others_share(before, machine.usage()))
+
+
+def _rounds(case: Case, rounds: int) -> dict[str, list[float]]:
+    names = list(case.runs)
+    calls = {name: 1 if case.times_itself else _calls(case.runs[name]) for name in names}
+    turns: dict[str, list[float]] = {name: [] for name in names}
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        for number in range(rounds):
+            at = number % len(names)
+            for name in names[at:] + names[:at]:
+                turns[name].append(_turn(case, name, calls[name]))
+            gc.collect()
+    finally:
+        if was_enabled:
+            gc.enable()
+    return turns
+
+
+def _turn(case: Case, name: str, calls: int) -> float:
+    run = case.runs[name]
+    time.sleep(_PAUSE)
+    if case.times_itself:
+        return float(run())
+    run()
+    return _timed(run, calls)
+
+
+def _calls(run: Run) -> int:
+    run()
+    once = min(_timed(run, 1) for _ in range(5))
+    return max(1, min(_MOST_CALLS, round(_TURN / max(once, 1e-7))))
+
+
+def _timed(run: Run, calls: int) -> float:
+    start = time.perf_counter()
+    for _ in range(calls):
+        run()
+    return (time.perf_counter() - start) / calls
+
+
+def agree(runs: Mapping[str, Run], relative: float, absolute: float = 0.0) -> Callable[[], None]:
+    """A check that every contender's result is NumPy's, within a tolerance."""
+
+    def check() -> None:
+        expected = np.asarray(runs["NumPy"]())
+        for name, run in runs.items():
+            found = np.asarray(run())
+            np.testing.assert_allclose(found, expected, relative, absolute, err_msg=name)
+
+    return check

@@ -1,0 +1,105 @@
+"""The machine under the figures: equal threads for all, what it is, and who else is using it."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+# These make OpenBLAS choose kernels for another processor: NumPy would run handicapped.
+_HANDICAPS = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+_THREADS = ("TILEWRIGHT_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+_TICKS = os.sysconf("SC_CLK_TCK")
+QUIET = 0.05  # share of the processor that others may use before a figure means little
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def restart_fairly(threads: int) -> None:
+    """Start this program again if its environment is not the same for every contender."""
+    wanted = {k: v for k, v in os.environ.items() if k not in _HANDICAPS}
+    wanted |= dict.fromkeys(_THREADS, str(threads))
+    if wanted != dict(os.environ):
+        sys.stdout.flush()
+        os.execve(sys.executable, [sys.executable, "-m", "benchmarks", *sys.argv[1:]], wanted)
+
+
+def torch_module(threads: int) -> Any | None:
+    """PyTorch with this number of threads, if it is installed."""
+    if importlib.util.find_spec("torch") is None:
+        return None
+    torch = importlib.import_module("torch")
+    torch.set_num_threads(threads)
+    return torch
+
+
+def processor() -> str:
+    """The processor's name and its widest vectors."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    known: dict[str, str] = {}
+    for line in lines:
+        key, _, value = line.partition(":")
+        known.setdefault(key.strip(), value.strip())
+    flags = known.get("flags", known.get("Features", "")).split()
+    widest = next((f for f in ("avx512f", "avx2", "sve", "asimd") if f in flags), "no vectors")
+    return f"{known.get('model name', 'unknown processor')} ({widest}), {cores()} cores"
+
+
+def blas() -> str:
+    """Which BLAS kernel NumPy runs, as far as threadpoolctl (if installed) can tell."""
+    if importlib.util.find_spec("threadpoolctl") is None:
+        return "unknown (threadpoolctl is not installed)"
+    found = importlib.import_module("threadpoolctl").threadpool_info()
+    keys = ("internal_api", "version", "architecture", "num_threads")
+    told = [" ".join(str(x.get(k, "")) for k in keys) for x in found if x["user_api"] == "blas"]
+    return f"{'; '.join(told)} threads" if told else "unknown"
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Processor seconds so far: of all programs, and of this one with its children."""
+
+    wall: float
+    everyone: float
+    own: float
+
+
+def usage() -> Usage | None:
+    """Now, or None where the system does not tell."""
+    try:
+        words = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
+    except OSError:
+        return None
+    user, nice, system, _, _, irq, softirq, steal = map(int, words[:8])
+    spent = os.times()
+    own = spent.user + spent.system + spent.children_user + spent.children_system
+    return Usage(time.time(), (user + nice + system + irq + softirq + steal) / _TICKS, own)
+
+
+def others_share(before: Usage | None, after: Usage | None) -> float | None:
+    """The share of the machine that other programs used between two moments."""
+    if before is None or after is None:
+        return None
+    others = (after.everyone - before.everyone) - (after.own - before.own)
+    seconds = (after.wall - before.wall) * (os.cpu_count() or 1)
+    return max(0.0, others / seconds) if seconds > 0.5 else None
+
+
+def load_text(share: float | None) -> str:
+    """A sentence on other load, from its share and the system's own average."""
+    average = os.getloadavg()[0]
+    if share is None:
+        return f"load average {average:.1f}"
+    told = f"other programs used {share:.0%} of the processor (load average {average:.1f})"
+    return told if share <= QUIET else f"NOT IDLE: {told}; these figures say little"

@@ -1,0 +1,268 @@
+"""From what users hand over to arrays: conversion, promotion and broadcasting."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ... import _native
+from .. import primitives as p
+from .. import record
+from ..dtypes import (
+    DType,
+    DTypeLike,
+    bfloat16,
+    bool_,
+    dtype,
+    float16,
+    float32,
+    float64,
+    promote,
+    promote_scalar,
+)
+from ..errors import AxisError, DTypeError, ShapeError
+from ..sizes import Shape
+
+if TYPE_CHECKING:
+    from ..array import Array
+
+ArrayLike = Any  # an Array, a Python scalar, nested lists, a NumPy array, a DLPack object
+Axis = int | Sequence[int] | None
+
+
+def is_scalar(x: Any) -> bool:
+    """Whether x is a Python scalar, whose type is weak in promotion (NEP 50)."""
+    return type(x) in (bool, int, float)
+
+
+def is_array(x: Any) -> bool:
+    """Whether x is an Array."""
+    return isinstance(x, _native.Cell)
+
+
+def asarray(obj: ArrayLike, dtype: DTypeLike | None = None, *, copy: bool | None = None) -> Array:
+    """An array of `obj`; an Array of this dtype is returned as it is.
+
+    `copy=False` shares foreign memory (and raises where that is impossible), `copy=True` always
+    copies; by default foreign memory is copied.
+
+    >>> asarray([1.0, 2.0])
+    array([1., 2.])
+    """
+    wanted = None if dtype is None else _dtype(dtype)
+    if is_array(obj):
+        return _from_array(obj, wanted, copy)
+    if copy is False:
+        return _shared(obj, wanted)
+    if isinstance(obj, np.ndarray | np.generic) or is_scalar(obj):
+        return _from_host(np.asarray(obj), wanted)
+    if hasattr(obj, "__dlpack__"):
+        return _from_array(_native.from_dlpack(obj, True), wanted, None)
+    if _holds_arrays(obj):
+        parts = [asarray(part) for part in obj]
+        joined = join_parts([expand_first(x) for x in same_dtype(*parts)], 0)
+        return joined if wanted is None else convert(joined, wanted)
+    return _from_host(_nested(obj), wanted)
+
+
+def array(obj: ArrayLike, dtype: DTypeLike | None = None, *, copy: bool | None = True) -> Array:
+    """A new array of `obj`: nested lists, a scalar, a NumPy array, another Array.
+
+    >>> array([[1, 2], [3, 4]])
+    array([[1, 2],
+           [3, 4]])
+    """
+    return asarray(obj, dtype, copy=copy)
+
+
+_dtype = dtype
+
+
+def _from_array(x: Array, wanted: DType | None, copy: bool | None) -> Array:
+    if wanted is not None and wanted is not x.dtype:
+        if copy is False:
+            raise ValueError(f"asarray: got {x.dtype}, {wanted} cannot be made without a copy")
+        return convert(x, wanted)
+    return duplicate(x) if copy else x
+
+
+def duplicate(x: Array) -> Array:
+    """A cell of its own with the same value; the gradient flows through."""
+    value = record.read(x)
+    copy: Array = _native.alias(value)
+    return copy
+
+
+def _shared(obj: Any, wanted: DType | None) -> Array:
+    if isinstance(obj, np.ndarray):
+        found = dtype(obj.dtype)
+        memory = obj.view(np.uint16) if found is bfloat16 else obj
+        shared: Array = _native.from_buffer(memory, found.code, False)
+    elif hasattr(obj, "__dlpack__"):
+        shared = _native.from_dlpack(obj, False)
+    else:
+        raise ValueError(f"asarray: got a {type(obj).__name__}, which cannot be shared: copy=False")
+    return _from_array(shared, wanted, False)
+
+
+def _from_host(host: np.ndarray[Any, Any], wanted: DType | None) -> Array:
+    if host.dtype == object:
+        raise DTypeError(f"asarray: got elements of type {type(host.flat[0]).__name__}")
+    found = dtype(host.dtype)
+    if wanted is None or wanted is found:
+        return record.constant(host, found)
+    return record.constant(host.astype(wanted.dtype), wanted)
+
+
+def _nested(obj: Any) -> np.ndarray[Any, Any]:
+    try:
+        return np.asarray(obj)
+    except ValueError as error:
+        raise ShapeError(f"asarray: got nested lists of unequal lengths ({error})") from None
+
+
+def _holds_arrays(obj: Any) -> bool:
+    if not isinstance(obj, list | tuple):
+        return False
+    return any(is_array(part) or _holds_arrays(part) for part in obj)
+
+
+def convert(x: Array, to: DType) -> Array:
+    """x with elements of another type; x itself if it has it."""
+    return x if x.dtype is to else p.cast(x, dtype=to)
+
+
+def expand_first(x: Array) -> Array:
+    """A new first axis of size 1."""
+    return p.reshape(x, shape=(1, *x.shape))
+
+
+def join_parts(parts: Sequence[Array], axis: int) -> Array:
+    """Arrays of one dtype joined along an axis."""
+    return p.concatenate(*parts, axis=axis)
+
+
+# --------------------------------------------------------------------------- promotion
+
+
+def result_type(*operands: Any) -> DType:
+    """The dtype of an operation on these arrays, dtypes and (weak) Python scalars.
+
+    >>> result_type(float32, 2.5)
+    tilewright.float32
+    """
+    scalars = [x for x in operands if is_scalar(x)]
+    strong = [_dtype_of(x) for x in operands if not is_scalar(x)]
+    if not strong:
+        strong = [dtype(type(scalars.pop()))] if scalars else []
+    if not strong:
+        raise DTypeError("result_type: got nothing; it takes at least one array, dtype or scalar")
+    found = strong[0]
+    for other in strong[1:]:
+        found = promote(found, other)
+    for scalar in scalars:
+        found = promote_scalar(found, scalar)
+    return found
+
+
+def _dtype_of(x: Any) -> DType:
+    if is_array(x):
+        found: DType = x.dtype
+        return found
+    if isinstance(x, np.ndarray | np.generic):
+        return dtype(x.dtype)
+    return dtype(x)
+
+
+def lifted(*operands: ArrayLike) -> list[Any]:
+    """Operands as arrays; Python scalars stay what they are."""
+    return [x if is_array(x) or is_scalar(x) else asarray(x) for x in operands]
+
+
+def same_dtype(*operands: ArrayLike) -> list[Array]:
+    """Operands as arrays of their common dtype."""
+    given = lifted(*operands)
+    return to_dtype(result_type(*given), *given)
+
+
+def to_dtype(to: DType, *operands: Any) -> list[Array]:
+    """Operands (arrays or Python scalars) as arrays of one dtype."""
+    return [convert(x, to) if is_array(x) else record.constant(x, to) for x in operands]
+
+
+def inexact(of: DType) -> DType:
+    """The float type in which NumPy computes `exp` and its like."""
+    if of.is_float:
+        return of
+    return {1: float16, 2: float32}.get(of.itemsize, float64)
+
+
+# --------------------------------------------------------------------------- broadcasting
+
+
+def broadcast_shapes(*shapes: Shape, name: str = "broadcast") -> Shape:
+    """The common shape of arrays that are combined elementwise.
+
+    >>> broadcast_shapes((3, 1), (4,))
+    (3, 4)
+    """
+    ndim = max(map(len, shapes), default=0)
+    result: list[Any] = [1] * ndim
+    for shape in shapes:
+        for axis, size in enumerate(shape, ndim - len(shape)):
+            if size == 1 or size == result[axis]:
+                continue
+            if result[axis] != 1:
+                text = " and ".join(str(tuple(s)) for s in shapes)
+                raise ShapeError(
+                    f"{name}: got {text}; the sizes {result[axis]} and {size} must be equal or 1"
+                )
+            result[axis] = size
+    return tuple(result)
+
+
+def broadcast(name: str, *arrays: Array) -> list[Array]:
+    """Arrays repeated to their common shape."""
+    first = arrays[0].shape
+    if all(x.shape == first for x in arrays):
+        return list(arrays)
+    shape = broadcast_shapes(*(x.shape for x in arrays), name=name)
+    return [x if x.shape == shape else p.broadcast_to(x, shape=shape) for x in arrays]
+
+
+# --------------------------------------------------------------------------- axes
+
+
+def one_axis(name: str, axis: int, ndim: int) -> int:
+    """`axis` counted from the front; raises AxisError when out of range."""
+    try:
+        place = axis.__index__()
+    except AttributeError:
+        raise AxisError(f"{name}: got axis {axis!r}; it must be an int") from None
+    if not -ndim <= place < ndim:
+        raise AxisError(
+            f"{name}: got axis {axis} for an array of {ndim} axes; "
+            + (f"it must be in {-ndim}..{ndim - 1}" if ndim else "there is none")
+        )
+    return place % ndim
+
+
+def many_axes(name: str, axis: Axis, ndim: int) -> tuple[int, ...]:
+    """Distinct axes counted from the front, in order; None means all."""
+    if axis is None:
+        return tuple(range(ndim))
+    given = tuple(axis) if isinstance(axis, Sequence) else (axis,)
+    axes = tuple(one_axis(name, a, ndim) for a in given)
+    if len(set(axes)) != len(axes):
+        raise AxisError(f"{name}: got axes {given}; an axis is named twice")
+    return tuple(sorted(axes))
+
+
+def boolean(x: ArrayLike) -> Array:
+    """x as bool: whether each element is not zero."""
+    return convert(asarray(x), bool_)
+
+
+__all__ = ["array", "asarray", "broadcast_shapes", "result_type"]

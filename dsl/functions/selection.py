@@ -1,0 +1,140 @@
+"""Elements at computed positions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .. import primitives as p
+from .. import record
+from ..dtypes import DTypeLike, dtype, float32, int64
+from ..errors import BoundsError, DTypeError, ShapeError
+from ..sizes import Dim, Shape, maximum, product
+from .convert import ArrayLike, asarray, broadcast, broadcast_shapes, convert, one_axis
+
+if TYPE_CHECKING:
+    from ..array import Array
+
+
+def positions(name: str, indices: ArrayLike, axis: int, size: Dim) -> Array:
+    """Indices as int64 within 0..size-1; negative ones count from the end.
+
+    Known values out of range raise BoundsError; in a staged program they go to the nearest end.
+    """
+    if isinstance(indices, list | tuple) and not indices:
+        indices = np.zeros(0, np.int64)
+    x = asarray(indices)
+    if not x.dtype.is_integer:
+        raise DTypeError(f"{name}: got indices of {x.dtype}; they must be integers")
+    x = convert(x, int64)
+    if record.is_tracing() or not x._is_concrete or not isinstance(size, int):
+        from_end = x + p.full(shape=x.shape, value=size, dtype=int64)
+        return p.where(*broadcast(name, x < 0, from_end, x))
+    host = np.asarray(x)
+    if not host.size or (host.min() >= 0 and host.max() < size):
+        return x
+    wrong = host[(host < -size) | (host >= size)]
+    if wrong.size:
+        raise BoundsError(
+            f"{name}: index {wrong.flat[0]} is out of range for axis {axis} of size {size}"
+        )
+    return record.constant(np.where(host < 0, host + size, host), int64)
+
+
+def take(x: ArrayLike, indices: ArrayLike, axis: int | None = None) -> Array:
+    """The elements at these positions along an axis (of the flattened array by default).
+
+    >>> take([10, 20, 30], [2, 0])
+    array([30, 10])
+    """
+    x = asarray(x)
+    if axis is None:
+        x, axis = p.reshape(x, shape=(product(x.shape),)), 0
+    place = one_axis("take", axis, x.ndim)
+    return p.gather(x, positions("take", indices, place, x.shape[place]), axis=place)
+
+
+def take_along_axis(x: ArrayLike, indices: ArrayLike, axis: int) -> Array:
+    """Elements of x at positions along `axis`, chosen for each place of the other axes.
+
+    >>> take_along_axis([[1, 2], [3, 4]], [[1], [0]], axis=1)
+    array([[2],
+           [3]])
+    """
+    x, where = asarray(x), asarray(indices)
+    place = one_axis("take_along_axis", axis, x.ndim)
+    if where.ndim != x.ndim:
+        raise ShapeError(f"take_along_axis: got {x.shape} and {where.shape}; ranks must be equal")
+    where = positions("take_along_axis", where, place, x.shape[place])
+    others = [tuple(1 if a == place else n for a, n in enumerate(z.shape)) for z in (x, where)]
+    outer = broadcast_shapes(*others, name="take_along_axis")
+    shape = tuple(where.shape[a] if a == place else n for a, n in enumerate(outer))
+    whole = tuple(x.shape[a] if a == place else n for a, n in enumerate(outer))
+    flat = p.reshape(p.broadcast_to(x, shape=whole), shape=(product(whole),))
+    return p.gather(flat, _flat_positions(where, whole, shape, place), axis=0)
+
+
+def _flat_positions(where: Array, whole: Shape, shape: Shape, axis: int) -> Array:
+    """The position in an array of shape `whole` for each place of `shape`."""
+    total = p.broadcast_to(_within(where, whole[axis]) * product(whole[axis + 1 :]), shape=shape)
+    for a, size in enumerate(whole):
+        if a != axis:
+            step = p.iota(size=size, dtype=int64) * product(whole[a + 1 :])
+            aligned = tuple(size if b == a else 1 for b in range(len(whole)))
+            total = total + p.broadcast_to(p.reshape(step, shape=aligned), shape=shape)
+    return total
+
+
+def _within(where: Array, size: Dim) -> Array:
+    """A staged index out of range stays in its own row."""
+    if not record.is_tracing():
+        return where
+    return p.minimum(*broadcast("take_along_axis", p.maximum(where, where * 0), _last(size)))
+
+
+def _last(size: Dim) -> Array:
+    return p.full(shape=(), value=maximum(size - 1, 0), dtype=int64)
+
+
+def one_hot(indices: ArrayLike, num_classes: int, *, dtype: DTypeLike = float32) -> Array:
+    """A new last axis with a one at each index and zeros elsewhere.
+
+    >>> one_hot([1, 0], 3)
+    array([[0., 1., 0.],
+           [1., 0., 0.]], dtype=float32)
+    """
+    x = asarray(indices)
+    if not x.dtype.is_integer:
+        raise DTypeError(f"one_hot: got indices of {x.dtype}; they must be integers")
+    column = p.reshape(convert(x, int64), shape=(*x.shape, 1))
+    classes = p.iota(size=num_classes, dtype=int64)
+    return convert(p.eq(*broadcast("one_hot", column, classes)), _dtype(dtype))
+
+
+_dtype = dtype
+
+
+def scatter_add(x: ArrayLike, indices: ArrayLike, updates: ArrayLike, axis: int = 0) -> Array:
+    """x with updates added at 1-D positions along an axis; positions may repeat.
+
+    >>> scatter_add([0, 0, 0], [2, 2], [5, 6])
+    array([ 0,  0, 11])
+    """
+    x = asarray(x)
+    place = one_axis("scatter_add", axis, x.ndim)
+    where = positions("scatter_add", indices, place, x.shape[place])
+    if where.ndim != 1:
+        raise ShapeError(f"scatter_add: got indices of shape {where.shape}; they must be 1-D")
+    wanted = (*x.shape[:place], where.shape[0], *x.shape[place + 1 :])
+    values = p.broadcast_to(asarray(updates, x.dtype), shape=wanted)
+    return p.scatter_add(x, where, values, axis=place)
+
+
+def nonzero(x: ArrayLike) -> tuple[Array, ...]:
+    """The positions of the elements that are not zero, an array an axis. Not in staged code."""
+    x = asarray(x)
+    return tuple(record.constant(i, int64) for i in np.nonzero(x.numpy()))
+
+
+__all__ = ["nonzero", "one_hot", "scatter_add", "take", "take_along_axis"]

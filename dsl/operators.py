@@ -1,0 +1,109 @@
+"""The operators' Python path: what the native fast path does not take.
+
+It handles promotion, Python scalars, foreign arrays, staged and taped operands, and operators that
+write in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import _native
+from . import record
+from .dtypes import DType
+from .errors import DTypeError, ShapeError, TraceError
+from .functions import arithmetic, linear, logic
+from .functions.convert import convert
+
+if TYPE_CHECKING:
+    from .array import Array
+
+_BINARY: dict[str, Callable[[Any, Any], Any]] = {
+    "add": arithmetic.add,
+    "sub": arithmetic.subtract,
+    "mul": arithmetic.multiply,
+    "truediv": arithmetic.divide,
+    "floordiv": arithmetic.floor_divide,
+    "mod": arithmetic.remainder,
+    "pow": arithmetic.power,
+    "matmul": linear.matmul,
+    "and": logic.bitwise_and,
+    "or": logic.bitwise_or,
+    "xor": logic.bitwise_xor,
+    "lshift": logic.left_shift,
+    "rshift": logic.right_shift,
+    "lt": logic.less,
+    "le": logic.less_equal,
+    "eq": logic.equal,
+    "ne": logic.not_equal,
+    "gt": logic.greater,
+    "ge": logic.greater_equal,
+}
+_UNARY: dict[str, Callable[[Any], Any]] = {
+    "neg": arithmetic.negative,
+    "pos": arithmetic.positive,
+    "abs": arithmetic.absolute,
+    "invert": logic.invert,
+}
+_PYTHON: dict[str, type] = {"bool": bool, "int": int, "float": float, "index": int}
+
+
+def binary_slow(op: str, a: Any, b: Any) -> Any:
+    """Apply an operator by name; NotImplemented for operands that are no arrays."""
+    if op in _PYTHON:
+        return to_python(op, a)
+    if op in _UNARY:
+        return _UNARY[op](a)
+    if not (_is_operand(a) and _is_operand(b)):
+        return NotImplemented
+    function = _BINARY.get(op)
+    if function is not None:
+        return function(a, b)
+    return _in_place(op, a, b)
+
+
+def _is_operand(x: Any) -> bool:
+    return isinstance(x, _native.Cell | bool | int | float | np.ndarray | np.generic | list | tuple)
+
+
+def _in_place(op: str, target: Array, other: Any) -> Array:
+    """`target op= other`: computed, then written through the cell (a view writes its base)."""
+    result: Array = _BINARY[op[1:]](target, other)
+    if result.shape != target.shape:
+        raise ShapeError(
+            f"{op}: got {target.shape} and {result.shape}; the result must fit the array that is "
+            "written"
+        )
+    if not _same_kind(result.dtype, target.dtype):
+        raise DTypeError(f"{op}: got a result of {result.dtype} for an array of {target.dtype}")
+    record.write(target, convert(result, target.dtype))
+    return target
+
+
+def _same_kind(source: DType, target: DType) -> bool:
+    """NumPy's rule of what an operator in place may convert."""
+    rank = {"b": 0, "u": 1, "i": 2, "f": 3}
+    return rank[source.kind] <= rank[target.kind]
+
+
+def to_python(op: str, x: Array) -> Any:
+    """bool(x), int(x), float(x), or x as an index."""
+    require_known(x, op)
+    if x.size != 1:
+        raise ShapeError(f"{op}: got an array of shape {x.shape}; it must hold one element")
+    if op == "index" and not x.dtype.is_integer:
+        raise DTypeError(f"index: got an array of {x.dtype}; it must be an integer")
+    return _PYTHON[op](_native.item(x))
+
+
+def require_known(x: Array, op: str) -> None:
+    """Raise TraceError for a value that a staged program will only know when it runs."""
+    if x._is_concrete:
+        return
+    raise TraceError(
+        f"{op}: got a traced {x.dtype}{x.shape}, known only when the program runs; choose with "
+        "tw.where (tw.cond and tw.script are to come), or return it from the function"
+    )

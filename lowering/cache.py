@@ -1,0 +1,139 @@
+"""The content-addressed cache of compiled code on disk.
+
+One file an entry: a line of magic, the sha256 of the rest, the payload. Written to a temporary
+file and renamed, so that readers and killed writers never see half of one; safe with many
+processes. A damaged entry is removed and built again; an unwritable folder means memory only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import tempfile
+import warnings
+from pathlib import Path
+
+MAGIC = b"tilewright-cache-1\n"
+DEFAULT_LIMIT = 2 << 30  # bytes
+_PRUNE_EVERY = 64  # writes
+
+
+class Cache:
+    """Bytes by key. `limit` is the size at which the entries longest unused are removed."""
+
+    def __init__(self, folder: Path, limit: int = DEFAULT_LIMIT) -> None:
+        self.folder = folder
+        self.limit = limit
+        self._memory: dict[str, bytes] = {}
+        self._writable = True
+        self._writes = 0
+
+    def get(self, key: str) -> bytes | None:
+        """The entry, or None if there is none or it was damaged."""
+        if key in self._memory:
+            return self._memory[key]
+        path = self._path(key)
+        try:
+            raw = path.read_bytes()
+        except OSError:
+            return None
+        payload = _checked(raw)
+        if payload is None:
+            warnings.warn(
+                f"cache: entry {path.name} was damaged; it is built again", stacklevel=3
+            )
+            self.remove(key)
+            return None
+        with contextlib.suppress(OSError):
+            os.utime(path)  # the entry is in use: the oldest are pruned first
+        return payload
+
+    def put(self, key: str, payload: bytes) -> None:
+        """Store an entry; on failure it is kept in memory, with one warning."""
+        if not self._writable:
+            self._memory[key] = payload
+            return
+        try:
+            self._write(self._path(key), payload)
+        except OSError as error:
+            self._writable = False
+            self._memory[key] = payload
+            warnings.warn(
+                f"cache: got {error.strerror or error} for {self.folder}; compiled code is kept "
+                "in memory only (TILEWRIGHT_CACHE_DIR names another folder)",
+                stacklevel=3,
+            )
+            return
+        self._writes += 1
+        if self._writes % _PRUNE_EVERY == 1:
+            self.prune()
+
+    def remove(self, key: str) -> None:
+        self._memory.pop(key, None)
+        with contextlib.suppress(OSError):
+            self._path(key).unlink()
+
+    def prune(self) -> None:
+        """Remove the entries longest unused until the size is within the limit."""
+        entries = []
+        for path in self.folder.glob("*/*"):
+            with contextlib.suppress(OSError):
+                found = path.stat()
+                entries.append((found.st_mtime, found.st_size, path))
+        total = sum(size for _, size, _ in entries)
+        for _, size, path in sorted(entries, key=lambda e: e[0]):
+            if total <= self.limit:
+                return
+            with contextlib.suppress(OSError):
+                path.unlink()
+            total -= size
+
+    def _path(self, key: str) -> Path:
+        return self.folder / key[:2] / key
+
+    def _write(self, path: Path, payload: bytes) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=".", dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(MAGIC + hashlib.sha256(payload).digest() + payload)
+            os.replace(temporary, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise
+
+
+def _checked(raw: bytes) -> bytes | None:
+    head = len(MAGIC)
+    digest, payload = raw[head : head + 32], raw[head + 32 :]
+    sound = raw.startswith(MAGIC) and hashlib.sha256(payload).digest() == digest
+    return payload if sound else None
+
+
+def default_folder() -> Path:
+    """TILEWRIGHT_CACHE_DIR, or tilewright's folder in the user's cache folder."""
+    chosen = os.environ.get("TILEWRIGHT_CACHE_DIR")
+    if chosen:
+        return Path(chosen)
+    import platformdirs  # only where the environment does not say
+
+    return Path(platformdirs.user_cache_dir("tilewright"))
+
+
+def sources_digest(folders: list[Path]) -> str:
+    """A digest of the Python sources that decide what code is generated."""
+    digest = hashlib.sha256()
+    for folder in folders:
+        for path in sorted(folder.rglob("*.py")):
+            digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+def key_of(*parts: str) -> str:
+    """The key of an entry that depends on these texts."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "little") + part.encode())
+    return digest.hexdigest()

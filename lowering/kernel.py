@@ -1,0 +1,57 @@
+"""What a schedule gives to code generation: a kernel as TIR functions and a little arithmetic.
+
+A kernel is a list of phases. A phase is one serial C function over a range [begin, end) of its
+outermost units; the runtime splits the range over threads, with a barrier between two phases.
+Its parameters are, in order: a pointer for each buffer (inputs, then outputs), for each scratch
+area and for each table, then int64 `begin`, `end` and the sizes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..dsl.dtypes import DType
+from ..dsl.sizes import Dim
+
+
+@dataclass(frozen=True)
+class BufferSpec:
+    """A buffer of a kernel: `size` is its number of elements."""
+
+    name: str
+    dtype: DType
+    size: Dim
+
+
+@dataclass(frozen=True)
+class ScratchSpec:
+    """Working memory of `bytes`, one area for the launch or one for each thread."""
+
+    bytes: Dim
+    per_thread: bool = False
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One C function `symbol`: `extent` units, split in multiples of `grain`, each of which takes
+    about `cost_ps` picoseconds on one core."""
+
+    symbol: str
+    function: Any  # a tirx.PrimFunc
+    extent: Dim
+    grain: Dim = 1
+    cost_ps: Dim = 1000
+
+
+@dataclass(frozen=True)
+class KernelSource:
+    """A kernel before code generation. `sizes` names the unknown sizes, in parameter order."""
+
+    name: str
+    phases: tuple[Phase, ...]
+    buffers: tuple[BufferSpec, ...]
+    n_outputs: int
+    scratch: tuple[ScratchSpec, ...] = ()
+    tables: tuple[bytes, ...] = ()
+    sizes: tuple[str, ...] = ()

@@ -1,0 +1,88 @@
+"""exp and expm1: x = n log(2) + r, |r| <= log(2) / 2, a polynomial in r, then times 2**n."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import log
+from typing import TYPE_CHECKING
+
+from . import coefficients
+from .real import Expr, Real, real
+
+if TYPE_CHECKING:
+    from ..vocabulary import TirxVocabulary
+
+# log(2) = high + low. n * high needs no spare bits: x - n * high is one FMA, and exact.
+LN2_HIGH = (float.fromhex("0x1.62e43p-1"), log(2))
+LN2_LOW = (float.fromhex("-0x1.05c61p-29"), float.fromhex("0x1.abc9e3b39803fp-56"))
+
+
+@dataclass(frozen=True)
+class Reduced:
+    """x = n log(2) + r + r_low; `word` holds n in its low bits; expm1(r) = r + tail."""
+
+    word: Expr
+    r: Expr
+    tail: Expr
+
+
+def reduced(m: Real, x: Expr, low: Expr = None, compensated: bool = True) -> Reduced:
+    """Split x + low, |x| < 2**12, and evaluate the polynomial."""
+    shifted = m.fma(x, m.const(1 / log(2)), m.const(m.shifter))
+    n = m.let(shifted - m.const(m.shifter))
+    first = m.fma(n, m.const(-m.pick(*LN2_HIGH)), x)
+    minus_low = m.const(-m.pick(*LN2_LOW))
+    r = m.fma(n, minus_low, first)
+    rest = None
+    if compensated:
+        rest = m.fma(n, minus_low, m.let(first - r))  # what rounding took from r
+    if low is not None:
+        r, rest = m.fast_two_sum(r, m.let(rest + low))
+    q = m.polynomial(r, m.pick(coefficients.EXPONENTIAL_FLOAT32, coefficients.EXPONENTIAL_FLOAT64))
+    square = m.let(r * r)
+    tail = m.fma(square, q, rest) if compensated else m.let(square * q)
+    return Reduced(m.bits(shifted), r, tail)
+
+
+def power_of_two(m: Real, word: Expr, offset: int = 0) -> Expr:
+    """2**(n + offset), for n in the low bits of `word` and a normal result."""
+    shifted = m.shift_left(word, m.fraction_bits)
+    return m.from_bits(shifted + m.word((m.bias + offset) << m.fraction_bits))
+
+
+def scaled(m: Real, y: Expr, word: Expr, is_small: Expr) -> Expr:
+    """y * 2**n with one rounding, subnormal results included; `is_small` is about n < -64."""
+    up, down = m.word((m.bias + 64) << m.fraction_bits), m.word((m.bias - 1) << m.fraction_bits)
+    shifted = m.shift_left(word, m.fraction_bits)
+    scale = m.from_bits(m.let(shifted + m.select(is_small, up, down)))
+    return m.let(m.let(y * scale) * m.select(is_small, m.const(2.0**-64), m.const(2.0)))
+
+
+def small_limit(m: Real) -> Expr:
+    """Below this x, exp(x) is scaled in two steps."""
+    return m.const(-64 * log(2))
+
+
+def exponential(m: Real, x: Expr, low: Expr = None) -> Expr:
+    """exp(x + low) over the whole range."""
+    clamped = m.at_least(m.at_most(x, m.pick(89.0, 710.0)), m.pick(-104.0, -746.0))
+    parts = reduced(m, clamped, low, compensated=low is not None)
+    y = m.let(m.const(1.0) + m.let(parts.r + parts.tail))
+    return scaled(m, y, parts.word, clamped < small_limit(m))
+
+
+def exp(t: TirxVocabulary, x: Expr) -> Expr:
+    """e**x."""
+    return exponential(real(t, x), x)
+
+
+def expm1(t: TirxVocabulary, x: Expr) -> Expr:
+    """e**x - 1, accurate near zero."""
+    m = real(t, x)
+    clamped = m.at_least(m.at_most(x, m.pick(89.0, 710.0)), m.pick(-20.0, -40.0))
+    parts = reduced(m, clamped)
+    # half the result, because 2**n itself may overflow
+    half = power_of_two(m, parts.word, -1)
+    whole = m.let(parts.r + parts.tail)
+    y = m.let(m.fma(half, whole, m.let(half - m.const(0.5))) * m.const(2.0))
+    return m.select(m.abs(x) < m.const(2.0**-100), x, y)

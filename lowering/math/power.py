@@ -1,0 +1,96 @@
+"""pow: exp(y log|x|) with the logarithm to more bits than the result, and C's special cases."""
+
+from __future__ import annotations
+
+from math import inf, nan
+from typing import TYPE_CHECKING
+
+from ..tvm_api import tirx
+from . import coefficients
+from .exponential import LN2_HIGH, LN2_LOW, exponential
+from .logarithm import logarithm, split
+from .real import Expr, Pair, Real, real
+
+if TYPE_CHECKING:
+    from ..vocabulary import TirxVocabulary
+
+TWO_THIRDS_LOW = float.fromhex("0x1.5555555555555p-55")
+
+
+def pow(t: TirxVocabulary, x: Expr, y: Expr) -> Expr:
+    """x**y as C's pow: pow(x, 0) = pow(1, y) = 1, negative x only to integers."""
+    m = real(t, x)
+    if m.is_single:
+        wide = Real(t, "float64")
+        size, exponent = (t.let(tirx.Cast("float64", v)) for v in (m.abs(x), y))
+        power = exponential(wide, t.let(exponent * logarithm(wide, size, subnormals=False)))
+        return signed(m, x, y, t.let(tirx.Cast("float32", power)))
+    return signed(m, x, y, double_power(m, m.abs(x), y))
+
+
+def signed(m: Real, x: Expr, y: Expr, power: Expr) -> Expr:
+    """pow(x, y) from |x|**y."""
+    zero, one = m.const(0.0), m.const(1.0)
+    is_whole = m.equal(m.rint(y), y)
+    half = m.let(y * m.const(0.5))
+    is_odd = tirx.And(is_whole, tirx.NE(m.rint(half), half))
+    result = m.select(is_odd, m.copysign(power, x), power)
+    is_undefined = tirx.And(tirx.And(x < zero, x > m.const(-inf)), tirx.Not(is_whole))
+    result = m.select(is_undefined, m.const(nan), result)
+    is_minus_one = tirx.And(m.equal(x, m.const(-1.0)), m.equal(m.abs(y), m.const(inf)))
+    is_one = tirx.Or(tirx.Or(m.equal(x, one), m.equal(y, zero)), is_minus_one)
+    return m.select(is_one, one, result)
+
+
+def double_power(m: Real, size: Expr, y: Expr) -> Expr:
+    """size**y in float64 for size >= 0, NaN and infinities included."""
+    high, low = long_logarithm(m, size)
+    # beyond these bounds the result is 0 or infinite for any size != 1, and products stay finite
+    bounded = m.at_least(m.at_most(y, 2.0**80), -(2.0**80))
+    product, error = m.two_product(high, bounded)
+    is_usual = m.abs(product) < m.const(1024.0)
+    rest = m.select(is_usual, m.fma(low, bounded, error), m.const(0.0))
+    result = exponential(m, product, rest)
+    zero, infinite = m.const(0.0), m.const(inf)
+    at_zero = m.select(y > zero, zero, infinite)
+    at_infinity = m.select(y > zero, infinite, zero)
+    result = m.select(m.equal(size, zero), at_zero, result)
+    result = m.select(m.equal(size, infinite), at_infinity, result)
+    # written so because tirx takes x != x for false
+    is_number = tirx.And(size >= zero, m.abs(y) >= zero)
+    return m.select(is_number, result, m.const(nan))
+
+
+def long_logarithm(m: Real, x: Expr) -> Pair:
+    """log(x) in two float64, to about 2**-65, for positive finite x."""
+    parts = split(m, x)
+    f = m.let(parts.significand - m.const(1.0))
+    s, s_low = atanh_argument(m, f)
+    square, square_low = m.two_product(s, s)
+    square_low = m.fma(m.let(s * m.const(2.0)), s_low, square_low)
+    # 2 atanh(s) = 2 s + s**3 (2/3 + square * tail)
+    tail = m.polynomial(square, coefficients.LOGARITHM_TAIL_FLOAT64)
+    c, c_low = m.fast_two_sum(m.const(2 / 3), m.product(square, tail))
+    c_low = m.let(c_low + m.const(TWO_THIRDS_LOW))
+    cube, cube_low = pair_product(m, (square, square_low), (s, s_low))
+    term, term_low = pair_product(m, (cube, cube_low), (c, c_low))
+    base, base_low = m.two_product(parts.k, m.const(LN2_HIGH[1]))
+    base_low = m.fma(parts.k, m.const(LN2_LOW[1]), base_low)
+    total, error = m.two_sum(base, m.let(s * m.const(2.0)))
+    total, error_2 = m.two_sum(total, term)
+    small = m.let(m.let(base_low + term_low) + m.let(s_low * m.const(2.0)))
+    return m.fast_two_sum(total, m.let(m.let(error + error_2) + small))
+
+
+def atanh_argument(m: Real, f: Expr) -> Pair:
+    """f / (2 + f) in two parts."""
+    divisor, divisor_low = m.fast_two_sum(m.const(2.0), f)
+    s = m.let(f / divisor)
+    rest = m.fma(m.neg(s), divisor_low, m.fma(m.neg(s), divisor, f))
+    return s, m.let(rest / divisor)
+
+
+def pair_product(m: Real, a: Pair, b: Pair) -> Pair:
+    """The product of two pairs."""
+    high, low = m.two_product(a[0], b[0])
+    return high, m.fma(a[0], b[1], m.fma(a[1], b[0], low))

@@ -1,0 +1,148 @@
+"""sin and cos over the whole range: x times 2/pi modulo 4, then a polynomial.
+
+The reduction (Payne and Hanek, "Radian reduction for trigonometric functions", 1983) takes only
+the pieces of 2/pi that matter for the size of x: pieces above them would give multiples of four
+quarter turns. Vectors cannot look pieces up in a table quickly, so selects choose them: a shift
+register of constants, shifted by 2**i places where bit i of the size's class is set.
+"""
+
+from __future__ import annotations
+
+from math import inf, pi
+from typing import TYPE_CHECKING
+
+from ..tvm_api import tirx
+from . import coefficients
+from .real import Expr, Pair, Real, real
+
+if TYPE_CHECKING:
+    from ..vocabulary import TirxVocabulary
+
+HALF_PI_LOW = float.fromhex("0x1.1a62633145c07p-54")
+Registers = list[list[Expr]]
+
+
+def sin(t: TirxVocabulary, x: Expr) -> Expr:
+    """The sine; NaN for infinities."""
+    m = real(t, x)
+    quarter, r, r_low = quarter_turns(m, m.abs(x))
+    negative = m.let(m.bits(x) & m.word(1 << (m.fraction_bits + m.pick(8, 11))))
+    return m.from_bits(flipped(m, wave(m, quarter, r, r_low), quarter) ^ negative)
+
+
+def cos(t: TirxVocabulary, x: Expr) -> Expr:
+    """The cosine; NaN for infinities."""
+    m = real(t, x)
+    quarter, r, r_low = quarter_turns(m, m.abs(x))
+    quarter = m.let(quarter + m.word(1))
+    return m.from_bits(flipped(m, wave(m, quarter, r, r_low), quarter))
+
+
+def wave(m: Real, quarter: Expr, r: Expr, r_low: Expr) -> Expr:
+    """sin(r + r_low) for an even number of quarter turns, cos for an odd one."""
+    sines = m.pick(coefficients.SINE_FLOAT32, coefficients.SINE_FLOAT64)
+    cosines = m.pick(coefficients.COSINE_FLOAT32, coefficients.COSINE_FLOAT64)
+    square = m.let(r * r)
+    sine_tail = m.let(m.let(square * r) * m.polynomial(square, sines))
+    half = m.let(square * m.const(0.5))
+    top = m.let(m.const(1.0) - half)
+    lost = m.let(m.let(m.const(1.0) - top) - half)
+    cosine_tail = m.fma(m.let(square * square), m.polynomial(square, cosines), lost)
+    if r_low is not None:
+        sine_tail = m.fma(m.let(m.const(1.0) - half), r_low, sine_tail)
+        cosine_tail = m.fma(m.neg(r), r_low, cosine_tail)
+    is_odd = tirx.NE(quarter & m.word(1), m.word(0))
+    return m.let(m.select(is_odd, top, r) + m.select(is_odd, cosine_tail, sine_tail))
+
+
+def flipped(m: Real, value: Expr, quarter: Expr) -> Expr:
+    """The bits of -value for 2 or 3 quarter turns (modulo 4), else of value."""
+    sign = m.shift_left(m.let(quarter & m.word(2)), m.fraction_bits + m.pick(7, 10))
+    return m.let(m.bits(value) ^ sign)
+
+
+def quarter_turns(m: Real, x: Expr) -> tuple[Expr, Expr, Expr]:
+    """x = n pi / 2 + r + r_low for x >= 0: n in the low bits of a word, |r| <= pi / 4."""
+    x = m.select(x < m.const(inf), x, m.let(x - x))
+    return single_turns(m, x) if m.is_single else double_turns(m, x)
+
+
+def single_turns(m: Real, x: Expr) -> tuple[Expr, Expr, Expr]:
+    """The reduction of a float32 in float64, where its products with 29 bits are exact."""
+    wide = Real(m.t, "float64")
+    full = [wide.const(c * 2.0**-58) for c in coefficients.TWO_OVER_PI_53_BY_29]
+    pieces = [wide.const(c) for c in coefficients.TWO_OVER_PI_29]
+    size = m.let(tirx.Cast("float64", x))
+    size, (pieces, full) = shifted(wide, size, [pieces, full], 29, 2, (2, 3))
+    first = modulo_four(wide, wide.let(size * pieces[0]))
+    # the second product, below 2**25, and the third, below 1/16, are small enough to be left so
+    second, unit = wide.let(size * pieces[1]), wide.const(2.0**-29)
+    total = wide.fma(size, full[2], wide.fma(second, unit, first))
+    turned = wide.let(total + wide.const(wide.shifter))
+    n = wide.let(turned - wide.const(wide.shifter))
+    rest = wide.fma(size, full[2], wide.fma(second, unit, wide.let(first - n)))
+    r = m.let(tirx.Cast("float32", wide.let(rest * wide.const(pi / 2))))
+    return m.let(tirx.Cast("uint32", wide.bits(turned))), r, None
+
+
+def double_turns(m: Real, x: Expr) -> tuple[Expr, Expr, Expr]:
+    """The reduction of a float64, by exact products and sums of two parts."""
+    pieces = [m.const(c) for c in coefficients.TWO_OVER_PI_53]
+    size, (chosen,) = shifted(m, x, [pieces], 53, 5, (5,))
+    high, low = [], []
+    for i in range(5):
+        a, b = m.two_product(size, m.let(chosen[i] * m.const(2.0 ** (-53 * i))))
+        high.append(modulo_four(m, a) if i < 2 else a)
+        low.append(modulo_four(m, b) if i < 1 else b)
+    total, errors = high[0], []
+    for term in (low[0], high[1], low[1], high[2]):
+        total, error = m.two_sum(total, term)
+        errors.append(error)
+    turned = m.let(total + m.const(m.shifter))
+    total = m.let(total - m.let(turned - m.const(m.shifter)))
+    r, r_low = radians(m, total, [*errors, low[2], high[3]], m.let(low[3] + high[4]))
+    is_near = x < m.const(pi / 4)
+    n = m.select(is_near, m.word(0), m.bits(turned))
+    return n, m.select(is_near, x, r), m.select(is_near, m.const(0.0), r_low)
+
+
+def radians(m: Real, total: Expr, terms: list[Expr], last: Expr) -> Pair:
+    """(total + terms + last) quarter turns as an angle in two parts, though they may cancel."""
+    below = terms[0]
+    for term in terms[1:]:
+        below, error = m.two_sum(below, term)
+        last = m.let(last + error)
+    total, error = m.two_sum(total, below)
+    total, low = m.two_sum(total, m.let(error + last))
+    r, r_low = m.two_product(total, m.const(pi / 2))
+    r_low = m.fma(total, m.const(HALF_PI_LOW), m.fma(low, m.const(pi / 2), r_low))
+    return m.fast_two_sum(r, r_low)
+
+
+def modulo_four(m: Real, x: Expr) -> Expr:
+    """x less a multiple of four, exactly; from -2 to 2."""
+    return m.fma(m.rint(m.let(x * m.const(0.25))), m.const(-4.0), x)
+
+
+def shifted(
+    m: Real, x: Expr, registers: Registers, step: int, stages: int, needed: tuple[int, ...]
+) -> tuple[Expr, Registers]:
+    """x / 2**(step * k), and `needed` pieces of each register from place k on, k the class of x.
+
+    Class k starts at 2**(step * k + p + 1) for p significant bits: there the least bit of x times
+    the least of piece k - 1 is a multiple of four. The lowest class goes down to zero.
+    """
+    start = step + (25 if step == 29 else 54)
+    for stage in reversed(range(stages)):
+        places = 1 << stage
+        is_large = x >= m.const(2.0 ** (start + step * (places - 1)))
+        x = m.let(x * m.select(is_large, m.const(2.0 ** (-step * places)), m.const(1.0)))
+        kept = [n + places - 1 for n in needed]
+        registers = [
+            [
+                m.select(is_large, r[i + places], r[i]) if i + places < len(r) else r[i]
+                for i in range(min(count, len(r)))
+            ]
+            for r, count in zip(registers, kept, strict=True)
+        ]
+    return x, registers

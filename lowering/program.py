@@ -1,0 +1,143 @@
+"""Fusion groups -> a program: slots for all values, launches in order, the memory plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ..dsl.graph import Graph, Var
+from ..dsl.sizes import Dim, evaluate, symbol
+from .fusion import Group
+from .memory import Life, MemoryPlan, arrange, lower_bound
+from .spaces import base
+from .words import (
+    ALLOC,
+    ARENA,
+    FREE,
+    INPUT,
+    OUTPUT,
+    TEMPORARY,
+    Instruction,
+    Launch,
+    ProgramLayout,
+    Slot,
+    SlotAction,
+)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One launch: which kernel, on which values, with which sizes."""
+
+    kernel: int
+    group: Group
+    sizes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A program's layout with what its memory plan needs."""
+
+    layout: ProgramLayout
+    memory: MemoryPlan
+    temporaries: tuple[tuple[Var, int, int], ...]  # those of unknown size: first and last step
+    results: tuple[tuple[str, Dim], ...]
+
+
+def plan_program(graph: Graph, steps: Sequence[Step]) -> Plan:
+    """Give each value a slot and order the instructions."""
+    return _Planner(graph, steps).plan()
+
+
+class _Planner:
+    def __init__(self, graph: Graph, steps: Sequence[Step]) -> None:
+        self.graph, self.steps = graph, steps
+        self.producer = {v: n for n in graph.nodes for v in n.outputs}
+        self.slots: list[Slot] = []
+        self.slot_of: dict[Var, int] = {}
+        self.first: dict[Var, int] = {}
+        self.last: dict[Var, int] = {}
+
+    def plan(self) -> Plan:
+        arguments = (*self.graph.inputs, *(v for v, _ in self.graph.constants))
+        for i, var in enumerate(arguments):
+            self._slot(var, Slot(INPUT, i))
+        results = self._results()
+        self._live()
+        known = [v for v in self.first if isinstance(v.aval.nbytes, int)]
+        pooled = [v for v in self.first if not isinstance(v.aval.nbytes, int)]
+        lives = [self._life(v) for v in known]
+        places, arena = arrange(lives)
+        offsets = {p.life.name: p.offset for p in places}
+        for var in known:
+            self._slot(var, Slot(ARENA, 0, offsets[_name(var)]))
+        for var in pooled:
+            self._slot(var, Slot(TEMPORARY, 0, var.aval.nbytes))
+        sizes = tuple((_name(v), v.aval.nbytes) for v in results)
+        memory = MemoryPlan(
+            places, arena, lower_bound(lives),
+            tuple((n, s) for n, s in sizes if isinstance(s, int)),
+        )  # fmt: skip
+        layout = ProgramLayout(
+            symbols=self.graph.symbols,
+            inputs=tuple((v.aval.dtype, v.aval.shape) for v in arguments),
+            slots=tuple(self.slots),
+            outputs=tuple(
+                (self.slot_of[base(v, self.producer)], v.aval.dtype, v.aval.shape)
+                for v in self.graph.outputs
+            ),
+            instructions=tuple(self._instructions(pooled)),
+            arena=arena,
+        )
+        spans = tuple((v, self.first[v], self.last[v]) for v in pooled)
+        return Plan(layout, memory, spans, sizes)
+
+    def _slot(self, var: Var, slot: Slot) -> None:
+        self.slot_of[var] = len(self.slots)
+        self.slots.append(slot)
+
+    def _results(self) -> list[Var]:
+        """Output slots, for what the program returns and does not just pass on."""
+        found = dict.fromkeys(base(v, self.producer) for v in self.graph.outputs)
+        made = [v for v in found if v not in self.slot_of]
+        for var in made:
+            self._slot(var, Slot(OUTPUT, var.aval.dtype.code, var.aval.nbytes))
+        return made
+
+    def _live(self) -> None:
+        for i, step in enumerate(self.steps):
+            for var in (*step.group.inputs, *step.group.outputs):
+                if var not in self.slot_of:
+                    self.first.setdefault(var, i)
+                    self.last[var] = i
+
+    def _life(self, var: Var) -> Life:
+        size = var.aval.nbytes
+        assert isinstance(size, int)
+        return Life(_name(var), size, self.first[var], self.last[var])
+
+    def _instructions(self, pooled: list[Var]) -> list[Instruction]:
+        found: list[Instruction] = []
+        for i, step in enumerate(self.steps):
+            found += [SlotAction(ALLOC, self.slot_of[v]) for v in pooled if self.first[v] == i]
+            slots = tuple(
+                self.slot_of[v] for v in (*step.group.inputs, *step.group.outputs)
+            )
+            sizes: tuple[Dim, ...] = tuple(symbol(name) for name in step.sizes)
+            found.append(Launch(step.kernel, slots, sizes))
+            found += [SlotAction(FREE, self.slot_of[v]) for v in pooled if self.last[v] == i]
+        return found
+
+
+def _name(var: Var) -> str:
+    return f"b{var.id}"
+
+
+def pooled_peak(plan: Plan, values: Mapping[str, int]) -> int:
+    """The most bytes of temporaries of unknown size that are alive at once."""
+    lives = [
+        Life(_name(v), evaluate(v.aval.nbytes, values), first, last)
+        for v, first, last in plan.temporaries
+    ]
+    return lower_bound(lives)
+

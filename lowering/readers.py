@@ -1,0 +1,155 @@
+"""Fusion is composition: the element of a value at a position, from its node's rule.
+
+A `Scope` knows which values lie in memory; all others are computed where they are read. An
+element that was computed for a position is not computed again for the same position object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+from ..dsl.graph import Aval, Node, Var, params_text
+from ..dsl.primitive import Expr, Map
+from ..dsl.sizes import product
+from .index import (
+    Index,
+    address,
+    broadcast_index,
+    components,
+    from_components,
+    reshaped_index,
+    transposed_index,
+)
+from .tvm_api import tirx
+from .vocabulary import TirxVocabulary, int64
+
+Source = Callable[[Index], Expr]
+Mover = Callable[[TirxVocabulary, Index, Node], Index]
+
+_POSITIONS = frozenset({"int64"})  # the type of index arithmetic, which never overflows
+
+# Movements whose positions keep their runs; all other rules are asked for single components.
+MOVERS: dict[str, Mover] = {
+    "broadcast_to": lambda t, index, node: broadcast_index(t, index, node.inputs[0].aval.shape),
+    "transpose": lambda t, index, node: transposed_index(t, index, node.params["axes"]),
+    "reshape": lambda t, index, node: reshaped_index(t, index, node.inputs[0].aval.shape),
+}
+
+
+@dataclass
+class InputReader:
+    """An input of a rule that reads at positions of its own choice."""
+
+    scope: Scope
+    var: Var
+
+    @property
+    def aval(self) -> Aval:
+        return self.var.aval
+
+    def __call__(self, index: tuple[Expr, ...]) -> Expr:
+        return self.scope.element(self.var, from_components(self.var.aval.shape, tuple(index)))
+
+
+class Scope:
+    """Elements of the values of one kernel inside one nest of loops."""
+
+    def __init__(
+        self, t: TirxVocabulary, nodes: tuple[Node, ...], sources: Mapping[Var, Source]
+    ) -> None:
+        self.t = t
+        self.producer = {var: node for node in nodes for var in node.outputs}
+        self.sources = dict(sources)
+        self._memo: dict[tuple[Var, int], tuple[Expr, Index]] = {}
+
+    @contextmanager
+    def block(self) -> Iterator[list[Any]]:
+        """A block of statements; what is computed inside is forgotten at its end."""
+        kept = dict(self._memo)
+        with self.t.block() as statements:
+            yield statements
+        self._memo = kept
+
+    @contextmanager
+    def loop(
+        self, name: str, begin: Expr, end: Expr, kind: Any = None, width: int = 1
+    ) -> Iterator[Expr]:
+        """A loop over [begin, end) of what is emitted inside."""
+        var = tirx.Var(name, "int64")
+        outside, self.t.scalar_only = self.t.scalar_only, False
+        is_vector = kind == tirx.ForKind.VECTORIZED
+        with self.t.vector(var, width) if is_vector else nullcontext(), self.block() as statements:
+            yield var
+        only_scalar, self.t.scalar_only = self.t.scalar_only, outside
+        if not statements:
+            return
+        body = sequence(statements)
+        kind = tirx.ForKind.SERIAL if kind is None or only_scalar else kind
+        extent = end if isinstance(begin, tirx.IntImm) and begin.value == 0 else end - begin
+        self.t.emit(tirx.For(var, begin, extent, kind, body))
+
+    def lanes(self, width: int) -> Any:
+        """A vector: all lanes at once, or one by one where a function cannot be vectorised."""
+        kind = tirx.ForKind.VECTORIZED if width > 1 else tirx.ForKind.SERIAL
+        return self.loop("lane", int64(0), int64(width), kind, width)
+
+    def element(self, var: Var, index: Index) -> Expr:
+        """The element of `var` at `index`, as the vocabulary computes with it."""
+        found = self._memo.get((var, id(index)))
+        if found is not None:
+            return found[0]
+        source = self.sources.get(var)
+        value = self._computed(var, index) if source is None else source(index)
+        value = self.t.let(value)
+        self._memo[var, id(index)] = (value, index)  # holds the index, so that its id stays its own
+        return value
+
+    def _computed(self, var: Var, index: Index) -> Expr:
+        node = self.producer[var]
+        mover = MOVERS.get(node.primitive.name)
+        if mover is not None:
+            return self.element(node.inputs[0], self._moved(index, node, mover))
+        lower = node.primitive.lower
+        assert isinstance(lower, Map), f"{node.primitive} is not fused by reading"
+        if lower.pointwise:
+            elements = [self.element(v, index) for v in node.inputs]
+            value = self.t.evaluate(
+                lambda: lower.rule(self.t, *elements, out=var.aval, **node.params)
+            )
+            return self.t.rounded(value, var.aval.dtype)
+        return self._indexed(lower, node, var, index)
+
+    def _indexed(self, lower: Map, node: Node, var: Var, index: Index) -> Expr:
+        readers = [InputReader(self, v) for v in node.inputs]
+        parts = tuple(self.t.let(i) for i in components(self.t, index))
+        return self.t.evaluate(
+            lambda: lower.rule(self.t, parts, *readers, out=var.aval, **node.params),
+            _POSITIONS,
+        )
+
+    def _moved(self, index: Index, node: Node, mover: Mover) -> Index:
+        params = params_text(tuple(node.params.items()))
+        key = (node.primitive.name, node.inputs[0].aval.shape, params)
+        moved = index.derived.get(key)
+        if moved is None:
+            moved = index.derived[key] = mover(self.t, index, node)
+        return moved
+
+
+def buffer_source(t: TirxVocabulary, var: Var, buffer: Any) -> Source:
+    """Reads `var` from a flat buffer that holds it contiguously."""
+
+    def read(index: Index) -> Expr:
+        if product(var.aval.shape) == 1:
+            return t.load_cast(tirx.BufferLoad(buffer, [int64(0)]), var.aval.dtype)
+        return t.load_cast(tirx.BufferLoad(buffer, [address(t, index)]), var.aval.dtype)
+
+    return read
+
+
+def sequence(statements: list[Any]) -> Any:
+    """Statements as one (tirx forbids a sequence of one)."""
+    return tirx.SeqStmt(statements) if len(statements) > 1 else statements[0]

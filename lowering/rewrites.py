@@ -1,0 +1,242 @@
+"""Rewrites of the graph: named rules, run over the nodes until nothing changes.
+
+A rule sees one node and says what its output may be replaced by: a value that is there already, or
+a new node. All rules are exact, signed zeros and NaN included.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ..dsl.graph import Graph, Node, Var, params_text, verify
+from ..dsl.primitive import REGISTRY
+
+MAX_ROUNDS = 8
+
+
+@dataclass(frozen=True)
+class View:
+    """What a rule may look at: the nodes that made its inputs."""
+
+    producer: dict[Var, Node]
+
+    def made_by(self, var: Var, name: str) -> Node | None:
+        """The node that made a value, if it is of this primitive."""
+        node = self.producer.get(var)
+        return node if node is not None and node.primitive.name == name else None
+
+    def constant(self, var: Var) -> Any:
+        """The one value of all elements, if it is known."""
+        node = self.producer.get(var)
+        while node is not None and node.primitive.name in ("broadcast_to", "reshape"):
+            node = self.producer.get(node.inputs[0])
+        known = node is not None and node.primitive.name == "full"
+        return node.params["value"] if known and node is not None else None
+
+
+Rule = Callable[[Node, View], Var | Node | None]
+
+
+def rewrite(graph: Graph) -> Graph:
+    """Apply all rules until none changes anything; the graph is verified between rounds."""
+    for _ in range(MAX_ROUNDS):
+        changed, graph = _round(graph)
+        graph = verify(without_dead_code(graph))
+        if not changed:
+            break
+    return graph
+
+
+def _round(graph: Graph) -> tuple[bool, Graph]:
+    replaced: dict[Var, Var] = {}
+    view = View({})
+    known: dict[str, Node] = {}
+    numbers: dict[Var, int] = {}
+    nodes: list[Node] = []
+    changed = False
+    for old in graph.nodes:
+        node = _with_inputs(old, tuple(replaced.get(v, v) for v in old.inputs))
+        found = _first(node, view)
+        if isinstance(found, Node):
+            node, changed = found, True
+        elif found is not None:
+            replaced[old.output], changed = found, True
+            continue
+        same = known.setdefault(_identity(node, numbers), node)
+        if same is not node:
+            replaced.update(zip(old.outputs, same.outputs, strict=True))
+            changed = True
+            continue
+        replaced.update(zip(old.outputs, node.outputs, strict=True))
+        nodes.append(node)
+        view.producer.update(dict.fromkeys(node.outputs, node))
+    outputs = tuple(replaced.get(v, v) for v in graph.outputs)
+    return changed, Graph(graph.inputs, outputs, tuple(nodes), graph.constants, graph.name)
+
+
+def _with_inputs(node: Node, inputs: tuple[Var, ...]) -> Node:
+    if inputs == node.inputs:
+        return node
+    return Node(node.primitive, inputs, node.params, node.outputs, node.source)
+
+
+def _identity(node: Node, numbers: dict[Var, int]) -> str:
+    """Text that is equal for two nodes that compute the same (common subexpressions)."""
+    inputs = [str(numbers.setdefault(v, len(numbers))) for v in node.inputs]
+    params = params_text(tuple(sorted(node.params.items())))
+    avals = [str(v.aval) for v in node.outputs]
+    return f"{node.primitive.name}({','.join(inputs)}){params}{avals}"
+
+
+def _first(node: Node, view: View) -> Var | Node | None:
+    for rule in RULES:
+        found = rule(node, view)
+        if found is not None:
+            return found
+    return None
+
+
+def without_dead_code(graph: Graph) -> Graph:
+    """Drop the nodes that no output needs."""
+    needed = set(graph.outputs)
+    kept = []
+    for node in reversed(graph.nodes):
+        if needed & set(node.outputs):
+            kept.append(node)
+            needed |= set(node.inputs)
+    return Graph(graph.inputs, graph.outputs, tuple(kept[::-1]), graph.constants, graph.name)
+
+
+def apply(name: str, *inputs: Var, like: Node, **params: Any) -> Node:
+    """A new node, at the source line of another."""
+    primitive = REGISTRY[name]
+    outputs = primitive.infer_all(*(v.aval for v in inputs), **params)
+    return Node(primitive, inputs, params, tuple(map(Var, outputs)), like.source)
+
+
+# --------------------------------------------------------------------------- rules
+
+
+def drop_no_op_movement(node: Node, view: View) -> Var | Node | None:
+    """A reshape or broadcast to the same shape; an unmoved transpose; a whole slice."""
+    name = node.primitive.name
+    if name not in ("reshape", "broadcast_to", "transpose", "slice", "pad"):
+        return None
+    x, out = node.inputs[0], node.output
+    if x.aval != out.aval:
+        return None
+    if name == "transpose" and list(node.params["axes"]) != list(range(x.aval.ndim)):
+        return None
+    if name == "slice" and any(s != 1 for s in node.params["strides"]):
+        return None
+    return x
+
+
+def drop_no_op_cast(node: Node, view: View) -> Var | Node | None:
+    """A cast to the dtype that the value has."""
+    same = node.primitive.name == "cast" and node.inputs[0].aval.dtype is node.output.aval.dtype
+    return node.inputs[0] if same else None
+
+
+def drop_stop_gradient(node: Node, view: View) -> Var | Node | None:
+    """Gradients have been taken when a graph is lowered."""
+    return node.inputs[0] if node.primitive.name == "stop_gradient" else None
+
+
+def drop_neutral_operand(node: Node, view: View) -> Var | Node | None:
+    """x * 1, x / 1, x - 0; x + 0 only for integers (for floats -0 + 0 is 0) or for -0."""
+    name = node.primitive.name
+    if name not in ("add", "sub", "mul", "div"):
+        return None
+    x, y = node.inputs
+    if _is_neutral(name, view.constant(y), x.aval.dtype.is_float):
+        return x
+    if name in ("add", "mul") and _is_neutral(name, view.constant(x), x.aval.dtype.is_float):
+        return y
+    return None
+
+
+def _is_neutral(name: str, value: Any, is_float: bool) -> bool:
+    if not isinstance(value, bool | int | float):
+        return False
+    if name in ("mul", "div"):
+        return value == 1
+    if value != 0:
+        return False
+    negative = math.copysign(1.0, value) < 0
+    return not is_float or negative == (name == "add")
+
+
+def drop_double_negation(node: Node, view: View) -> Var | Node | None:
+    """-(-x), also for unsigned integers, which wrap twice."""
+    inner = view.made_by(node.inputs[0], "neg") if node.primitive.name == "neg" else None
+    return inner.inputs[0] if inner else None
+
+
+def fold_constant_movement(node: Node, view: View) -> Var | Node | None:
+    """Moving elements that are all one constant gives that constant in the new shape."""
+    if node.primitive.name not in ("reshape", "transpose", "broadcast_to", "slice"):
+        return None
+    inner = view.made_by(node.inputs[0], "full")
+    if inner is None:
+        return None
+    shape = node.output.aval.shape
+    value, dtype = inner.params["value"], inner.params["dtype"]
+    return apply("full", like=node, shape=shape, value=value, dtype=dtype)
+
+
+def join_reshapes(node: Node, view: View) -> Var | Node | None:
+    """reshape(reshape(x))."""
+    inner = view.made_by(node.inputs[0], "reshape") if node.primitive.name == "reshape" else None
+    if inner is None:
+        return None
+    return apply("reshape", inner.inputs[0], like=node, shape=node.output.aval.shape)
+
+
+def join_transposes(node: Node, view: View) -> Var | Node | None:
+    """transpose(transpose(x))."""
+    if node.primitive.name != "transpose":
+        return None
+    inner = view.made_by(node.inputs[0], "transpose")
+    if inner is None:
+        return None
+    before = inner.params["axes"]
+    axes = tuple(before[a] for a in node.params["axes"])
+    return apply("transpose", inner.inputs[0], like=node, axes=axes)
+
+
+def join_broadcasts(node: Node, view: View) -> Var | Node | None:
+    """broadcast_to(broadcast_to(x))."""
+    if node.primitive.name != "broadcast_to":
+        return None
+    inner = view.made_by(node.inputs[0], "broadcast_to")
+    if inner is None:
+        return None
+    return apply("broadcast_to", inner.inputs[0], like=node, shape=node.output.aval.shape)
+
+
+def drop_trivial_reduction(node: Node, view: View) -> Var | Node | None:
+    """A sum, product, maximum or minimum over axes of one element each is a reshape."""
+    if node.primitive.name not in ("sum", "prod", "max", "min"):
+        return None
+    x, out = node.inputs[0].aval, node.output.aval
+    if x.dtype is not out.dtype or any(x.shape[a] != 1 for a in node.params["axes"]):
+        return None
+    return apply("reshape", node.inputs[0], like=node, shape=out.shape)
+
+
+RULES: tuple[Rule, ...] = (
+    drop_no_op_movement,
+    drop_no_op_cast,
+    drop_stop_gradient,
+    drop_neutral_operand,
+    drop_double_negation,
+    drop_trivial_reduction,
+    fold_constant_movement,
+    join_reshapes,
+    join_transposes,
+    join_broadcasts,
+)

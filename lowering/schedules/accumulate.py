@@ -1,0 +1,104 @@
+"""The state of a reduction inside a kernel: lanes of a vector, then one scalar.
+
+A sum of floats is kept in float64 (and rounded once), so its error does not grow with the number
+of terms; sums of float64 run in as many chains as there are lanes and blocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ...dsl.dtypes import DType, float32, float64
+from ...dsl.graph import Node
+from ...dsl.primitive import Expr, Reduce, Reducer
+from ...dsl.sizes import product
+from ..frame import Frame
+from ..readers import Scope
+from ..tvm_api import tirx
+from ..vocabulary import int64
+
+_WIDENED = ("sum", "prod")
+
+
+def reducer_of(node: Node) -> Reducer:
+    """The reducer of a reduction."""
+    assert isinstance(node.primitive.lower, Reduce)
+    return node.primitive.lower.reducer
+
+
+def state_dtypes(node: Node) -> tuple[DType, ...]:
+    """The types of the state's components."""
+    found = reducer_of(node).state(node.inputs[0].aval.dtype)
+    if node.primitive.name in _WIDENED:
+        return tuple(float64 if d is float32 else d for d in found)
+    return found
+
+
+class Accumulator:
+    """The state of one reduction in local arrays of `width` lanes."""
+
+    def __init__(self, frame: Frame, node: Node, width: int, tag: str) -> None:
+        self.frame, self.node, self.width = frame, node, width
+        self.reducer, self.dtypes = reducer_of(node), state_dtypes(node)
+        self.lanes = [
+            frame.local(f"{tag}_{i}", d.name, width) for i, d in enumerate(self.dtypes)
+        ]
+
+    @property
+    def scope(self) -> Scope:
+        return self.frame.scope
+
+    def reset(self) -> None:
+        """All lanes hold the identity."""
+        state = self.reducer.init(self.frame.t, self.dtypes)
+        if self.width == 1:
+            self._put(state, int64(0))
+            return
+        with self.scope.lanes(self.width) as lane:
+            self._put(state, lane)
+
+    def take(self, x: Expr, position: Expr, lane: Expr | None = None) -> None:
+        """Take one element in."""
+        lane = int64(0) if lane is None else lane
+        t = self.frame.t
+        element = t.let(t.cast(x, self.dtypes[0]))
+        state = self._get(lane)
+        self._put(t.evaluate(lambda: self.reducer.step(t, state, element, position)), lane)
+
+    def merge(self, state: Sequence[Expr], lane: Expr | None = None) -> None:
+        """Join another state into a lane."""
+        lane = int64(0) if lane is None else lane
+        t, mine = self.frame.t, self._get(lane)
+        self._put(t.evaluate(lambda: self.reducer.merge(t, mine, tuple(state))), lane)
+
+    def join_lanes(self) -> None:
+        """A tree over the lanes; the result is in lane 0."""
+        half = self.width // 2
+        while half:
+            if half == 1:
+                self.merge(self._get(int64(1)))
+            else:
+                with self.scope.lanes(half) as lane:
+                    self.merge(self._get(lane + int64(half)), lane)
+            half //= 2
+
+    def state(self, lane: Expr | None = None) -> tuple[Expr, ...]:
+        return self._get(int64(0) if lane is None else lane)
+
+    def finish(self, state: tuple[Expr, ...]) -> Expr:
+        """The result of the reduction from its state."""
+        node, t = self.node, self.frame.t
+        x = node.inputs[0].aval
+        count = t.size(product(tuple(x.shape[a] for a in node.params["axes"])))
+        dtype = node.output.aval.dtype
+        return t.let(t.rounded(self.reducer.finish(t, state, dtype, count), dtype))
+
+    def _get(self, lane: Expr) -> tuple[Expr, ...]:
+        t = self.frame.t
+        return tuple(t.let(tirx.BufferLoad(b, [lane])) for b in self.lanes)
+
+    def _put(self, state: Sequence[Any], lane: Expr) -> None:
+        values = [self.frame.t.let(v) for v in state]
+        for buffer, value in zip(self.lanes, values, strict=True):
+            self.frame.t.emit(tirx.BufferStore(buffer, value, [lane]))

@@ -1,0 +1,140 @@
+"""Maps: one output element a position.
+
+Where all values are read at their own position the space is one axis, done in vectors; the last
+unit also takes the rest. With broadcasts and transposes the axes are joined as far as every
+access allows, the last run of axes is done in vectors, and a run that is contiguous in a
+transposed source is blocked with it, so that the source's cache lines are used whole.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...dsl.graph import Var
+from ...dsl.primitive import Expr
+from ...dsl.sizes import Dim, Shape, ceil_divide, product
+from ..frame import Frame, KernelFrame
+from ..fusion import Group
+from ..index import Index, address
+from ..kernel import KernelSource
+from ..machine import Machine
+from ..spaces import without_ones
+from ..tvm_api import tirx
+from ..vocabulary import int64
+from .nest import (
+    Block,
+    block_range,
+    element_cost,
+    index_at,
+    runs_of,
+    split_unit,
+    vector_lanes,
+    vectors,
+)
+
+
+@dataclass(frozen=True)
+class ElementwiseKnobs:
+    """`block`: elements of the last axes in a unit; `tile`: of a transposed run."""
+
+    block: int = 4096
+    tile: int = 32
+    grain: int = 64
+
+
+def elementwise(
+    name: str, group: Group, machine: Machine, knobs: ElementwiseKnobs | None = None
+) -> KernelSource:
+    """The kernel of a group of maps over one space."""
+    knobs = knobs or ElementwiseKnobs()
+    kernel = KernelFrame(name, group)
+    runs = runs_of(group, group.space)
+    width = vector_lanes(group, machine)
+    if len(runs) <= 1:
+        _flat(kernel, group, width, knobs)
+    else:
+        _rows(kernel, group, runs, width, knobs)
+    return kernel.source()
+
+
+def store_outputs(frame: Frame, outputs: tuple[Var, ...], runs: list[tuple[int, Expr]]) -> None:
+    """Compute and store all outputs at one position."""
+    indices: dict[Shape, Index] = {}
+    for var in outputs:
+        shape = var.aval.shape
+        index = indices.setdefault(shape, index_at(shape, runs))
+        frame.store(var, frame.scope.element(var, index), address(frame.t, index))
+
+
+def _flat(kernel: KernelFrame, group: Group, width: int, knobs: ElementwiseKnobs) -> None:
+    frame = kernel.open()
+    size: Dim = product(group.space)
+    n_axes = len(group.space)
+    t, scope = frame.t, frame.scope
+    n, w = t.size(size), int64(width)
+
+    def body(position: Expr) -> None:
+        store_outputs(frame, group.outputs, [(n_axes, position)] if n_axes else [])
+
+    with scope.block() as statements:
+        low = frame.begin * w
+        whole = tirx.Min(frame.end * w, n)
+        if isinstance(size, int) and size % width == 0:
+            whole = frame.end * w
+        vectors(scope, width, low, whole, size, body)
+    cost = element_cost(group, width) * width
+    kernel.close(frame, statements, ceil_divide(size, width), cost, knobs.grain)
+
+
+def _rows(
+    kernel: KernelFrame, group: Group, runs: list[list[int]], width: int, knobs: ElementwiseKnobs
+) -> None:
+    frame = kernel.open()
+    t, scope = frame.t, frame.scope
+    tiled = _transposed_run(group, runs)
+    blocks = []
+    for i, axes in enumerate(runs):
+        size: Dim = product(tuple(group.space[a] for a in axes))
+        is_last = i == len(runs) - 1
+        length = knobs.tile if i == tiled else (knobs.block if is_last else 1)
+        blocks.append(Block(size, 2 * knobs.tile if is_last and tiled is not None else length))
+    counts = [b.count for b in blocks]
+
+    def nest(level: int, numbers: list[Expr], position: list[tuple[int, Expr]]) -> None:
+        n_axes = len(runs[level])
+        if level == len(runs) - 1:
+            low, high = block_range(t, blocks[level], numbers[level])
+            vectors(
+                scope, width, low, high, blocks[level].size,
+                lambda j: store_outputs(frame, group.outputs, [*position, (n_axes, j)]),
+            )  # fmt: skip
+        elif blocks[level].length == 1:
+            nest(level + 1, numbers, [*position, (n_axes, numbers[level])])
+        else:
+            low, high = block_range(t, blocks[level], numbers[level])
+            with scope.loop("i", low, high) as i:
+                nest(level + 1, numbers, [*position, (n_axes, i)])
+
+    with scope.block() as statements, scope.loop("unit", frame.begin, frame.end) as unit:
+        nest(0, split_unit(t, unit, counts), [])
+    inner = 1
+    for b in blocks:
+        if b.length > 1:
+            inner *= min(b.size, b.length) if isinstance(b.size, int) else b.length
+    kernel.close(frame, statements, product(tuple(counts)), element_cost(group, width) * inner)
+
+
+def _transposed_run(group: Group, runs: list[list[int]]) -> int | None:
+    """The run, other than the last, that holds the last axis of a transpose's source."""
+    for node in group.nodes:
+        if node.primitive.name != "transpose":
+            continue
+        if without_ones(node.output.aval.shape) != group.space:
+            continue
+        shape = node.inputs[0].aval.shape
+        order = [a for a in node.params["axes"] if shape[a] != 1]
+        place = order.index(max(order))
+        found = next(i for i, axes in enumerate(runs) if place in axes)
+        if found != len(runs) - 1:
+            return found
+    return None

@@ -1,0 +1,158 @@
+"""Loops around the register tile: columns of panels, blocks of k, rows of panels, tails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from .matmul_micro import Micro, Operands, Place
+from .matmul_pack import Packer
+from .matmul_tir import (
+    Buffer,
+    Expr,
+    Statements,
+    cases,
+    highest,
+    i64,
+    let,
+    load,
+    loop,
+    lowest,
+    quotient,
+    when,
+)
+
+
+@dataclass(frozen=True)
+class Panels:
+    """Where packed panels lie: `start(panel)` is the position of one in `buffer`."""
+
+    buffer: Buffer
+    start: Callable[[Expr], Expr]
+
+
+@dataclass(frozen=True)
+class Block:
+    """Rows of panels [first, last) of one product of the batch, times panels of columns."""
+
+    micro: Micro
+    packer: Packer
+    a: Panels
+    b: Panels
+    sums: Buffer
+    batch: Sequence[Expr]
+    first: Expr
+    last: Expr
+    fill: Callable[[Expr, Expr], Statements] | None = None  # packs (panel, block of k) of B
+
+    def columns(self, first: Expr | int, last: Expr | int) -> Statements:
+        """The panels of columns [first, last), the last of which may not be whole."""
+        n, tiles = self.packer.spec.n, self.packer.tiles
+        if not isinstance(n, int):
+            return loop("jp", first, last, lambda j: self._some_columns(j))
+        full, rest = divmod(n, tiles.nr)
+        stop = min(full, last) if isinstance(last, int) else lowest(last, full)
+        whole = loop("jp", first, stop, lambda j: self._panel(j, tiles.vectors, tiles.nr))
+        if not rest:
+            return whole
+        tail = self._panel(i64(full), -(-rest // tiles.lanes), rest)
+        return [whole if full else [], when(last > full, tail)]
+
+    def _some_columns(self, panel: Expr) -> Statements:
+        """A panel of as many columns as there are, by the vectors that they need."""
+        tiles = self.packer.tiles
+        left = self.packer.frame.size(self.packer.spec.n) - panel * tiles.nr
+        return let("columns", lowest(left, tiles.nr), lambda columns: cases(columns, [
+            (v * tiles.lanes, self._panel(panel, v, columns))
+            for v in range(1, tiles.vectors + 1)]))  # fmt: skip
+
+    def _panel(self, panel: Expr, vectors: int, columns: int | Expr) -> Statements:
+        """One panel of columns: blocks of k outside, rows inside, so that B stays close."""
+        frame = self.packer.frame
+        if isinstance(self.packer.k_blocks, int) and self.packer.k_blocks <= 1:
+            return self._rows(panel, i64(0), i64(1), vectors, columns)
+        count = highest(frame.size(self.packer.k_blocks), 1)
+        return let("blocks", count, lambda count: loop(
+            "kb", 0, count, lambda kb: self._rows(panel, kb, count, vectors, columns)))  # fmt: skip
+
+    def _rows(
+        self, panel: Expr, kb: Expr, k_blocks: Expr, vectors: int, columns: int | Expr
+    ) -> Statements:
+        m, tiles = self.packer.spec.m, self.packer.tiles
+
+        def tile(p: Expr, height: int, rows: int | Expr) -> Statements:
+            place = Place(self.batch, p * tiles.mr, panel * tiles.nr, rows, columns)
+            return self._tile(place, p, panel, kb, k_blocks, (height, vectors))
+
+        fill = self.fill(panel, kb) if self.fill else []
+        if isinstance(m, int):
+            full, rest = divmod(m, tiles.mr)
+            stop = lowest(self.last, full)
+            tail = when(self.last > full, tile(i64(full), rest, rest)) if rest else []
+            whole = loop("ip", self.first, stop, lambda p: tile(p, tiles.mr, tiles.mr))
+            return [fill, whole if full else [], tail]
+        heights = [h for h in (1, 2, 4, 8) if h < tiles.mr] + [tiles.mr]
+
+        def some_rows(p: Expr) -> Statements:
+            left = lowest(self.packer.frame.size(m) - p * tiles.mr, tiles.mr)
+            return let("rows", left, lambda rows: cases(
+                rows, [(h, tile(p, h, rows)) for h in heights]))  # fmt: skip
+
+        return [fill, loop("ip", self.first, self.last, some_rows)]
+
+    def _tile(
+        self,
+        place: Place,
+        p: Expr,
+        panel: Expr,
+        kb: Expr,
+        k_blocks: Expr,
+        shape: tuple[int, int],
+    ) -> Statements:
+        tiles, micro, packer = self.packer.tiles, self.micro, self.packer
+        steps = lowest(packer.frame.size(packer.spec.k) - kb * tiles.kc, tiles.kc)
+        sums = (p - self.first) * (tiles.mr * tiles.nr)
+        a = self.a.start(p) + kb * (tiles.kc * tiles.mr)
+        b = self.b.start(panel)
+        b = b if self.fill else b + kb * (tiles.kc * tiles.nr)
+
+        def body(a: Expr, b: Expr, sums: Expr) -> Statements:
+            how = Operands(
+                lambda i, k: load(self.a.buffer, packer.a_at(a, i, k)),
+                lambda v, k: load(self.b.buffer, b + k * tiles.nr + v * tiles.lanes, tiles.lanes),
+                None if self.fill else self._ahead(p, b),
+            )
+            begin = when(kb == 0 if not _zero(kb) else True, micro.clear(*shape),
+                         micro.fetch(self.sums, sums, *shape))  # fmt: skip
+            done = micro.finish(place, self.sums, sums, *shape)
+            last = True if _zero(kb) else kb == k_blocks - 1
+            end = when(last, done, micro.spill(self.sums, sums, *shape))
+            return [begin, micro.steps(i64(0), steps, *shape, how), end]
+
+        return let("a", a, lambda a: let("b", b, lambda b: let("c", sums, lambda c: body(a, b, c))))
+
+    def _ahead(self, p: Expr, b: Expr) -> Callable[[Expr], Expr]:
+        """While the first panels of rows use a block of B, the block behind it in memory is
+        fetched, a cache line a step of k."""
+        tiles = self.packer.tiles
+        share = lowest(p - self.first, tiles.vectors - 1) * (tiles.kc * tiles.lanes)
+        start = b + tiles.kc * tiles.nr + share
+        return lambda k: load(self.b.buffer, start + k * tiles.lanes)
+
+
+def _zero(kb: Expr) -> bool:
+    return getattr(kb, "value", None) == 0
+
+
+def split_rows(
+    first: Expr, last: Expr, most: int, body: Callable[[Expr, Expr], Statements]
+) -> Statements:
+    """[first, last) in nearly equal parts of at most `most`."""
+    total = last - first
+
+    def part(n: Expr, count: Expr) -> Statements:
+        start, stop = (first + quotient(total * i, count) for i in (n, n + 1))
+        return let("p0", start, lambda p0: let("p1", stop, lambda p1: body(p0, p1)))
+
+    count = quotient(total + (most - 1), most)
+    return let("parts", count, lambda count: loop("part", 0, count, lambda n: part(n, count)))

@@ -1,0 +1,279 @@
+"""The product without packing: small sizes, and products with a vector."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from ...dsl.sizes import Dim, ceil_divide
+from ..kernel import Phase
+from .matmul_forms import Build, over_items
+from .matmul_micro import Micro, Operands, Place, write_element
+from .matmul_pack import Packer
+from .matmul_tir import (
+    Buffer,
+    Expr,
+    Frame,
+    Statements,
+    i64,
+    let,
+    load,
+    loop,
+    lowest,
+    quotient,
+    run,
+    sequence,
+    store,
+    when,
+    zero,
+)
+
+Tile = Callable[[Expr, int], Statements]
+
+
+def direct_phase(build: Build) -> Phase:
+    """A unit is `mr` rows; operands are read where they are, B along its rows."""
+    frame, packer, _ = build.parts()
+    units = build.row_panels
+
+    def body(index: Sequence[Expr], item: Expr, first: Expr, last: Expr) -> Statements:
+        return loop("p", first, last, lambda p: _Direct(build, frame, packer, index).rows(p))
+
+    statements = over_items(frame, build, units, body)
+    cost = build.cost(build.spec.n * build.spec.k * build.tiles.mr)
+    return build.phase(frame, "direct", statements, units * build.spec.items, cost)
+
+
+@dataclass
+class _Direct:
+    """Tiles of one panel of rows."""
+
+    build: Build
+    frame: Frame
+    packer: Packer
+    batch: Sequence[Expr]
+
+    def __post_init__(self) -> None:
+        self.micros: dict[int, Micro] = {}
+
+    def rows(self, panel: Expr) -> Statements:
+        """A panel of rows; a last one that is not whole goes by 4, 2 and 1 if it is not known."""
+        mr, m = self.build.tiles.mr, self.build.spec.m
+        if isinstance(m, int):
+            full, rest = divmod(m, mr)
+            tail = self._columns(i64(full * mr), rest) if rest else []
+            whole = self._columns(panel * mr, mr) if full else []
+            return when(panel < full, whole, tail) if full and rest else whole or tail
+        left = self.frame.size(m) - panel * mr
+        heights = [h for h in (8, 4, 2, 1) if h < mr]
+        tail = _by_powers(panel * mr, left, heights, self._columns)
+        return when(left >= mr, self._columns(panel * mr, mr), tail)
+
+    def _columns(self, row: Expr, rows: int) -> Statements:
+        """All columns of some rows: whole tiles, whole vectors, then ever narrower ones."""
+        tiles, n = self.build.tiles, self.build.spec.n
+        lanes, nr = tiles.lanes, tiles.nr
+
+        def tile(column: Expr, width: int) -> Statements:
+            wide = min(width, lanes)
+            return self._tile(row, column, (rows, width // wide, wide))
+
+        widths = [v * lanes for v in range(tiles.vectors - 1, 0, -1)]
+        narrow = [lanes >> s for s in range(1, lanes.bit_length())]
+        if isinstance(n, int):
+            body = [loop("jp", 0, n // nr, lambda j: tile(j * nr, nr))] if n >= nr else []
+            done = n // nr * nr
+            for width in (*widths, *narrow):
+                if n - done >= width:
+                    body.append(tile(i64(done), width))
+                    done += width
+            return body
+        size = self.frame.size(n)
+        full = quotient(size, nr)
+        whole = loop("jp", 0, full, lambda j: tile(j * nr, nr))
+        by_vector = loop("jv", full * nr, size - (lanes - 1), lambda j: tile(j, lanes), lanes)
+        done = quotient(size, lanes) * lanes
+        return [whole, by_vector, _by_powers(done, size - done, narrow, tile)]
+
+    def _tile(self, row: Expr, column: Expr, shape: tuple[int, int, int]) -> Statements:
+        rows, vectors, lanes = shape
+        micro, frame = self._micro(lanes), self.frame
+
+        def vector(v: int, k: Expr) -> Expr:
+            at = v * lanes
+
+            def one(lane: Expr) -> Statements:
+                value = self.packer.b_value(self.batch, k, column + (at + lane))
+                return store(micro.column, value, at + lane)
+
+            frame.t.emit(sequence(frame.lanes(lanes, one)))
+            return load(micro.column, i64(at), lanes)
+
+        how = Operands(lambda i, k: self.packer.a_value(self.batch, row + i, k), vector)
+        place = Place(self.batch, row, column, rows, vectors * lanes)
+        return [
+            micro.clear(rows, vectors),
+            micro.steps(i64(0), frame.size(self.build.spec.k), rows, vectors, how),
+            micro.finish(place, frame["sums"], i64(0), rows, vectors),
+        ]
+
+    def _micro(self, lanes: int) -> Micro:
+        """The tile for vectors of `lanes`."""
+        if lanes not in self.micros:
+            tiles = self.build.tiles
+            vectors = tiles.vectors if lanes == tiles.lanes else 1
+            narrow = replace(tiles, lanes=lanes, nr=vectors * lanes)
+            micro = Micro(self.build.spec, narrow, self.build.machine, self.frame)
+            self.micros[lanes] = micro
+        return self.micros[lanes]
+
+
+def _by_powers(start: Expr, left: Expr, sizes: Sequence[int], tile: Tile) -> Statements:
+    """What is left of a row or column, by its binary digits; each size is half the one before."""
+    made: list[Statements] = []
+    for size in sizes:
+        done = quotient(left, 2 * size) * (2 * size)
+        made.append(when(left - done >= size, tile(start + done, size)))
+    return made
+
+
+# --------------------------------------------------------------------------- vectors
+
+DOT_ROWS = 4  # rows of the matrix that share a loaded piece of the vector
+STEPS = 8  # rows of the matrix added at once to a piece of the result
+
+
+@dataclass
+class _Vector:
+    """`out[j] = sum over k of w(j, k) * x(k)`: one operand is a vector."""
+
+    build: Build
+    frame: Frame
+    packer: Packer
+    one_row: bool  # whether A is the vector (M = 1), else B is (N = 1)
+    batch: Sequence[Expr] = ()
+
+    @property
+    def count(self) -> Dim:
+        return self.build.spec.n if self.one_row else self.build.spec.m
+
+    def x(self, k: Expr) -> Expr:
+        packer = self.packer
+        value = packer.a_value if self.one_row else packer.b_value
+        index = (i64(0), k) if self.one_row else (k, i64(0))
+        return value(self.batch, *index)
+
+    def w(self, j: Expr, k: Expr) -> Expr:
+        if self.one_row:
+            return self.packer.b_value(self.batch, k, j)
+        return self.packer.a_value(self.batch, j, k)
+
+    def add(self, total: Expr, x: Expr, w: Expr) -> Expr:
+        return self.micro.multiply_add(x, w, total, self.packer.dtype)
+
+    def write(self, j: Expr, memory: Buffer, at: Expr) -> Statements:
+        index = (i64(0), j) if self.one_row else (j, i64(0))
+        return write_element(self.build.spec, self.frame, (*self.batch, *index), memory, at)
+
+    def __post_init__(self) -> None:
+        self.micro = Micro(self.build.spec, self.build.tiles, self.build.machine, self.frame)
+        self.width = self.build.tiles.lanes * 2
+        self.sums = self.frame.local("totals", self.packer.dtype, DOT_ROWS * self.width)
+        self.rest = self.frame.local("rest", self.packer.dtype, DOT_ROWS)
+
+    def dots(self, j: Expr, rows: int) -> Statements:
+        """Elements j to j + rows of the result, as dot products along k."""
+        frame, width, dtype = self.frame, self.width, self.packer.dtype
+        k_size = frame.size(self.build.spec.k)
+        done = quotient(k_size, width) * width
+
+        def add(memory: Buffer, at: Expr, r: int, k: Expr) -> Statements:
+            return store(memory, self.add(load(memory, at), self.x(k), self.w(j + r, k)), at)
+
+        def vector(k: Expr, r: int) -> Statements:
+            return frame.lanes(width, lambda lane: add(self.sums, r * width + lane, r, k + lane))
+
+        def step(k: Expr) -> Statements:
+            return [vector(k, r) for r in range(rows)]
+
+        def last(k: Expr) -> Statements:
+            return frame.block(lambda: [add(self.rest, i64(r), r, k) for r in range(rows)])
+
+        clear = [store(self.sums, zero(dtype, width), i64(r * width), width) for r in range(rows)]
+        clear += [store(self.rest, zero(dtype), i64(r)) for r in range(rows)]
+        return [
+            clear,
+            loop("k", 0, done, step, width),
+            loop("k", done, k_size, last),
+            [self._total(j, r) for r in range(rows)],
+        ]
+
+    def _total(self, j: Expr, r: int) -> Statements:
+        """The sum over the lanes, as a tree, and the store of element j + r."""
+        made: list[Statements] = []
+        start, half = r * self.width, self.width // 2
+        while half:
+            a, b = (load(self.sums, i64(start + at), half) for at in (0, half))
+            made.append(store(self.sums, a + b, i64(start), half))
+            half //= 2
+        total = load(self.sums, i64(start)) + load(self.rest, i64(r))
+        made.append(store(self.rest, total, i64(r)))
+        return [made, self.write(j + r, self.rest, i64(r))]
+
+    def axpy(self, first: Expr, last: Expr) -> Statements:
+        """Elements [first, last) of the result, as sums of whole rows of the matrix."""
+        frame, memory, lanes = self.frame, self.frame["sums"], self.build.tiles.lanes
+        k_size, dtype = frame.size(self.build.spec.k), self.packer.dtype
+        done = quotient(k_size, STEPS) * STEPS
+
+        def add(k: Expr, steps: int) -> Statements:
+            with frame.t.block() as names:
+                xs = [frame.t.let(self.x(k + s)) for s in range(steps)]
+
+            def one(j: Expr) -> Statements:
+                total = load(memory, j - first)
+                for s, x in enumerate(xs):
+                    total = self.add(total, x, self.w(j, k + s))
+                return store(memory, total, j - first)
+
+            return [names, run(frame, first, last, lanes, one)]
+
+        return [
+            loop("j", 0, last - first, lambda j: store(memory, zero(dtype), j)),
+            loop("k", 0, done, lambda k: add(k, STEPS), STEPS),
+            loop("k", done, k_size, lambda k: add(k, 1)),
+            run(frame, first, last, lanes, lambda j: self.write(j, memory, j - first)),
+        ]
+
+
+def vector_phase(build: Build, symbol: str, one_row: bool, along_k: bool) -> Phase:
+    """The product with a vector; `along_k` says that the matrix lies in memory along k."""
+    frame, packer, _ = build.parts()
+    vector = _Vector(build, frame, packer, one_row)
+    size = DOT_ROWS if along_k else axpy_columns(build, vector.count)
+    units, count = ceil_divide(vector.count, size), frame.size(vector.count)
+
+    def unit(u: Expr) -> Statements:
+        stop = lowest(u * size + size, count)
+        if not along_k:
+            return let("first", u * size, lambda first: let(
+                "last", stop, lambda last: vector.axpy(first, last)))  # fmt: skip
+        rest = loop("j", u * size, stop, lambda j: vector.dots(j, 1))
+        return when(u * size + size <= count, vector.dots(u * size, size), rest)
+
+    def body(index: Sequence[Expr], item: Expr, first: Expr, last: Expr) -> Statements:
+        vector.batch = index
+        return loop("u", first, last, unit)
+
+    statements = over_items(frame, build, units, body)
+    cost = build.spec.k * (size * 100) + 1000
+    return build.phase(frame, symbol, statements, units * build.spec.items, cost)
+
+
+def axpy_columns(build: Build, count: Dim) -> int:
+    """Elements of the result in one unit: long runs of memory, but enough units for all cores."""
+    if not isinstance(count, int):
+        return 512
+    lanes, units = build.tiles.lanes, 4 * build.machine.cores
+    even = -(-count // (units * lanes * 4)) * lanes * 4
+    return max(lanes * 4, min(1024, even))

@@ -1,0 +1,147 @@
+"""Knobs of the matrix product, and their analytic values from registers and caches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ...dsl.dtypes import DType, float32, float64, int64, uint32, uint64
+from ...dsl.sizes import Dim
+from ..machine import Machine
+
+FMA_LATENCY = 4  # cycles; two of them start each cycle
+
+
+@dataclass(frozen=True)
+class MatmulTiles:
+    """How a product is cut up.
+
+    A register tile is `mr` rows by `nr` columns; B lies in panels of `nr` columns and A in panels
+    of `mr` rows. `kc` steps of k are taken while a panel of B stays in the first-level cache;
+    `block_rows` rows of A lie packed in the second-level cache while B streams past. `form` says
+    which way the work is cut into units:
+
+    - "rows": B is packed first, a unit is `mr` rows of the result, each thread packs its A;
+    - "columns": A is packed first, a unit is `nr` columns, each thread packs its B on the way;
+    - "items": a unit is a whole product of a batch;
+    - "direct": operands are read where they are; a unit is `mr` rows;
+    - "vector": one operand is a vector;
+    - "any": all but "items" are compiled, and the sizes choose at run time.
+    """
+
+    mr: int
+    nr: int
+    kc: int
+    block_rows: int
+    lanes: int
+    form: str
+    unroll: int = 1
+
+    @property
+    def vectors(self) -> int:
+        return self.nr // self.lanes
+
+
+def accumulator(dtype: DType) -> DType:
+    """Where products are summed: float32 for half types, unsigned (which wraps) for integers."""
+    if dtype.is_float:
+        return float64 if dtype is float64 else float32
+    return uint64 if dtype in (int64, uint64) else uint32
+
+
+def analytic_tiles(
+    machine: Machine,
+    dtype: DType,
+    m: Dim,
+    n: Dim,
+    k: Dim,
+    batch: Dim = 1,
+    *,
+    plain_b: bool = True,
+    packed_b: bool = False,
+) -> MatmulTiles:
+    """The tiles to use when nothing has been measured.
+
+    `plain_b` says that B is read along its rows, `packed_b` that it comes packed. The panels of
+    packed B depend on n alone, so that one packed buffer serves products with any m.
+    """
+    lanes = max(1, machine.vector_bytes // accumulator(dtype).itemsize)
+    mr, vectors = _register_tile(machine, lanes, m, n, fixed=packed_b)
+    nr = vectors * lanes
+    kc = _k_block(machine, nr, accumulator(dtype).itemsize, k)
+    tiles = MatmulTiles(mr, nr, kc, mr, lanes, "rows")
+    tiles = replace(tiles, form=_form(machine, tiles, (m, n, k, batch), plain_b, packed_b))
+    if tiles.form == "columns" and isinstance(m, int):
+        return replace(tiles, block_rows=-(-m // mr) * mr)
+    rows = _block_rows(machine, accumulator(dtype).itemsize, k)
+    return replace(tiles, block_rows=max(1, rows // mr) * mr)
+
+
+def _register_tile(machine: Machine, lanes: int, m: Dim, n: Dim, *, fixed: bool) -> tuple[int, int]:
+    """The rows and vectors of the register tile that waste the least on this m and n."""
+    most, vectors = (8, 3) if machine.n_vector_registers >= 32 else (6, 2)
+    shapes = [(most, vectors)]
+    if machine.n_vector_registers >= 32:
+        shapes += [(r, vectors) for r in (7, 6, 9)]
+        shapes += [] if fixed else [(r, 2) for r in (12, 13, 14, 11, 10)]
+    else:
+        shapes += [(r, vectors) for r in (5, 4)]
+    if not isinstance(m, int) or not isinstance(n, int):
+        return shapes[0]
+    costs = [(_cycles(m, n, r, v, lanes), i) for i, (r, v) in enumerate(shapes)]
+    least = min(costs)[0]
+    return next(shapes[i] for cost, i in costs if cost <= least * 1.02)
+
+
+def _cycles(m: int, n: int, rows: int, vectors: int, lanes: int) -> float:
+    """Cycles that one step of k takes over the whole m by n result."""
+    columns = -(-n // lanes)
+    full_rows, rest_rows = divmod(m, rows)
+    full_columns, rest_columns = divmod(columns, vectors)
+    total = 0.0
+    for r, how_many in ((rows, full_rows), (rest_rows, 1)):
+        for v, times in ((vectors, full_columns), (rest_columns, 1)):
+            if r and v:
+                total += how_many * times * max(FMA_LATENCY, r * v / 2, (r + v) / 2)
+    return total
+
+
+def _k_block(machine: Machine, nr: int, itemsize: int, k: Dim) -> int:
+    """Steps of k for which a panel of B fills the first-level cache."""
+    most = max(32, min(384, machine.l1 // (nr * itemsize) // 16 * 16))
+    if not isinstance(k, int):
+        return most
+    if k <= most * 3 // 2:  # one block and no partial sums in memory
+        return max(k, 1)
+    blocks = -(-k // most)
+    return -(-k // (blocks * 8)) * 8
+
+
+def _block_rows(machine: Machine, itemsize: int, k: Dim) -> int:
+    """Rows of A that fill half of the second-level cache, but enough of them to use each block
+    of B often."""
+    depth = k if isinstance(k, int) else 1024
+    return max(128, min(192, machine.l2 // 2 // max(1, depth * itemsize)))
+
+
+def _form(
+    machine: Machine,
+    tiles: MatmulTiles,
+    sizes: tuple[Dim, Dim, Dim, Dim],
+    plain_b: bool,
+    packed_b: bool,
+) -> str:
+    m, n, k, batch = sizes
+    if not (isinstance(m, int) and isinstance(n, int) and isinstance(k, int)):
+        return "any"
+    if 1 in (m, n) and not packed_b:
+        return "vector"
+    if plain_b and m * n * k <= DIRECT_BELOW:
+        return "direct"
+    if isinstance(batch, int) and batch >= 4 * machine.cores:
+        return "items"
+    wide = -(-n // tiles.nr) >= 4 * machine.cores
+    return "columns" if m <= COLUMN_ROWS and wide else "rows"
+
+
+DIRECT_BELOW = 64 * 64 * 64  # multiplications; packing does not pay below
+COLUMN_ROWS = 256  # the most rows for which each thread reads all of A

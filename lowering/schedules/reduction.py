@@ -1,0 +1,304 @@
+"""One reduction over any axes, with maps before it and maps over its result after it.
+
+The reduced axes are cut into blocks whose partial states go to shared scratch; a second phase
+joins them in order. The shape of this tree depends on the sizes only, never on the number of
+threads. Where one block holds all, there is one phase. `across` (the last axis is reduced): lanes
+run along the last axis; `down`: lanes are neighbouring results.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...dsl.dtypes import DType
+from ...dsl.graph import Node
+from ...dsl.primitive import Expr
+from ...dsl.sizes import Dim, Shape, product
+from ..frame import Area, Frame, KernelFrame
+from ..fusion import Group
+from ..index import Index, Run, address
+from ..kernel import KernelSource
+from ..machine import Machine
+from ..tvm_api import tirx
+from ..vocabulary import TirxVocabulary, int64
+from .accumulate import Accumulator, state_dtypes
+from .nest import (
+    Block,
+    block_range,
+    element_cost,
+    index_at,
+    split_unit,
+    vector_lanes,
+    vectors,
+)
+
+
+@dataclass(frozen=True)
+class ReductionKnobs:
+    """`block`: elements of one partial state; `column_block`: its rows where lanes are results."""
+
+    block: int = 1 << 14
+    column_block: int = 512
+
+
+@dataclass(frozen=True)
+class Axes:
+    """The axes of the input in runs that are all kept or all reduced: (size, is reduced)."""
+
+    runs: tuple[tuple[Shape, bool], ...]
+
+    @property
+    def kept(self) -> Dim:
+        return product(tuple(product(s) for s, reduced in self.runs if not reduced))
+
+    @property
+    def across(self) -> bool:
+        return not self.runs or self.runs[-1][1]
+
+
+def reduction(
+    name: str, group: Group, machine: Machine, knobs: ReductionKnobs | None = None
+) -> KernelSource:
+    """The kernel of a group around one reduction."""
+    return _Reduction(name, group, machine, knobs or ReductionKnobs()).build()
+
+
+def axes_of(node: Node) -> Axes:
+    """The runs of a reduction's input."""
+    runs: list[tuple[Shape, bool]] = []
+    for axis, size in enumerate(node.inputs[0].aval.shape):
+        reduced = axis in node.params["axes"]
+        if runs and runs[-1][1] == reduced:
+            runs[-1] = ((*runs[-1][0], size), reduced)
+        else:
+            runs.append(((size,), reduced))
+    return Axes(tuple(runs))
+
+
+class _Reduction:
+    def __init__(
+        self, name: str, group: Group, machine: Machine, knobs: ReductionKnobs
+    ) -> None:
+        self.group, self.knobs = group, knobs
+        (self.node,) = group.anchors
+        self.axes = axes_of(self.node)
+        self.width = vector_lanes(group, machine)
+        self.block = self._block()
+        self.dtypes: tuple[DType, ...] = state_dtypes(self.node)
+        self.blocks = self.block.count
+        areas: tuple[Area, ...] = ()
+        if not self.single:
+            size = self.axes.kept * self.blocks
+            areas = tuple(
+                Area(f"partial{i}", d.name, size, per_thread=False)
+                for i, d in enumerate(self.dtypes)
+            )
+        self.kernel = KernelFrame(name, group, areas)
+
+    @property
+    def single(self) -> bool:
+        return self.blocks in (0, 1)
+
+    def _outer_reduced(self) -> Dim:
+        """Elements of the reduced axes that are walked one by one (all but the lanes' run)."""
+        runs = self.axes.runs[:-1] if self.axes.across else self.axes.runs
+        return product(tuple(product(s) for s, reduced in runs if reduced))
+
+    def _block(self) -> Block:
+        """What is cut: the last run, or the reduced runs before it if there are any."""
+        if not self.axes.across:
+            return Block(self._outer_reduced(), self.knobs.column_block)
+        last: Dim = product(self.axes.runs[-1][0]) if self.axes.runs else 1
+        outer = self._outer_reduced()
+        if outer == 1:
+            return Block(last, self.knobs.block)
+        step = max(1, self.knobs.block // max(last, 1)) if isinstance(last, int) else 16
+        return Block(outer, max(step, 2))
+
+    # ------------------------------------------------------------------ phases
+
+    def build(self) -> KernelSource:
+        if self.axes.across:
+            self._across()
+        else:
+            self._down()
+        if not self.single:
+            self._join()
+        return self.kernel.source()
+
+    def _cost(self) -> int:
+        return element_cost(self.group, self.width)
+
+    def _across(self) -> None:
+        frame = self.kernel.open()
+        t, scope = frame.t, frame.scope
+        state = Accumulator(frame, self.node, self._lanes(), "s")
+        kept = self.axes.kept
+        with scope.block() as statements, scope.loop("unit", frame.begin, frame.end) as unit:
+            row, number = split_unit(t, unit, [kept, self.blocks])
+            state.reset()
+            self._walk_block(frame, state, row, number)
+            self._result(frame, state, row, number)
+        length = self.block.length if not self.single else self.block.size
+        inner = length * (1 if self._outer_reduced() == 1 else product(self.axes.runs[-1][0]))
+        self.kernel.close(frame, statements, kept * self.blocks if not self.single else kept,
+                          self._cost() * inner)  # fmt: skip
+
+    def _lanes(self) -> int:
+        last: Dim = product(self.axes.runs[-1][0]) if self.axes.runs else 1
+        return 1 if isinstance(last, int) and last < self.width else self.width
+
+    def _walk_block(self, frame: Frame, state: Accumulator, row: Expr, number: Expr) -> None:
+        t, scope = frame.t, frame.scope
+        last: Dim = product(self.axes.runs[-1][0]) if self.axes.runs else 1
+        low, high = block_range(t, self.block, number)
+        if self.block.size == 0 or last == 0:
+            return
+        if self._outer_reduced() == 1:
+            self._take_run(frame, state, row, int64(0), low, high)
+            return
+        # Lanes go on over the outer elements: they are joined once, at the end of the block.
+        with scope.loop("outer", low, high) as outer:
+            self._take_run(frame, state, row, outer, int64(0), t.size(last), join=False)
+        if state.width > 1:
+            state.join_lanes()
+
+    def _take_run(
+        self, frame: Frame, state: Accumulator, row: Expr, outer: Expr, low: Expr, high: Expr,
+        join: bool = True,
+    ) -> None:  # fmt: skip
+        t, scope, width = frame.t, frame.scope, state.width
+        last: Dim = product(self.axes.runs[-1][0]) if self.axes.runs else 1
+
+        def take(j: Expr, lane: Expr | None) -> None:
+            var = self.node.inputs[0]
+            index = self._input_index(t, row, outer, j)
+            position = j if self._outer_reduced() == 1 else outer * t.size(last) + j
+            state.take(scope.element(var, index), position, lane)
+
+        if width > 1:
+            first, end = (tirx.truncdiv(x, int64(width)) for x in (low, high))
+            with scope.loop("j", first, end) as i, scope.lanes(width) as lane:
+                take(i * int64(width) + lane, lane)
+            if join:
+                state.join_lanes()
+            low = end * int64(width)
+        if width == 1 or not isinstance(last, int) or last % width:
+            with scope.loop("rest", low, high) as j:
+                take(j, None)
+
+    def _input_index(self, t: TirxVocabulary, row: Expr, outer: Expr, lane: Expr) -> Index:
+        """The position in the input: kept runs from `row`, reduced ones from `outer`; the last
+        run is at `lane`."""
+        runs = self.axes.runs
+        where = {True: outer, False: row}
+        found: list[Run] = []
+        sizes: dict[bool, list[Dim]] = {True: [], False: []}
+        for shape, reduced in runs[:-1]:
+            sizes[reduced].append(product(shape))
+        parts = {r: iter(split_unit(t, where[r], sizes[r])) for r in (True, False)}
+        for shape, reduced in runs[:-1]:
+            found.append(Run(shape, next(parts[reduced])))
+        if runs:
+            found.append(Run(runs[-1][0], lane))
+        return Index(tuple(found))
+
+    def _result(self, frame: Frame, state: Accumulator, row: Expr, number: Expr) -> None:
+        if self.single:
+            self._store(frame, state.finish(state.state()), row)
+            return
+        offset = number * frame.t.size(self.axes.kept) + row
+        self._put_partial(frame, state.state(), offset)
+
+    def _put_partial(self, frame: Frame, state: tuple[Expr, ...], offset: Expr) -> None:
+        for i, value in enumerate(state):
+            frame.t.emit(tirx.BufferStore(frame.scratch[f"partial{i}"], value, [offset]))
+
+    def _store(self, frame: Frame, value: Expr, kept: Expr) -> None:
+        """Compute what comes after the reduction, and store the outputs."""
+        scope = frame.scope
+        scope.sources[self.node.output] = lambda index: value
+        shapes: dict[Shape, Index] = {}
+        n = self.group.n_outer
+        for var in self.group.outputs:
+            shape = var.aval.shape
+            index = shapes.setdefault(shape, index_at(shape, [(n, kept)] if n else []))
+            frame.store(var, scope.element(var, index), address(frame.t, index))
+        del scope.sources[self.node.output]
+
+    # ------------------------------------------------------------------ down the columns
+
+    def _down(self) -> None:
+        """A unit: one position of the other kept runs, one strip of columns, one block of rows."""
+        frame = self.kernel.open()
+        t, scope = frame.t, frame.scope
+        inner: Dim = product(self.axes.runs[-1][0])
+        lead = [product(s) for s, reduced in self.axes.runs[:-1] if not reduced]
+        strips = Block(inner, 4 * self.width)
+        counts: list[Dim] = [product(tuple(lead)), self.blocks if not self.single else 1]
+        counts.append(strips.count)
+        n_lanes = 4 * self.width
+        fits = not isinstance(inner, int) or inner >= self.width
+        state = Accumulator(frame, self.node, n_lanes, "s")
+        with scope.block() as statements, scope.loop("unit", frame.begin, frame.end) as unit:
+            item, number, strip = split_unit(t, unit, counts)
+            low, high = block_range(t, strips, strip)
+            state.reset()
+            first, last = block_range(t, self.block, number)
+            if self.block.size != 0:
+                with scope.loop("k", first, last) as k:
+                    self._strip(frame, state, (item, k, low, high), fits, inner)
+            self._strip_result(frame, state, (item, number, low, high), inner)
+        rows = self.block.size if self.single else self.block.length
+        self.kernel.close(frame, statements, product(tuple(counts)), self._cost() * n_lanes * rows)
+
+    def _strip(
+        self, frame: Frame, state: Accumulator, at: tuple[Expr, ...], fits: bool, inner: Dim
+    ) -> None:
+        """Take one row of a strip in: by vectors if the strip is full, else one by one."""
+        scope, t = frame.scope, frame.t
+        item, k, low, high = at
+
+        def take(column: Expr, lane: Expr) -> None:
+            element = scope.element(self.node.inputs[0], self._input_index(t, item, k, column))
+            state.take(element, k, lane)
+
+        width = self.width if fits else 1
+        vectors(scope, width, int64(0), high - low, inner, lambda j: take(low + j, j))
+
+    def _strip_result(
+        self, frame: Frame, state: Accumulator, at: tuple[Expr, ...], inner: Dim
+    ) -> None:
+        item, number, low, high = at
+        t = frame.t
+
+        def put(j: Expr) -> None:
+            kept = item * t.size(inner) + low + j
+            if self.single:
+                self._store(frame, state.finish(state.state(j)), kept)
+            else:
+                self._put_partial(
+                    frame, state.state(j), number * t.size(self.axes.kept) + kept
+                )
+
+        vectors(frame.scope, self.width, int64(0), high - low, inner, put)
+
+    # ------------------------------------------------------------------ the second phase
+
+    def _join(self) -> None:
+        """Join the partial states of each result in the order of their blocks."""
+        frame = self.kernel.open()
+        t, scope = frame.t, frame.scope
+        state = Accumulator(frame, self.node, 1, "s")
+        kept = t.size(self.axes.kept)
+        with scope.block() as statements, scope.loop("row", frame.begin, frame.end) as row:
+            state.reset()
+            with scope.loop("block", int64(0), t.size(self.blocks)) as number:
+                offset = number * kept + row
+                state.merge([
+                    t.let(tirx.BufferLoad(frame.scratch[f"partial{i}"], [offset]))
+                    for i in range(len(self.dtypes))
+                ])  # fmt: skip
+            self._store(frame, state.finish(state.state()), row)
+        self.kernel.close(frame, statements, self.axes.kept, 2000 * self.blocks, 16)
+

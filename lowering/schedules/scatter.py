@@ -1,0 +1,103 @@
+"""Scatter: a copy of x, then the updates in order, in parallel over the other axes.
+
+A unit is one position of the axes before the scattered one, and one strip of those after it, so
+that no two units write to one place and the order of the updates is kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...dsl.primitive import Expr, Scatter
+from ...dsl.sizes import Dim, product
+from ..frame import KernelFrame
+from ..fusion import Group
+from ..index import Index, Run
+from ..kernel import KernelSource
+from ..machine import Machine
+from ..readers import sequence
+from ..tvm_api import tirx
+from ..vocabulary import int64
+from .nest import Block, block_range, element_cost, split_unit, vector_lanes, vectors
+
+
+@dataclass(frozen=True)
+class ScatterKnobs:
+    """`strip`: elements of the last axes in a unit."""
+
+    strip: int = 256
+
+
+def scatter(
+    name: str, group: Group, machine: Machine, knobs: ScatterKnobs | None = None
+) -> KernelSource:
+    """The kernel of one scatter."""
+    knobs = knobs or ScatterKnobs()
+    kernel = KernelFrame(name, group)
+    work = _Scatter(kernel, group, machine, knobs)
+    frame, scope = work.frame, work.frame.scope
+    units: list[Dim] = [work.before, work.strips.count]
+    with scope.block() as statements, scope.loop("unit", frame.begin, frame.end) as unit:
+        row, strip = split_unit(frame.t, unit, units)
+        work.unit(row, *block_range(frame.t, work.strips, strip))
+    cost = element_cost(group, work.width) * knobs.strip * (work.size + work.count)
+    kernel.close(frame, statements, product(tuple(units)), cost)
+    return kernel.source()
+
+
+class _Scatter:
+    def __init__(
+        self, kernel: KernelFrame, group: Group, machine: Machine, knobs: ScatterKnobs
+    ) -> None:
+        (self.node,) = group.anchors
+        self.x, self.places, self.updates = self.node.inputs
+        axis, self.shape = self.node.params["axis"], self.x.aval.shape
+        self.axis: int = axis
+        self.before, self.size = product(self.shape[:axis]), self.shape[axis]
+        self.after, self.count = product(self.shape[axis + 1 :]), self.places.aval.shape[0]
+        self.frame = kernel.open()
+        self.width = vector_lanes(group, machine)
+        self.strips = Block(self.after, knobs.strip)
+
+    def unit(self, row: Expr, low: Expr, high: Expr) -> None:
+        """Copy a strip of all places, then take the updates in, one after another."""
+        t, scope = self.frame.t, self.frame.scope
+        with scope.loop("i", int64(0), t.size(self.size)) as i:
+            self._copy(row, i, low, high)
+        with scope.loop("u", int64(0), t.size(self.count)) as i:
+            place = scope.element(self.places, Index((Run((self.count,), i),)))
+            inside = tirx.And(place >= int64(0), place < t.size(self.size))
+            with scope.block() as body:
+                self._update(row, i, place, low, high)
+            t.emit(tirx.IfThenElse(inside, sequence(body), None))
+
+    def _copy(self, row: Expr, i: Expr, low: Expr, high: Expr) -> None:
+        def one(j: Expr) -> None:
+            value = self.frame.scope.element(self.x, self._index(row, i, j, self.size))
+            self.frame.store(self.node.output, value, self._address(row, i, j))
+
+        vectors(self.frame.scope, self.width, low, high, self.after, one)
+
+    def _update(self, row: Expr, i: Expr, place: Expr, low: Expr, high: Expr) -> None:
+        frame, dtype = self.frame, self.x.aval.dtype
+        lower, t = self.node.primitive.lower, frame.t
+        assert isinstance(lower, Scatter)
+
+        def one(j: Expr) -> None:
+            at = self._address(row, place, j)
+            raw = tirx.BufferLoad(frame.buffers[self.node.output], [at])
+            old = t.let(t.load_cast(raw, dtype))
+            new = frame.scope.element(self.updates, self._index(row, i, j, self.count))
+            made = t.rounded(t.evaluate(lambda: lower.combine(t, old, new)), dtype)
+            frame.store(self.node.output, made, at)
+
+        vectors(frame.scope, self.width, low, high, self.after, one)
+
+    def _index(self, row: Expr, i: Expr, j: Expr, size: Dim) -> Index:
+        before, after = self.shape[: self.axis], self.shape[self.axis + 1 :]
+        runs = [Run(before, row), Run((size,), i), Run(after, j)]
+        return Index(tuple(run for run in runs if run.shape))
+
+    def _address(self, row: Expr, i: Expr, j: Expr) -> Expr:
+        t = self.frame.t
+        return (row * t.size(self.size) + i) * t.size(self.after) + j

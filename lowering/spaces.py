@@ -1,0 +1,69 @@
+"""Iteration spaces, and at which position of one a value is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..dsl.graph import Node, Var
+from ..dsl.primitive import Map, Reduce
+from ..dsl.sizes import Shape
+
+# For each axis of a value: the axis of the reader's space that steps along it, or None.
+Mapping = tuple[int | None, ...]
+
+
+def mapping_of(shape: Shape) -> Mapping:
+    """The mapping of a value that is read at its own position."""
+    return tuple(range(len(shape)))
+
+
+@dataclass(frozen=True)
+class Edge:
+    """`node` reads `source` at its own position (`same`), at its row (`n_kept` first axes of its
+    space), or elsewhere (`n_kept` is None)."""
+
+    source: Var
+    node: Node
+    same: bool
+    n_kept: int | None
+
+
+def without_ones(shape: Shape) -> Shape:
+    """The axes that have more than one element (or an unknown number)."""
+    return tuple(n for n in shape if n != 1)
+
+
+def space_of(node: Node) -> Shape:
+    """The positions at which a node reads: those of a reduction's input, else of the output."""
+    if isinstance(node.primitive.lower, Reduce):
+        return without_ones(node.inputs[0].aval.shape)
+    return without_ones(node.output.aval.shape)
+
+
+def base(var: Var, producer: dict[Var, Node]) -> Var:
+    """What holds a value that is only a reshape of another in memory."""
+    node = producer.get(var)
+    while node is not None and node.primitive.name == "reshape":
+        before = producer.get(node.inputs[0])
+        if before is not None and not _is_stored(before):
+            return var
+        var = node.inputs[0]
+        node = before
+    return var
+
+
+def _is_stored(node: Node) -> bool:
+    """Whether a value may be asked to lie in memory: all but movement, which is read through."""
+    lower = node.primitive.lower
+    return not isinstance(lower, Map) or lower.pointwise or node.primitive.name == "reshape"
+
+
+def edge_of(source: Var, node: Node, mapping: Mapping | None, shape: Shape) -> Edge:
+    """Compare the axes that are read with those of the node's space, axes of one left out."""
+    if mapping is None:
+        return Edge(source, node, False, None)
+    read = [a for a, n in zip(mapping, source.aval.shape, strict=True) if n != 1]
+    axes = [i for i, n in enumerate(shape) if n != 1]
+    if read != axes[: len(read)]:
+        return Edge(source, node, False, None)
+    return Edge(source, node, len(read) == len(axes), len(read))

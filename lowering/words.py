@@ -1,0 +1,133 @@
+"""Programs and kernels as little-endian int64 words, the native core's form (see docs)."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ..dsl.dtypes import DType
+from ..dsl.sizes import SYMBOL, Dim, Shape, postfix, symbol
+from .kernel import KernelSource
+
+KERNEL_MAGIC = 0x544B31
+PROGRAM_MAGIC = 0x545031
+INPUT, OUTPUT, ARENA, TEMPORARY = range(4)
+LAUNCH, ALLOC, FREE, COPY = range(4)
+
+Numbering = Mapping[str, int]
+
+
+def pack(words: Sequence[int]) -> bytes:
+    """Words as bytes."""
+    return struct.pack(f"<{len(words)}q", *words)
+
+
+def expression(dim: Dim, index: Numbering) -> list[int]:
+    """A size with its length in words before it; a plain unknown is exactly (SYMBOL, number)."""
+    name = str(dim)
+    is_name = name in index and dim == symbol(name)
+    words = [SYMBOL, index[name]] if is_name else postfix(dim, index)
+    return [len(words), *words]
+
+
+def kernel_words(source: KernelSource) -> bytes:
+    """What the loader must know of a kernel beside its object."""
+    index = {name: i for i, name in enumerate(source.sizes)}
+    words = [KERNEL_MAGIC, len(source.buffers), source.n_outputs, len(source.scratch)]
+    words += [len(source.tables), len(source.sizes), len(source.phases)]
+    for area in source.scratch:
+        words += [int(area.per_thread), *expression(area.bytes, index)]
+    for phase in source.phases:
+        words += _text(phase.symbol)
+        for dim in (phase.extent, phase.grain, phase.cost_ps):
+            words += expression(dim, index)
+    return pack(words)
+
+
+def _text(text: str) -> list[int]:
+    raw = text.encode()
+    padded = raw + b"\0" * (-len(raw) % 8)
+    return [len(raw), *struct.unpack(f"<{len(padded) // 8}q", padded)]
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Where a value lives: `kind` and its number (an input's position or a dtype's code) and the
+    size in bytes (an arena slot: its offset)."""
+
+    kind: int
+    number: int
+    bytes: Dim = 0
+
+
+@dataclass(frozen=True)
+class Launch:
+    """One kernel at its buffers (slots), with its sizes."""
+
+    kernel: int
+    slots: tuple[int, ...]
+    sizes: tuple[Dim, ...]
+
+    def words(self, index: Numbering) -> list[int]:
+        sizes = [w for dim in self.sizes for w in expression(dim, index)]
+        return [LAUNCH, self.kernel, len(self.slots), *self.slots, len(self.sizes), *sizes]
+
+
+@dataclass(frozen=True)
+class SlotAction:
+    """ALLOC or FREE of a slot."""
+
+    op: int
+    slot: int
+
+    def words(self, index: Numbering) -> list[int]:
+        return [self.op, self.slot]
+
+
+@dataclass(frozen=True)
+class Copy:
+    """The bytes of one slot into another."""
+
+    source: int
+    target: int
+    bytes: Dim
+
+    def words(self, index: Numbering) -> list[int]:
+        return [COPY, self.source, self.target, *expression(self.bytes, index)]
+
+
+Instruction = Launch | SlotAction | Copy
+
+
+@dataclass(frozen=True)
+class ProgramLayout:
+    """A program before it is packed."""
+
+    symbols: tuple[str, ...]
+    inputs: tuple[tuple[DType, Shape], ...]
+    slots: tuple[Slot, ...]
+    outputs: tuple[tuple[int, DType, Shape], ...]
+    instructions: tuple[Instruction, ...]
+    arena: Dim
+
+
+def program_words(layout: ProgramLayout) -> bytes:
+    """The words of the contract: header, inputs, slots, outputs, instructions."""
+    index = {name: i for i, name in enumerate(layout.symbols)}
+    words = [PROGRAM_MAGIC, 1, len(layout.inputs), len(layout.outputs), len(layout.symbols)]
+    words += [len(layout.slots), *expression(layout.arena, index)]
+    for dtype, shape in layout.inputs:
+        words += [dtype.code, len(shape), *_expressions(shape, index)]
+    for slot in layout.slots:
+        words += [slot.kind, slot.number, *expression(slot.bytes, index)]
+    for number, dtype, shape in layout.outputs:
+        words += [number, dtype.code, len(shape), *_expressions(shape, index)]
+    words.append(len(layout.instructions))
+    for instruction in layout.instructions:
+        words += instruction.words(index)
+    return pack(words)
+
+
+def _expressions(dims: Iterable[Dim], index: Numbering) -> list[int]:
+    return [w for dim in dims for w in expression(dim, index)]

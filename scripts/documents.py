@@ -1,0 +1,133 @@
+"""Write what the documentation reads off the code: docs/accuracy.md and the list of files in
+docs/architecture.md.
+
+    documents.py            write them anew
+    documents.py --check    end with an error if one is not current (tests/test_docs.py runs this)
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+from tilewright.dsl import dtypes
+from tilewright.dsl.primitive import REGISTRY, Contract, Primitive, Scatter
+
+ROOT = Path(__file__).resolve().parent.parent
+ACCURACY = ROOT / "docs" / "accuracy.md"
+ARCHITECTURE = ROOT / "docs" / "architecture.md"
+FLOATS = (dtypes.float32, dtypes.float64, dtypes.float16, dtypes.bfloat16)
+SUMS = {"sum", "mean"}
+
+HEAD = """# Accuracy
+
+The largest error of each primitive, in units in the last place (ULP) of the result's dtype: what
+its record declares (`Primitive.ulp`) and `tests/dsl/test_primitives.py` and
+`tests/lowering/test_math.py` hold it to. Written by `scripts/documents.py`; do not edit.
+
+float16 and bfloat16 are computed in float32 and rounded after every operation. In a fused kernel
+LLVM may contract `a * b + c` to one rounding, so the last bits of fused and unfused code differ.
+
+| primitive | {} | relative to |
+|---|{}---|
+"""
+
+TAIL = """
+All other primitives are exact, bit for bit what NumPy returns:
+
+"""
+
+
+def accuracy() -> str:
+    """docs/accuracy.md."""
+    known = sorted(REGISTRY.values(), key=lambda p: p.name)
+    exact = ", ".join(f"`{p.name}`" for p in known if not any(p.ulp.values()))
+    rows = [
+        " | ".join([f"| `{p.name}`", *(_bound(p, d) for d in FLOATS), f"{_scale(p)} |\n"])
+        for p in known
+        if any(p.ulp.values())
+    ]
+    head = HEAD.format(" | ".join(map(str, FLOATS)), "---|" * len(FLOATS))
+    return head + "".join(rows) + TAIL + textwrap.fill(f"{exact}.", 99) + "\n"
+
+
+def _bound(primitive: Primitive, dtype: dtypes.DType) -> str:
+    takes = dtype in primitive.dtypes
+    return f"{primitive.ulp.get(dtype.name, 0):g}" if takes else ""
+
+
+def _scale(primitive: Primitive) -> str:
+    is_sum = isinstance(primitive.lower, Contract | Scatter) or primitive.name in SUMS
+    return "the sum of the terms' magnitudes" if is_sum else "the exact result"
+
+
+# --------------------------------------------------------------------------- the list of files
+
+BEGIN, END = "<!-- files: written by scripts/documents.py -->\n", "<!-- end of files -->\n"
+FOLDERS = (
+    "src/tilewright", "src/tilewright/demo", "dsl", "dsl/primitives", "dsl/functions", "lowering",
+    "lowering/math", "lowering/schedules", "backends", "backends/cpu", "backends/null",
+    "backends/native/core", "backends/native/python", "stdlib_nn", "examples", "benchmarks",
+    "scripts", "tools", "tests", "tests/dsl", "tests/lowering", "tests/backends", "tests/native",
+    "tests/nn", "tests/packaging",
+)  # fmt: skip
+ENDINGS = {".py", ".h", ".cpp", ".c"}
+
+
+def file_list() -> str:
+    """A line for each source file, by folder: the first sentence that the file says of itself."""
+    parts = []
+    for folder in FOLDERS:
+        rows = [f"| `{name}` | {said} |\n" for name, said in _files(ROOT / folder)]
+        if rows:
+            parts.append(f"\n**{folder}/**\n\n| file | what it is |\n|---|---|\n{''.join(rows)}")
+    return "".join(parts) + "\n"
+
+
+def _files(folder: Path) -> Iterator[tuple[str, str]]:
+    """Names and sentences; a header and the source beside it are one line."""
+    found = sorted(p for p in folder.glob("*") if p.suffix in ENDINGS and p.is_file())
+    headers = {p.stem for p in found if p.suffix == ".h"}
+    sources = {p.stem for p in found if p.suffix == ".cpp"}
+    for path in found:
+        if path.suffix == ".cpp" and path.stem in headers:
+            continue
+        both = path.suffix == ".h" and path.stem in sources
+        said = _first_sentence(path)
+        if said:
+            yield f"{path.name}{', .cpp' if both else ''}", said
+
+
+def _first_sentence(path: Path) -> str:
+    text = path.read_text()
+    if path.suffix == ".py":
+        said = ast.get_docstring(ast.parse(text)) or ""
+    else:
+        comment = re.match(r"(?://[^\n]*\n)+", text)
+        said = re.sub(r"^// ?", "", comment[0], flags=re.M) if comment else ""
+    paragraph = " ".join(said.split("\n\n")[0].split())
+    found = re.match(r".+?[.](?=\s+[A-Z`]|$)", paragraph)
+    return (found[0] if found else paragraph).replace("|", "\\|")
+
+
+def architecture() -> str:
+    """docs/architecture.md with the list of files as it is now."""
+    before, rest = ARCHITECTURE.read_text().split(BEGIN)
+    return before + BEGIN + file_list() + END + rest.split(END)[1]
+
+
+def main() -> None:
+    """Write the pages, or compare them."""
+    for path, text in ((ACCURACY, accuracy()), (ARCHITECTURE, architecture())):
+        if "--check" not in sys.argv[1:]:
+            path.write_text(text)
+        elif not path.exists() or path.read_text() != text:
+            sys.exit(f"docs/{path.name} is not current: run scripts/documents.py")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""The neural-net library, `tw.nn`: modules, layers, losses, optimisers, batches, checkpoints.
+
+>>> import tilewright as tw
+>>> model = tw.nn.Sequential(tw.nn.Linear(4, 8), tw.nn.ReLU(), tw.nn.Linear(8, 3))
+>>> model(tw.zeros((2, 4), dtype="float32")).shape
+(2, 3)
+"""
+
+from .checkpoints import load, save
+from .data import DataLoader
+from .layers import (
+    GELU,
+    Dropout,
+    Embedding,
+    Flatten,
+    LayerNorm,
+    Linear,
+    ReLU,
+    Sequential,
+    Sigmoid,
+    Tanh,
+)
+from .losses import cross_entropy, mse_loss, nll_loss
+from .module import Module, Parameter
+from .optim import SGD, Adam, AdamW, Optimizer
+
+__all__ = [
+    "GELU",
+    "SGD",
+    "Adam",
+    "AdamW",
+    "DataLoader",
+    "Dropout",
+    "Embedding",
+    "Flatten",
+    "LayerNorm",
+    "Linear",
+    "Module",
+    "Optimizer",
+    "Parameter",
+    "ReLU",
+    "Sequential",
+    "Sigmoid",
+    "Tanh",
+    "cross_entropy",
+    "load",
+    "mse_loss",
+    "nll_loss",
+    "save",
+]
