@@ -4,6 +4,8 @@ All contenders live in one process, with the same number of threads. A contender
 spin for a while after their work (OpenBLAS and OpenMP up to about 20 ms), which would take cores
 from the next one, so each turn starts with a pause and an untimed call that wakes its own threads.
 The order of the turns moves on by one each round, so that nobody always follows the same rival.
+With one thread a turn is measured in processor time of that thread, which other programs disturb
+little; with more it is time on the wall.
 """
 
 from __future__ import annotations
@@ -112,48 +114,55 @@ def measure(cases: Iterable[Case], options: Options) -> Iterator[Result]:
             yield Result(case, {}, error=" ".join(str(error).split()))
             continue
         before = machine.usage()
-        turns = _rounds(case, options.rounds)
+        turns = _Rounds(case, options).run()
         yield Result(case, turns, machine.others_share(before, machine.usage()))
 
 
-def _rounds(case: Case, rounds: int) -> dict[str, list[float]]:
-    names = list(case.runs)
-    calls = {name: 1 if case.times_itself else _calls(case.runs[name]) for name in names}
-    turns: dict[str, list[float]] = {name: [] for name in names}
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        for number in range(rounds):
-            at = number % len(names)
-            for name in names[at:] + names[:at]:
-                turns[name].append(_turn(case, name, calls[name]))
-            gc.collect()
-    finally:
-        if was_enabled:
-            gc.enable()
-    return turns
+class _Rounds:
+    """The turns of one case."""
 
+    def __init__(self, case: Case, options: Options) -> None:
+        self.case, self.rounds = case, options.rounds
+        self.clock = time.thread_time if options.threads == 1 else time.perf_counter
+        self.calls = {name: self._calls(run) for name, run in case.runs.items()}
 
-def _turn(case: Case, name: str, calls: int) -> float:
-    run = case.runs[name]
-    time.sleep(_PAUSE)
-    if case.times_itself:
-        return float(run())
-    run()
-    return _timed(run, calls)
+    def run(self) -> dict[str, list[float]]:
+        names = list(self.case.runs)
+        turns: dict[str, list[float]] = {name: [] for name in names}
+        was_enabled = gc.isenabled()
+        gc.disable()
+        try:
+            for number in range(self.rounds):
+                at = number % len(names)
+                for name in names[at:] + names[:at]:
+                    turns[name].append(self._turn(name))
+                gc.collect()
+        finally:
+            if was_enabled:
+                gc.enable()
+        return turns
 
-
-def _calls(run: Run) -> int:
-    run()
-    once = min(_timed(run, 1) for _ in range(5))
-    return max(1, min(_MOST_CALLS, round(_TURN / max(once, 1e-7))))
-
-
-def _timed(run: Run, calls: int) -> float:
-    start = time.perf_counter()
-    for _ in range(calls):
+    def _turn(self, name: str) -> float:
+        run = self.case.runs[name]
+        time.sleep(_PAUSE)
+        if self.case.times_itself:
+            return float(run())
         run()
-    return (time.perf_counter() - start) / calls
+        return self._timed(run, self.calls[name])
+
+    def _calls(self, run: Run) -> int:
+        """How many calls fill a turn."""
+        if self.case.times_itself:
+            return 1
+        run()
+        once = min(self._timed(run, 1) for _ in range(5))
+        return max(1, min(_MOST_CALLS, round(_TURN / max(once, 1e-7))))
+
+    def _timed(self, run: Run, calls: int) -> float:
+        start = self.clock()
+        for _ in range(calls):
+            run()
+        return (self.clock() - start) / calls
 
 
 def agree(runs: Mapping[str, Run], relative: float, absolute: float = 0.0) -> Callable[[], None]:

@@ -14,7 +14,7 @@ from .dtypes import DTypeLike, bfloat16
 from .errors import GradientError
 from .functions.convert import duplicate
 from .functions.shapes import ShapeLike
-from .operators import binary_slow, require_known
+from .operators import binary_slow, is_known, require_known
 
 if TYPE_CHECKING:
     from .functions.convert import ArrayLike, Axis
@@ -43,12 +43,12 @@ class Array(_native.Cell):
     # ------------------------------------------------------------------ Python's protocols
 
     def __repr__(self) -> str:
-        if not self._is_concrete:
+        if not is_known(self):
             return f"array(traced {self.dtype}{list(self.shape)})"
         return repr(self.numpy())
 
     def __str__(self) -> str:
-        return str(self.numpy()) if self._is_concrete else repr(self)
+        return str(self.numpy()) if is_known(self) else repr(self)
 
     def __format__(self, spec: str) -> str:
         return format(self.item() if spec and self.ndim == 0 else str(self), spec)

@@ -84,7 +84,8 @@ def map_kernel(primitive: Primitive, codes: Any, params: dict[str, Any]) -> _nat
         inputs = [d.code for d in codes]
         return _native.MapKernel(primitive.name, inputs, out.dtype.code, compile_for)
 
-    return _cached((primitive.name, codes, tuple(sorted(params.items()))), make)  # type: ignore[no-any-return]
+    key = (primitive.name, codes, tuple(sorted(params.items())))
+    return _cached(key, make)  # type: ignore[no-any-return]
 
 
 def _pointwise_graph(primitive: Primitive, codes: Any, params: dict[str, Any], mask: int) -> Graph:

@@ -19,8 +19,8 @@ class Engine(Protocol):
         followed by the constants; sizes may be symbolic."""
 
     def prepacked(self, graph: Graph, read_only: frozenset[int]) -> Any:
-        """A program that keeps, from call to call, what depends only on the inputs at these
-        positions (constants count after the inputs): packed weights, casts of weights."""
+        """A program, called in the same way, that keeps what depends only on the inputs at the
+        positions `read_only` for as long as these cells keep their values."""
 
     def kernel(self, graph: Graph) -> _native.Kernel:
         """The single kernel of a graph that lowers to one launch with buffers in graph order."""

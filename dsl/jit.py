@@ -58,7 +58,13 @@ class Entry:
     @property
     def is_simple(self) -> bool:
         """Whether a call is nothing but running the program on the arguments."""
-        return not (self.captured or self.constants or self.observed or self.slots)
+        state = self.captured or self.observed or self.slots or self.clears or self.rebinds
+        return not (state or self.constants or self.commits)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether, moreover, the result is the program's only output."""
+        return self.is_simple and self.results == (0,) and self.result_tree is tree.LEAF
 
     def program(self) -> Any:
         if self._program is None:
@@ -110,13 +116,20 @@ class Jitted:
         self._static = frozenset(static)
         self._signature = _signature_of(f)
         self._entries: dict[Any, list[Entry]] = {}
+        self._fast: dict[bytes | None, Any] = {}  # programs that are the whole of a call
         self._lock = threading.RLock()
         _check_static(f, self._signature, self._static)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        key = None if kwargs else _native.signature(args)
+        fast = self._fast.get(key)
+        if fast is not None:
+            return fast(*args)[0]
         if tracing.current() is not None:
             return self._f(*args, **kwargs)  # a staged function inside another is inlined
         entry, arguments = self._entry(args, kwargs)
+        if key is not None and entry.is_plain:
+            self._fast[key] = entry.program()
         return _call(entry, arguments)
 
     def __get__(self, owner: Any, kind: type | None = None) -> Any:

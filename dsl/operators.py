@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import _native
-from . import record
+from . import eager, record
 from .dtypes import DType
 from .errors import DTypeError, ShapeError, TraceError
 from .functions import arithmetic, linear, logic
 from .functions.convert import convert
+from .primitive import REGISTRY
 
 if TYPE_CHECKING:
     from .array import Array
@@ -48,6 +49,25 @@ _UNARY: dict[str, Callable[[Any], Any]] = {
     "abs": arithmetic.absolute,
     "invert": logic.invert,
 }
+# Operators that are one primitive for dtypes of these kinds. `**` is not: it has special cases.
+_DIRECT = {
+    "add": ("add", "iuf"),
+    "sub": ("sub", "iuf"),
+    "mul": ("mul", "iuf"),
+    "truediv": ("div", "f"),
+    "floordiv": ("floordiv", "iuf"),
+    "mod": ("mod", "iuf"),
+    "and": ("bitwise_and", "biu"),
+    "or": ("bitwise_or", "biu"),
+    "xor": ("bitwise_xor", "biu"),
+    "lt": ("lt", "biuf"),
+    "le": ("le", "biuf"),
+    "eq": ("eq", "biuf"),
+    "ne": ("ne", "biuf"),
+    "gt": ("gt", "biuf"),
+    "ge": ("ge", "biuf"),
+}
+_known_fast: set[tuple[str, DType]] = set()
 _PYTHON: dict[str, type] = {"bool": bool, "int": int, "float": float, "index": int}
 
 
@@ -60,9 +80,24 @@ def binary_slow(op: str, a: Any, b: Any) -> Any:
     if not (_is_operand(a) and _is_operand(b)):
         return NotImplemented
     function = _BINARY.get(op)
-    if function is not None:
-        return function(a, b)
-    return _in_place(op, a, b)
+    if function is None:
+        return _in_place(op, a, b)
+    result = function(a, b)
+    _speed_up(op, a, b)
+    return result
+
+
+def _speed_up(op: str, a: Any, b: Any) -> None:
+    """Let the native core do this operator on this dtype by itself from now on, where the
+    operator is one primitive there."""
+    x = a if isinstance(a, _native.Cell) else b
+    name, kinds = _DIRECT.get(op, ("", ""))
+    if record.is_tracing() or not isinstance(x, _native.Cell) or x.dtype.kind not in kinds:
+        return
+    if (op, x.dtype) not in _known_fast:
+        _known_fast.add((op, x.dtype))
+        kernel = eager.map_kernel(REGISTRY[name], (x.dtype, x.dtype), {})
+        _native.set_operator(op, x.dtype.code, kernel)
 
 
 def _is_operand(x: Any) -> bool:
@@ -99,11 +134,18 @@ def to_python(op: str, x: Array) -> Any:
     return _PYTHON[op](_native.item(x))
 
 
+def is_known(x: Array) -> bool:
+    """Whether a value may be read now: a captured array is an input of the program being traced,
+    so its value of today must not be frozen into it."""
+    return x._is_concrete and not record.is_tracing()
+
+
 def require_known(x: Array, op: str) -> None:
     """Raise TraceError for a value that a staged program will only know when it runs."""
-    if x._is_concrete:
+    if is_known(x):
         return
+    what = "an array of the program's state," if x._is_concrete else "a traced"
     raise TraceError(
-        f"{op}: got a traced {x.dtype}{x.shape}, known only when the program runs; choose with "
+        f"{op}: got {what} {x.dtype}{x.shape}, known only when the program runs; choose with "
         "tw.where (tw.cond and tw.script are to come), or return it from the function"
     )

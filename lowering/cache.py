@@ -40,9 +40,7 @@ class Cache:
             return None
         payload = _checked(raw)
         if payload is None:
-            warnings.warn(
-                f"cache: entry {path.name} was damaged; it is built again", stacklevel=3
-            )
+            warnings.warn(f"cache: entry {path.name} was damaged; it is built again", stacklevel=3)
             self.remove(key)
             return None
         with contextlib.suppress(OSError):

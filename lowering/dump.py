@@ -22,9 +22,7 @@ def write(graph: Graph, stage: Callable[[Graph, str], str]) -> None:
     name = f"{graph.name.strip('<>')}-{key_of(graph_text(graph))[:8]}"
     for step in wanted:
         if step not in _ENDINGS:
-            raise ValueError(
-                f"TILEWRIGHT_DUMP: got {step!r}; the stages are {', '.join(_ENDINGS)}"
-            )
+            raise ValueError(f"TILEWRIGHT_DUMP: got {step!r}; the stages are {', '.join(_ENDINGS)}")
         if step == "memory" and graph.symbols:
             continue  # its sizes are not known yet
         (folder / f"{name}.{step}.{_ENDINGS[step]}").write_text(stage(graph, step) + "\n")

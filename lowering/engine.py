@@ -161,9 +161,7 @@ class Engine:
         plan = plan_program(graph, steps)
         kernels = self._loaded(entry)
         scratch = [kernels[s.kernel].scratch_bytes(*(values[n] for n in s.sizes)) for s in steps]
-        results = tuple(
-            (name, evaluate(size, values)) for name, size in plan.results
-        )
+        results = tuple((name, evaluate(size, values)) for name, size in plan.results)
         return replace(
             plan.memory, results=results, scratch=max(scratch, default=0),
             pooled=pooled_peak(plan, values),

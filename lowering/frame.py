@@ -88,9 +88,7 @@ class KernelFrame:
             pointers.append(pointer)
             declared.append(tirx.DeclBuffer(scratch[area.name], data=pointer))
         begin, end = tirx.Var("begin", "int64"), tirx.Var("end", "int64")
-        sources: dict[Var, Source] = {
-            v: buffer_source(t, v, buffers[v]) for v in self.group.inputs
-        }
+        sources: dict[Var, Source] = {v: buffer_source(t, v, buffers[v]) for v in self.group.inputs}
         scope = Scope(t, self.group.nodes, sources)
         parameters = [*pointers, begin, end, *sizes.values()]
         return Frame(t, scope, begin, end, buffers, scratch, parameters, declared)

@@ -19,6 +19,7 @@ from .clusters import Cluster, inside, single, unify
 from .spaces import Edge, Mapping, base, edge_of, mapping_of, space_of, without_ones
 
 FREE_COST = 3  # instructions that are rather repeated than stored
+FREE_SCALAR_COST = 12  # the same for one element, which loops need not compute again
 MAX_BUFFERS = 32  # of one kernel
 
 
@@ -93,6 +94,8 @@ class _Fusion:
             single = len(self.users.get(node.output, ())) == 1
             return cost if single and cost <= 2 * FREE_COST else None
         big = {v for i in node.inputs for v in self._big_sources(i, free)}
+        if not big and product(node.output.aval.shape) == 1:
+            return cost if cost <= FREE_SCALAR_COST else None
         return cost if len(big) <= 1 and cost <= FREE_COST and lower.cost <= 1 else None
 
     def _big_sources(self, var: Var, free: dict[Node, int]) -> set[Var]:
@@ -124,9 +127,7 @@ class _Fusion:
         if is_indexed:
             mapping = self._step(node, mapping_of(node.output.aval.shape), var)
         shape = node.output.aval.shape if is_indexed else var.aval.shape
-        return [
-            edge_of(source, node, found, shape) for source, found in self._walk(var, mapping)
-        ]
+        return [edge_of(source, node, found, shape) for source, found in self._walk(var, mapping)]
 
     def _behind(self, var: Var) -> list[Var]:
         return [v for v, _ in self._walk(var, None)]

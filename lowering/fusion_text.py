@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..dsl.graph import Var
+from ..dsl.graph import Var, params_text
 from .fusion import Group
 
 
@@ -17,7 +17,10 @@ def group_text(group: Group, names: dict[Var, str]) -> str:
     space = ", ".join(map(str, group.space))
     lines = [f"{group.kind}[{space}; rows: {group.n_outer}] reads {_list(group.inputs, name)}:"]
     for node in group.nodes:
-        args = ", ".join(name(v) for v in node.inputs)
+        args = ", ".join(
+            [name(v) for v in node.inputs]
+            + [f"{k}={params_text(v)}" for k, v in sorted(node.params.items())]
+        )
         out = node.output
         lines.append(f"  {name(out)}: {out.aval} = {node.primitive.name}({args})")
     lines.append(f"  writes {_list(group.outputs, name)}")

@@ -70,9 +70,7 @@ def source_of(group: Group, compiler: Compiler) -> KernelSource:
     return compiler.schedules.schedule(group_name(group), group)
 
 
-def _kernel(
-    group: Group, text: str, compiler: Compiler, cache: Cache, scope: str
-) -> KernelEntry:
+def _kernel(group: Group, text: str, compiler: Compiler, cache: Cache, scope: str) -> KernelEntry:
     key = key_of("kernel", text, scope)
     stored = cache.get(key)
     if stored is not None:

@@ -26,9 +26,7 @@ LEAST_ROWS = 4  # of the other operand
 PackedSize = Callable[[Dim, Dim, Dim, Dim, DType], tuple[Dim, DType] | None]
 
 
-def _infer_pack(
-    b: Aval, *, size: Dim, dtype: DType, m: Dim, n: Dim, k: Dim, items: Dim
-) -> Aval:
+def _infer_pack(b: Aval, *, size: Dim, dtype: DType, m: Dim, n: Dim, k: Dim, items: Dim) -> Aval:
     return Aval((size,), dtype)
 
 
@@ -59,18 +57,14 @@ class Split:
     read: tuple[int, ...]
 
 
-def split_graph(
-    graph: Graph, read_only: frozenset[int], packed_size: PackedSize
-) -> Split | None:
+def split_graph(graph: Graph, read_only: frozenset[int], packed_size: PackedSize) -> Split | None:
     """Split at the inputs of these positions (constants count after the inputs); None if nothing
     depends on them alone that is worth keeping."""
     return _Splitter(rewrite(graph), read_only, packed_size).split()
 
 
 class _Splitter:
-    def __init__(
-        self, graph: Graph, read_only: frozenset[int], packed_size: PackedSize
-    ) -> None:
+    def __init__(self, graph: Graph, read_only: frozenset[int], packed_size: PackedSize) -> None:
         self.graph, self.packed_size = graph, packed_size
         self.arguments = (*graph.inputs, *(v for v, _ in graph.constants))
         self.producer = {v: n for n in graph.nodes for v in n.outputs}

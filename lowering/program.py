@@ -120,9 +120,7 @@ class _Planner:
         found: list[Instruction] = []
         for i, step in enumerate(self.steps):
             found += [SlotAction(ALLOC, self.slot_of[v]) for v in pooled if self.first[v] == i]
-            slots = tuple(
-                self.slot_of[v] for v in (*step.group.inputs, *step.group.outputs)
-            )
+            slots = tuple(self.slot_of[v] for v in (*step.group.inputs, *step.group.outputs))
             sizes: tuple[Dim, ...] = tuple(symbol(name) for name in step.sizes)
             found.append(Launch(step.kernel, slots, sizes))
             found += [SlotAction(FREE, self.slot_of[v]) for v in pooled if self.last[v] == i]
@@ -140,4 +138,3 @@ def pooled_peak(plan: Plan, values: Mapping[str, int]) -> int:
         for v, first, last in plan.temporaries
     ]
     return lower_bound(lives)
-

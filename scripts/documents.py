@@ -68,12 +68,9 @@ def _scale(primitive: Primitive) -> str:
 # --------------------------------------------------------------------------- the list of files
 
 BEGIN, END = "<!-- files: written by scripts/documents.py -->\n", "<!-- end of files -->\n"
-FOLDERS = (
-    "src/tilewright", "src/tilewright/demo", "dsl", "dsl/primitives", "dsl/functions", "lowering",
-    "lowering/math", "lowering/schedules", "backends", "backends/cpu", "backends/null",
-    "backends/native/core", "backends/native/python", "stdlib_nn", "examples", "benchmarks",
-    "scripts", "tools", "tests", "tests/dsl", "tests/lowering", "tests/backends", "tests/native",
-    "tests/nn", "tests/packaging",
+ROOTS = (
+    "src/tilewright", "dsl", "lowering", "backends", "autotune", "stdlib_nn", "examples",
+    "benchmarks", "scripts", "tools", "tests",
 )  # fmt: skip
 ENDINGS = {".py", ".h", ".cpp", ".c"}
 
@@ -81,11 +78,18 @@ ENDINGS = {".py", ".h", ".cpp", ".c"}
 def file_list() -> str:
     """A line for each source file, by folder: the first sentence that the file says of itself."""
     parts = []
-    for folder in FOLDERS:
-        rows = [f"| `{name}` | {said} |\n" for name, said in _files(ROOT / folder)]
+    for folder in (f for root in ROOTS for f in _folders(ROOT / root)):
+        rows = [f"| `{name}` | {said} |\n" for name, said in _files(folder)]
         if rows:
-            parts.append(f"\n**{folder}/**\n\n| file | what it is |\n|---|---|\n{''.join(rows)}")
+            title = f"\n**{folder.relative_to(ROOT)}/**\n\n| file | what it is |\n|---|---|\n"
+            parts.append(title + "".join(rows))
     return "".join(parts) + "\n"
+
+
+def _folders(root: Path) -> list[Path]:
+    """A folder and those below it, without links and what begins with a dot."""
+    below = sorted(p for p in root.rglob("*") if p.is_dir() and not p.is_symlink())
+    return [p for p in (root, *below) if not any(part[0] == "." for part in p.parts[1:])]
 
 
 def _files(folder: Path) -> Iterator[tuple[str, str]]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from .. import primitives as p
 from ..errors import ShapeError
+from ..primitives.families import zeros_like
 from .arithmetic import maximum
 from .convert import ArrayLike, Axis, asarray, convert, inexact, many_axes
 from .elementary import exp, log, rsqrt, square
@@ -29,7 +30,9 @@ def relu(x: ArrayLike) -> Array:
     >>> relu([-1.0, 2.0])
     array([0., 2.])
     """
-    return maximum(x, 0)
+    a = asarray(x)
+    zero = zeros_like(a)
+    return p.where(p.le(a, zero), zero, a)
 
 
 def silu(x: ArrayLike) -> Array:

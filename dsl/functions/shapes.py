@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from .. import primitives as p
+from ..dtypes import DTypeLike
 from ..errors import AxisError, ShapeError
 from ..sizes import Dim, Shape, Size, divide, product
 from .convert import (
@@ -284,10 +285,10 @@ def repeat(x: ArrayLike, repeats: int, axis: int | None = None) -> Array:
     return p.reshape(spread, shape=(*head, size * repeats, *tail))
 
 
-def astype(x: ArrayLike, dtype: object, *, copy: bool = True) -> Array:
+def astype(x: ArrayLike, dtype: DTypeLike, *, copy: bool = True) -> Array:
     """x with elements of another type; a copy also if it has that type already."""
     x = asarray(x)
-    return asarray(x, dtype, copy=True if copy and x.dtype == dtype else None)  # type: ignore[arg-type]
+    return asarray(x, dtype, copy=True if copy and x.dtype == dtype else None)
 
 
 __all__ = [

@@ -11,7 +11,7 @@ from ..dtypes import ALL, DType, bfloat16, bool_, float16, to_numpy
 from ..errors import DTypeError, ShapeError
 from ..graph import Aval
 from ..primitive import Map, Primitive, Sample, register
-from .families import comparison
+from .families import comparison, zeros_like
 from .samples import Numpy, smooth, special
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def _infer_where(condition: Aval, x: Aval, y: Aval) -> Aval:
 def _vjp_where(
     ct: Array, out: Array, condition: Array, x: Array, y: Array
 ) -> tuple[None, Array, Array]:
-    zero = ct * 0
+    zero = zeros_like(ct)
     return None, where(condition, ct, zero), where(condition, zero, ct)
 
 

@@ -14,7 +14,7 @@ from ..dtypes import ALL, FLOATS, INTEGERS, bool_
 from ..graph import Aval
 from ..primitive import Expr, Primitive, Vocabulary
 from .comparison import eq, gt, where
-from .families import binary, no_gradient, ulps, unary
+from .families import binary, no_gradient, ulps, unary, zeros_like
 from .samples import Numpy
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def _vjp_pow(ct: Array, out: Array, x: Array, y: Array) -> Pair:
 
 def _shared(ct: Array, x: Array, y: Array) -> Pair:
     """The cotangent to the larger of x and y, and to the other; a tie gives each a half."""
-    zero, half, tie = ct * 0, ct * 0.5, eq(x, y)
+    zero, half, tie = zeros_like(ct), ct * 0.5, eq(x, y)
     larger = gt(x, y)
     return where(tie, half, where(larger, ct, zero)), where(tie, half, where(larger, zero, ct))
 

@@ -9,7 +9,17 @@ from typing import Any
 from ..dtypes import ALL, FLOATS, DType, bool_
 from ..errors import AxisError, DTypeError, ShapeError
 from ..graph import Aval
-from ..primitive import Expr, Map, Primitive, Reduce, Reducer, Sample, Vocabulary, register
+from ..primitive import (
+    REGISTRY,
+    Expr,
+    Map,
+    Primitive,
+    Reduce,
+    Reducer,
+    Sample,
+    Vocabulary,
+    register,
+)
 from .samples import binary_samples, reduction_samples, unary_samples
 
 Rule = Callable[..., Expr]
@@ -94,6 +104,11 @@ def binary(name: str, reference: Callable[..., Any], **rules: Any) -> Primitive:
 def comparison(name: str, reference: Callable[..., Any]) -> Primitive:
     """A pointwise predicate of two arrays; the result is bool, the gradient zero."""
     return binary(name, reference, dtypes=ALL, result=bool_, vjp=no_gradient)
+
+
+def zeros_like(x: Any) -> Any:
+    """Zeros of the shape and dtype of x; unlike `x * 0` also where x is infinite."""
+    return REGISTRY["full"](value=0, shape=x.shape, dtype=x.dtype)
 
 
 def no_gradient(ct: Any, out: Any, *inputs: Any, **params: Any) -> tuple[None, ...]:

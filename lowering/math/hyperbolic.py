@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from . import coefficients
 from .exponential import power_of_two, reduced, scaled, small_limit
 from .real import Expr, Real, real
 
@@ -22,9 +23,29 @@ def quotient(m: Real, a: Expr, b: Expr, b_low: Expr, a_low: Expr = None) -> Expr
 
 
 def tanh(t: TirxVocabulary, x: Expr) -> Expr:
-    """The hyperbolic tangent: expm1(2 |x|) / (expm1(2 |x|) + 2), with the sign of x."""
+    """The hyperbolic tangent."""
     m = real(t, x)
-    doubled = m.at_most(m.let(m.abs(x) * m.const(2.0)), m.pick(20.0, 40.0))
+    return single_tanh(m, x) if m.is_single else double_tanh(m, x)
+
+
+def single_tanh(m: Real, x: Expr) -> Expr:
+    """A polynomial up to 0.6, where 1 - 2 / (exp(2 |x|) + 1) would lose bits."""
+    size = m.abs(x)
+    square = m.let(x * x)
+    series = m.polynomial(square, coefficients.TANGENT_FLOAT32)
+    near = m.fma(m.let(square * x), series, x)
+    doubled = m.at_most(m.let(size * m.const(2.0)), 20.0)
+    parts = reduced(m, doubled, compensated=False)
+    y = m.let(m.const(1.0) + m.let(parts.r + parts.tail))
+    below = m.fma(power_of_two(m, parts.word), y, m.const(1.0))
+    far = m.let(m.const(1.0) - m.let(m.const(2.0) / below))
+    # the sign for both: the polynomial gives +0 for -0
+    return m.copysign(m.select(size < m.const(0.6), near, far), x)
+
+
+def double_tanh(m: Real, x: Expr) -> Expr:
+    """expm1(2 |x|) / (expm1(2 |x|) + 2) with the sign of x: cheaper than a long polynomial."""
+    doubled = m.at_most(m.let(m.abs(x) * m.const(2.0)), 40.0)
     parts = reduced(m, doubled)
     scale = power_of_two(m, parts.word)
     minus_one = m.let(scale - m.const(1.0))

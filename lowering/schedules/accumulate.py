@@ -41,9 +41,7 @@ class Accumulator:
     def __init__(self, frame: Frame, node: Node, width: int, tag: str) -> None:
         self.frame, self.node, self.width = frame, node, width
         self.reducer, self.dtypes = reducer_of(node), state_dtypes(node)
-        self.lanes = [
-            frame.local(f"{tag}_{i}", d.name, width) for i, d in enumerate(self.dtypes)
-        ]
+        self.lanes = [frame.local(f"{tag}_{i}", d.name, width) for i, d in enumerate(self.dtypes)]
 
     @property
     def scope(self) -> Scope:

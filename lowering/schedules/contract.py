@@ -49,9 +49,7 @@ class _Operands:
     names: dict[Var, str]
 
     def scope(self, frame: Any) -> Scope:
-        sources = {
-            v: buffer_source(frame.t, v, frame[self.names[v]]) for v in self.group.inputs
-        }
+        sources = {v: buffer_source(frame.t, v, frame[self.names[v]]) for v in self.group.inputs}
         return Scope(frame.t, self.group.nodes, sources)
 
     def read(self, operand: int, frame: Any, index: Sequence[Expr]) -> Expr:
@@ -72,9 +70,7 @@ class _Operands:
         scope = self.scope(frame)
         scope.sources[self.node.output] = lambda at: value
         out = self.node.output.aval.shape
-        runs = [
-            (1, i) for i, n in zip(index, out, strict=True) if n != 1
-        ]
+        runs = [(1, i) for i, n in zip(index, out, strict=True) if n != 1]
         positions: dict[Shape, Index] = {}
         found = []
         for var in self.group.outputs:
@@ -140,6 +136,3 @@ def _sizes(node: Node) -> _Sizes:
 def _epilogue_cost(group: Group) -> int:
     lowers = [n.primitive.lower for n in group.nodes]
     return sum(x.cost for x in lowers if isinstance(x, Map))
-
-
-

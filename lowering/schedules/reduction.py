@@ -19,6 +19,7 @@ from ..fusion import Group
 from ..index import Index, Run, address
 from ..kernel import KernelSource
 from ..machine import Machine
+from ..readers import sequence
 from ..tvm_api import tirx
 from ..vocabulary import TirxVocabulary, int64
 from .accumulate import Accumulator, state_dtypes
@@ -31,6 +32,8 @@ from .nest import (
     vector_lanes,
     vectors,
 )
+
+STRIP = 4  # vectors of results that are reduced together
 
 
 @dataclass(frozen=True)
@@ -76,9 +79,7 @@ def axes_of(node: Node) -> Axes:
 
 
 class _Reduction:
-    def __init__(
-        self, name: str, group: Group, machine: Machine, knobs: ReductionKnobs
-    ) -> None:
+    def __init__(self, name: str, group: Group, machine: Machine, knobs: ReductionKnobs) -> None:
         self.group, self.knobs = group, knobs
         (self.node,) = group.anchors
         self.axes = axes_of(self.node)
@@ -229,59 +230,91 @@ class _Reduction:
     # ------------------------------------------------------------------ down the columns
 
     def _down(self) -> None:
-        """A unit: one position of the other kept runs, one strip of columns, one block of rows."""
+        """A unit: one position of the other kept runs, one block of rows, one strip of columns."""
         frame = self.kernel.open()
         t, scope = frame.t, frame.scope
         inner: Dim = product(self.axes.runs[-1][0])
         lead = [product(s) for s, reduced in self.axes.runs[:-1] if not reduced]
-        strips = Block(inner, 4 * self.width)
+        n_lanes = STRIP * self.width
+        strips = Block(inner, n_lanes)
         counts: list[Dim] = [product(tuple(lead)), self.blocks if not self.single else 1]
         counts.append(strips.count)
-        n_lanes = 4 * self.width
-        fits = not isinstance(inner, int) or inner >= self.width
-        state = Accumulator(frame, self.node, n_lanes, "s")
         with scope.block() as statements, scope.loop("unit", frame.begin, frame.end) as unit:
             item, number, strip = split_unit(t, unit, counts)
             low, high = block_range(t, strips, strip)
-            state.reset()
-            first, last = block_range(t, self.block, number)
-            if self.block.size != 0:
-                with scope.loop("k", first, last) as k:
-                    self._strip(frame, state, (item, k, low, high), fits, inner)
-            self._strip_result(frame, state, (item, number, low, high), inner)
+            self._strip(frame, item, number, low, high)
         rows = self.block.size if self.single else self.block.length
         self.kernel.close(frame, statements, product(tuple(counts)), self._cost() * n_lanes * rows)
 
-    def _strip(
-        self, frame: Frame, state: Accumulator, at: tuple[Expr, ...], fits: bool, inner: Dim
-    ) -> None:
-        """Take one row of a strip in: by vectors if the strip is full, else one by one."""
+    def _strip(self, frame: Frame, item: Expr, number: Expr, low: Expr, high: Expr) -> None:
+        """Whole strips keep their states in registers; the last one of a row may be narrower."""
         scope, t = frame.scope, frame.t
-        item, k, low, high = at
+        inner: Dim = product(self.axes.runs[-1][0])
+        n_lanes = STRIP * self.width
+        if isinstance(inner, int) and inner < n_lanes:
+            self._narrow_strip(frame, item, number, low, high)
+            return
+        with scope.block() as whole:
+            self._whole_strip(frame, item, number, low)
+        if isinstance(inner, int) and inner % n_lanes == 0:
+            t.blocks[-1].extend(whole)
+            return
+        with scope.block() as narrow:
+            self._narrow_strip(frame, item, number, low, high)
+        is_whole = tirx.EQ(high - low, int64(n_lanes))
+        t.emit(tirx.IfThenElse(is_whole, sequence(whole), sequence(narrow)))
 
-        def take(column: Expr, lane: Expr) -> None:
-            element = scope.element(self.node.inputs[0], self._input_index(t, item, k, column))
-            state.take(element, k, lane)
+    def _whole_strip(self, frame: Frame, item: Expr, number: Expr, low: Expr) -> None:
+        scope, width = frame.scope, self.width
+        states = [Accumulator(frame, self.node, width, f"w{i}") for i in range(STRIP)]
+        for state in states:
+            state.reset()
+        first, last = block_range(frame.t, self.block, number)
+        with scope.loop("k", first, last) as k:
+            for i, state in enumerate(states):
+                with scope.lanes(width) as lane:
+                    self._take_column(frame, state, item, k, (low + int64(i * width) + lane, lane))
+        for i, state in enumerate(states):
+            with scope.lanes(width) as lane:
+                column = low + int64(i * width) + lane
+                self._put_column(frame, state.state(lane), state, (item, number, column))
 
+    def _narrow_strip(self, frame: Frame, item: Expr, number: Expr, low: Expr, high: Expr) -> None:
+        scope, size = frame.scope, high - low
+        inner: Dim = product(self.axes.runs[-1][0])
+        fits = not isinstance(inner, int) or inner >= self.width
         width = self.width if fits else 1
-        vectors(scope, width, int64(0), high - low, inner, lambda j: take(low + j, j))
+        state = Accumulator(frame, self.node, STRIP * self.width, "s")
+        state.reset()
+        if self.block.size != 0:
+            first, last = block_range(frame.t, self.block, number)
+            with scope.loop("k", first, last) as k:
+                vectors(
+                    scope, width, int64(0), size, inner,
+                    lambda j: self._take_column(frame, state, item, k, (low + j, j)),
+                )  # fmt: skip
+        vectors(
+            scope, width, int64(0), size, inner,
+            lambda j: self._put_column(frame, state.state(j), state, (item, number, low + j)),
+        )  # fmt: skip
 
-    def _strip_result(
-        self, frame: Frame, state: Accumulator, at: tuple[Expr, ...], inner: Dim
+    def _take_column(
+        self, frame: Frame, state: Accumulator, item: Expr, k: Expr, at: tuple[Expr, Expr]
     ) -> None:
-        item, number, low, high = at
+        column, lane = at
+        index = self._input_index(frame.t, item, k, column)
+        state.take(frame.scope.element(self.node.inputs[0], index), k, lane)
+
+    def _put_column(
+        self, frame: Frame, value: tuple[Expr, ...], state: Accumulator, at: tuple[Expr, ...]
+    ) -> None:
         t = frame.t
-
-        def put(j: Expr) -> None:
-            kept = item * t.size(inner) + low + j
-            if self.single:
-                self._store(frame, state.finish(state.state(j)), kept)
-            else:
-                self._put_partial(
-                    frame, state.state(j), number * t.size(self.axes.kept) + kept
-                )
-
-        vectors(frame.scope, self.width, int64(0), high - low, inner, put)
+        item, number, column = at
+        kept = item * t.size(product(self.axes.runs[-1][0])) + column
+        if self.single:
+            self._store(frame, state.finish(value), kept)
+        else:
+            self._put_partial(frame, value, number * t.size(self.axes.kept) + kept)
 
     # ------------------------------------------------------------------ the second phase
 
@@ -301,4 +334,3 @@ class _Reduction:
                 ])  # fmt: skip
             self._store(frame, state.finish(state.state()), row)
         self.kernel.close(frame, statements, self.axes.kept, 2000 * self.blocks, 16)
-

@@ -235,9 +235,7 @@ class _Writer:
             if _is_full(self.group, var):
                 continue
             shape = var.aval.shape
-            index = indices.setdefault(
-                shape, index_at(shape, [(n_outer, row)] if n_outer else [])
-            )
+            index = indices.setdefault(shape, index_at(shape, [(n_outer, row)] if n_outer else []))
             value = self.frame.scope.element(var, index)
             self.frame.store(var, value, address(self.frame.t, index))
 

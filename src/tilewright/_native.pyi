@@ -275,6 +275,10 @@ def reset_peak() -> None:
 def empty_cache() -> None:
     """Give pooled memory back to the system."""
 
+def signature(arguments: tuple[Any, ...]) -> bytes | None:
+    """A key of the dtypes, shapes and gradient mode of a staged call; None for arguments that are
+    not all distinct concrete cells which no tape watches, or while a trace is open."""
+
 def set_tracing(on: bool) -> bool:
     """While on, this thread's operators take the slow path; returns what it was."""
 

@@ -19,24 +19,26 @@ from tilewright.dsl.primitive import REGISTRY, Contract, Primitive, Reduce, Samp
 from tilewright.dsl.sizes import symbol
 
 CASES = [(p, d) for p in REGISTRY.values() for d in p.dtypes]
-COMMON = (float32, int32, bool_, uint32)
 
 
 def name(value: object) -> str:
     return str(value)
 
 
-every_case = pytest.mark.parametrize(("primitive", "of"), CASES, ids=name)
-staged_cases = pytest.mark.parametrize(
-    ("primitive", "of"),
-    [
-        pytest.param(
-            p, d, marks=() if d in COMMON or len(p.dtypes) == 1 else pytest.mark.exhaustive
-        )
+def cases(*dtypes: DType, only: type = object) -> Any:
+    """All cases; those of `only` these lowerings with other dtypes are marked exhaustive."""
+    marked = [
+        pytest.param(p, d, marks=pytest.mark.exhaustive)
+        if isinstance(p.lower, only) and d not in dtypes
+        else (p, d)
         for p, d in CASES
-    ],
-    ids=name,
-)
+    ]
+    return pytest.mark.parametrize(("primitive", "of"), marked, ids=name)
+
+
+# The kernels of a matrix product take seconds to compile, and differ little by dtype.
+every_case = cases(float16, float32, float64, int32, only=Contract)
+staged_cases = cases(float32, int32, bool_, uint32)
 differentiable = pytest.mark.parametrize(
     "primitive",
     [

@@ -77,7 +77,8 @@ def test_truncated_and_foreign_files(tmp_path: Path) -> None:
 
 def test_an_unwritable_folder_means_memory_only(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    cache = Cache(tmp_path / "file" / "cache")  # below a file: nobody can write there, not even root
+    # Below a file nobody can write, not even root.
+    cache = Cache(tmp_path / "file" / "cache")
     with pytest.warns(UserWarning, match="in memory only"):
         cache.put("aa", b"1")
     with warnings.catch_warnings():
@@ -111,9 +112,7 @@ while True:
 
 
 def test_killed_writers_leave_valid_entries(tmp_path: Path) -> None:
-    writers = [
-        subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)]) for _ in range(2)
-    ]
+    writers = [subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)]) for _ in range(2)]
     try:
         for _ in range(200):
             if len(list(tmp_path.rglob("*key"))) == 20:
@@ -146,7 +145,11 @@ def test_a_later_process_imports_no_compiler(tmp_path: Path) -> None:
     environment = {**os.environ, "TILEWRIGHT_CACHE_DIR": str(tmp_path)}
     said = [
         subprocess.run(
-            [sys.executable, "-c", FRESH], env=environment, check=True, capture_output=True, text=True
+            [sys.executable, "-c", FRESH],
+            env=environment,
+            check=True,
+            capture_output=True,
+            text=True,
         ).stdout.strip()
         for _ in range(2)
     ]

@@ -16,9 +16,7 @@ from tilewright.lowering.memory import Life, aligned, arrange, lower_bound
 
 
 @given(
-    st.lists(
-        st.tuples(st.integers(0, 5000), st.integers(0, 12), st.integers(0, 6)), max_size=25
-    )
+    st.lists(st.tuples(st.integers(0, 5000), st.integers(0, 12), st.integers(0, 6)), max_size=25)
 )
 def test_nothing_alive_overlaps(spans: list[tuple[int, int, int]]) -> None:
     lives = [Life(f"b{i}", n, first, first + more) for i, (n, first, more) in enumerate(spans)]
@@ -28,9 +26,7 @@ def test_nothing_alive_overlaps(spans: list[tuple[int, int, int]]) -> None:
         assert p.offset % 64 == 0 and p.offset + p.life.bytes <= arena
         for q in places[:i]:
             together = p.life.first <= q.life.last and q.life.first <= p.life.last
-            apart = (
-                p.offset + p.life.bytes <= q.offset or q.offset + q.life.bytes <= p.offset
-            )
+            apart = p.offset + p.life.bytes <= q.offset or q.offset + q.life.bytes <= p.offset
             assert apart or not together or not p.life.bytes or not q.life.bytes
 
 
@@ -65,7 +61,6 @@ def test_unknown_sizes_come_from_the_pool() -> None:
     graph = deep(b, symbol("n"))
     program = engine().program(graph)
     for n in (3, 50):
-        inputs = [to_cell(np.full((n, 40), 0.01)), to_cell(np.ones((40, 40)))]
         inputs = [to_cell(np.full((n, 40), 0.01, np.float32)), to_cell(np.eye(40, dtype="f4"))]
         program(*inputs)
         gc.collect()

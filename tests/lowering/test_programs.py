@@ -10,6 +10,7 @@ from graph_support import Build, call, engine, layer_norm, run, softmax
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tilewright import get_num_threads, set_num_threads
 from tilewright.dsl.dtypes import bfloat16, float16, float32, int32, int64, to_numpy, uint32
 from tilewright.dsl.sizes import symbol
 
@@ -76,14 +77,13 @@ def test_reductions_in_blocks(shape: tuple[int, ...], name: str) -> None:
 
 def test_the_sum_of_many_equal_terms_is_exact() -> None:
     b = Build()
-    (out,) = run(b.graph(b("sum", b.input((1 << 24,)), axes=(0,))), np.full(1 << 24, np.float32(0.1)))
+    graph = b.graph(b("sum", b.input((1 << 24,)), axes=(0,)))
+    (out,) = run(graph, np.full(1 << 24, np.float32(0.1)))
     exact = np.float64(np.float32(0.1)) * (1 << 24)
     assert abs(float(out) - exact) <= 2 * np.spacing(np.float32(exact))
 
 
 def test_the_bits_do_not_depend_on_the_number_of_threads() -> None:
-    from tilewright import get_num_threads, set_num_threads
-
     b = Build()
     x = b.input((300, 5000))
     graph = b.graph(b("sum", x, axes=(0, 1)), b("sum", x, axes=(0,)), softmax(b, x))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import hashlib
 import types
 import weakref
 from collections.abc import Callable
@@ -105,6 +106,15 @@ def test_refusals() -> None:
         native.from_dlpack(used, False)
     with pytest.raises(ValueError, match="being traced"):
         native.traced((1,), F32, "p").__dlpack__()
+
+
+def test_buffers_in_a_wanted_order() -> None:
+    turned = native.view(array(np.zeros((2, 3), "f4")), (3, 2), (1, 3), 0, None)
+    assert np.asarray(turned).flags.f_contiguous
+    for kind in ("C", "F", "A"):
+        assert len(memoryview(turned).tobytes(kind)) == 24
+    with pytest.raises(BufferError, match="strided|another order"):
+        hashlib.sha256(turned)
 
 
 def test_buffer_protocol() -> None:

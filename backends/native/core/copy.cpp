@@ -135,10 +135,10 @@ void copy_typed(CopyJob& job) {
     swap_axes(job, other, last - 1);
     const int64_t rows_stride = job.target_strides[last - 1], columns = job.dims[last];
     const int64_t columns_stride = job.source_strides[last];
-    run_blocks<T>(job, 2, transpose_rows(job.dims[last - 1]), 
+    run_blocks<T>(job, 2, transpose_rows(job.dims[last - 1]),
                   [=](T* target, const T* source, int64_t rows) {
-      transpose_block(target, rows_stride, source, columns_stride, rows, columns);
-    });
+                    transpose_block(target, rows_stride, source, columns_stride, rows, columns);
+                  });
     return;
   }
   const int64_t target_stride = job.target_strides[last], source_stride = job.source_strides[last];

@@ -31,7 +31,7 @@ struct LaunchPlan {
 
 class Kernel {
  public:
-  // `words` describe the object (see the contract in docs/); throws Error(Value) if damaged.
+  // `words` describe the object (see ../README.md); throws Error(Value) if damaged.
   Kernel(const void* object, size_t object_bytes, const void* words, size_t words_bytes,
          const std::vector<std::pair<const void*, size_t>>& tables);
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "../core/copy.h"
+#include "gil.h"
 
 namespace tilewright {
 
@@ -140,6 +141,7 @@ BufferRef contiguous_value(Cell* cell) {
   if (root == cell || whole) return BufferRef::share(root->buffer);
   const int size = itemsize(cell->type);
   BufferRef copy(allocate(cell->size * size));
+  ReleaseGil release(copy_cost(copy->bytes), [&](auto hold) { hold(root->buffer); });
   copy_to_contiguous(copy->data, data_of(cell), size, cell->ndim, cell->dims, cell->strides);
   return copy;
 }

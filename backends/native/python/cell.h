@@ -70,6 +70,15 @@ inline char* data_of(Cell* cell) {
   return root_of(cell)->buffer->data + cell->offset * itemsize(cell->type);
 }
 
+// A gradient would have to pass: the tape must see the operation.
+inline bool taped(Cell* cell) {
+  const Cell* root = root_of(cell);
+  return cell->node || cell->requires_grad || root->node || root->requires_grad;
+}
+
+// Has a value in memory, and no tape wants to know of operations on it.
+inline bool ready(Cell* cell) { return is_concrete(cell) && !(thread_flags.grad && taped(cell)); }
+
 // The argument as a cell; TypeError if it is none, Error(Value) if it must be concrete and is not.
 Cell* require_cell(const char* operation, PyObject* object);
 Cell* require_concrete(const char* operation, PyObject* object);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "../core/copy.h"
+#include "gil.h"
 #include "scalars.h"
 
 namespace tilewright {
@@ -65,7 +66,10 @@ py::object list_of(Cell* cell, int axis, const char* data) {
   return result;
 }
 
-void copy_into_window(Cell* cell, const char* source, const int64_t* source_strides) {
+// `held` is the buffer that `source` points into. The lock may be free meanwhile: then another
+// thread's write to the same array goes to a copy, for this one holds the buffer.
+void copy_into_window(Cell* cell, const char* source, const int64_t* source_strides,
+                      Buffer* held) {
   CopyJob job;
   job.target = data_of(cell);
   job.source = source;
@@ -74,6 +78,10 @@ void copy_into_window(Cell* cell, const char* source, const int64_t* source_stri
   std::copy_n(cell->dims, cell->ndim, job.dims);
   std::copy_n(cell->strides, cell->ndim, job.target_strides);
   std::copy_n(source_strides, cell->ndim, job.source_strides);
+  ReleaseGil release(copy_cost(cell->size * job.itemsize), [&](auto hold) {
+    hold(root_of(cell)->buffer);
+    hold(held);
+  });
   copy_elements(job);
 }
 
@@ -199,7 +207,7 @@ void write(py::handle target, py::handle object) {
     broadcast_strides(value->ndim, value->dims, own, cell->ndim, cell->dims, strides);
   }
   make_exclusive(root, cell == root);
-  copy_into_window(cell, source, strides);
+  copy_into_window(cell, source, strides, held ? held.get() : root_of(value)->buffer);
   ++root->version;
 }
 

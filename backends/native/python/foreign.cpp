@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "../core/copy.h"
+#include "gil.h"
 #include "create.h"
 
 namespace tilewright {
@@ -61,6 +62,7 @@ py::object copied(const char* operation, const char* data, DType type, const Sha
          kMaxRank);
   Cell* cell = new_empty(operation, type, shape.ndim, shape.dims);
   py::object result = object_from(cell);
+  ReleaseGil release(copy_cost(cell->buffer->bytes));
   if (whole)
     copy_to_contiguous(cell->buffer->data, data, itemsize(type), shape.ndim, shape.dims, strides);
   else
@@ -144,18 +146,17 @@ py::object from_buffer(py::handle object, int64_t code, bool copy) {
   return from_foreign("from_buffer", std::move(buffer), type, shape, strides, copy);
 }
 
-int cell_get_buffer(PyObject* self, Py_buffer* view, int flags) {
-  Cell* cell = reinterpret_cast<Cell*>(self);
-  view->obj = nullptr;
-  const char* refusal = !is_concrete(cell) ? "the array has no value (it is being traced)"
-                        : flags & PyBUF_WRITABLE ? "arrays are read-only for other libraries"
-                        : !kFormats[int(cell->type)] ? "bfloat16 has no buffer format"
-                        : !(flags & PyBUF_STRIDES) && !cell->contiguous ? "the array is strided"
-                                                                       : nullptr;
-  if (refusal) {
-    PyErr_Format(PyExc_BufferError, "buffer: %s", refusal);
-    return -1;
-  }
+namespace {
+
+const char* why_not(Cell* cell, int flags) {
+  if (!is_concrete(cell)) return "the array has no value (it is being traced)";
+  if (flags & PyBUF_WRITABLE) return "arrays are read-only for other libraries";
+  if (!kFormats[int(cell->type)]) return "bfloat16 has no buffer format";
+  if (!(flags & PyBUF_STRIDES) && !cell->contiguous) return "the array is strided";
+  return nullptr;
+}
+
+void fill_view(Cell* cell, Py_buffer* view, int flags) {
   Exported* exported = new Exported;
   exported->buffer = root_of(cell)->buffer;
   retain(exported->buffer);
@@ -173,8 +174,27 @@ int cell_get_buffer(PyObject* self, Py_buffer* view, int flags) {
   view->strides = (flags & PyBUF_STRIDES) == PyBUF_STRIDES ? exported->strides : nullptr;
   view->suboffsets = nullptr;
   view->internal = exported;
+}
+
+}  // namespace
+
+int cell_get_buffer(PyObject* self, Py_buffer* view, int flags) {
+  Cell* cell = reinterpret_cast<Cell*>(self);
+  view->obj = nullptr;
+  if (const char* refusal = why_not(cell, flags)) {
+    PyErr_Format(PyExc_BufferError, "buffer: %s", refusal);
+    return -1;
+  }
+  fill_view(cell, view, flags);
   view->obj = Py_NewRef(self);
-  return 0;
+  const auto wants = [&](int order) { return (flags & order) == order; };
+  const bool fits = (!wants(PyBUF_C_CONTIGUOUS) || PyBuffer_IsContiguous(view, 'C')) &&
+                    (!wants(PyBUF_F_CONTIGUOUS) || PyBuffer_IsContiguous(view, 'F')) &&
+                    (!wants(PyBUF_ANY_CONTIGUOUS) || PyBuffer_IsContiguous(view, 'A'));
+  if (fits) return 0;
+  PyBuffer_Release(view);
+  PyErr_SetString(PyExc_BufferError, "buffer: the array's elements are in another order");
+  return -1;
 }
 
 void cell_release_buffer(PyObject*, Py_buffer* view) {

@@ -5,6 +5,7 @@
 #include "dlpack_python.h"
 #include "kernel_object.h"
 #include "operators.h"
+#include "signature.h"
 #include "program_object.h"
 
 namespace tilewright {
@@ -128,6 +129,7 @@ void bind_state(py::module_& m) {
   m.def("memory_stats", &stats);
   m.def("reset_peak", &reset_peak);
   m.def("empty_cache", &empty_cache);
+  m.def("signature", &signature, py::arg("arguments"));
   m.def("set_tracing", &set_tracing, py::arg("on"));
   m.def("set_grad_enabled", &set_grad_enabled, py::arg("on"));
   m.def("grad_enabled", [] { return thread_flags.grad; });

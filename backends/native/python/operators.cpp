@@ -36,14 +36,6 @@ PyObject* slow(Op op, PyObject* a, PyObject* b) {
   return slow(names[op], a, b);
 }
 
-// A gradient would have to pass: the tape must see the operation.
-bool taped(Cell* cell) {
-  const Cell* root = root_of(cell);
-  return cell->node || cell->requires_grad || root->node || root->requires_grad;
-}
-
-bool ready(Cell* cell) { return is_concrete(cell) && !(thread_flags.grad && taped(cell)); }
-
 // Python's own number types only: NumPy's scalars have a dtype, which the slow path looks at.
 bool is_weak_scalar(PyObject* object, Kind* kind) {
   if (PyFloat_CheckExact(object)) return *kind = Kind::Float, true;
@@ -148,7 +140,7 @@ PyObject* in_place_power_slot(PyObject* a, PyObject* b, PyObject*) {
 // A conversion to a Python scalar, or the slow path's answer for a value that is being traced.
 PyObject* only_element(const char* name, PyObject* self) {
   Cell* cell = as_cell(self);
-  if (!is_concrete(cell)) {
+  if (!is_concrete(cell) || thread_flags.tracing) {
     py::object text = py::reinterpret_steal<py::object>(PyUnicode_InternFromString(name));
     return slow(text.ptr(), self, nullptr);
   }
