@@ -49,7 +49,7 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("scripts", nargs="*", help=f"of {', '.join(SCRIPTS)}; all by default")
-    parser.add_argument("--rounds", type=int, default=21, help="turns of each contender")
+    parser.add_argument("--rounds", type=int, default=15, help="turns of each contender")
     parser.add_argument("--threads", type=int, default=machine.cores(), help="for every contender")
     parser.add_argument("--no-torch", action="store_true", help="leave PyTorch out")
     parser.add_argument("--json", type=Path, help="write all turns to this file")

@@ -16,9 +16,8 @@ from ..dsl.graph import Aval, Graph, Node, Var
 from ..dsl.primitive import Contract, Primitive
 from ..dsl.sizes import Dim, product
 from .rewrites import rewrite, without_dead_code
+from .spaces import MOVEMENT
 
-# Read through by any kernel: to store their results would only cost memory.
-MOVEMENT = ("broadcast_to", "reshape", "transpose", "slice", "full", "iota")
 LEAST_ELEMENTS = 1 << 12  # of a weight that is worth packing
 LEAST_ROWS = 4  # of the other operand
 

@@ -17,6 +17,11 @@ def mapping_of(shape: Shape) -> Mapping:
     return tuple(range(len(shape)))
 
 
+# Read through by any kernel, at positions that move with the loop: to store their results would
+# only cost memory.
+MOVEMENT = ("broadcast_to", "reshape", "transpose", "slice", "full", "iota")
+
+
 @dataclass(frozen=True)
 class Edge:
     """`node` reads `source` at its own position (`same`), at its row (`n_kept` first axes of its

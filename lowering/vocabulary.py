@@ -134,7 +134,7 @@ class TirxVocabulary:
         if type_of(x) == "bool":  # TVM fails on names for vectors of comparisons
             x = tirx.Select(x, tirx.const(1, "int8"), tirx.const(0, "int8"))
             return tirx.NE(self.let(x), tirx.const(0, "int8"))
-        if type_of(x).startswith(("float", "uint")):
+        if type_of(x) != "int64":
             x = self._through_cell(x)
         name = tirx.Var("v", type_of(x))
         self.blocks[-1].append(tirx.Bind(name, x))

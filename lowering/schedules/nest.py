@@ -12,7 +12,7 @@ from ..fusion import Group
 from ..index import Index, Run
 from ..machine import Machine
 from ..readers import Scope
-from ..spaces import without_ones
+from ..spaces import MOVEMENT, without_ones
 from ..tvm_api import tirx
 from ..vocabulary import TirxVocabulary, int64
 
@@ -20,9 +20,18 @@ Body = Callable[[Expr], None]
 
 
 def vector_lanes(group: Group, machine: Machine) -> int:
-    """Lanes of a vector loop: a full register of the widest value (8-byte at most, 1 at least)."""
+    """Lanes of a vector loop: a full register of the widest value, positions included where each
+    lane computes its own."""
     widest = max((v.aval.dtype.itemsize for v in (*group.inputs, *group.outputs)), default=4)
+    if any(map(_computes_positions, group.nodes)):
+        widest = 8
     return machine.vector_bytes // max(min(widest, 8), 2)
+
+
+def _computes_positions(node: Node) -> bool:
+    """Whether neighbouring lanes may read places that are no neighbours, as in pad and gather."""
+    lower = node.primitive.lower
+    return isinstance(lower, Map) and not lower.pointwise and node.primitive.name not in MOVEMENT
 
 
 def vectors(scope: Scope, width: int, low: Expr, high: Expr, size: Dim, body: Body) -> None:
