@@ -23,7 +23,7 @@ def main() -> int:
     harness = importlib.import_module(".harness", __package__)
     report = importlib.import_module(".report", __package__)
     torch = None if options.no_torch else machine.torch_module(options.threads)
-    given = harness.Options(options.rounds, options.threads, torch)
+    given = harness.Options(options.rounds, options.threads, torch, options.patience)
     console = Console(stderr=options.markdown)
     console.width = max(console.width, WIDTH)
     told = report.facts(given)
@@ -51,6 +51,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("scripts", nargs="*", help=f"of {', '.join(SCRIPTS)}; all by default")
     parser.add_argument("--rounds", type=int, default=15, help="turns of each contender")
     parser.add_argument("--threads", type=int, default=machine.cores(), help="for every contender")
+    parser.add_argument("--patience", type=int, default=3, help="tries for a case while others run")
     parser.add_argument("--no-torch", action="store_true", help="leave PyTorch out")
     parser.add_argument("--json", type=Path, help="write all turns to this file")
     parser.add_argument(
@@ -60,8 +61,8 @@ def _arguments() -> argparse.Namespace:
     unknown = set(options.scripts) - set(SCRIPTS)
     if unknown:
         parser.error(f"got {', '.join(sorted(unknown))}; the scripts are {', '.join(SCRIPTS)}")
-    if options.rounds < 1 or options.threads < 1:
-        parser.error("--rounds and --threads must be at least 1")
+    if min(options.rounds, options.threads, options.patience) < 1:
+        parser.error("--rounds, --threads and --patience must be at least 1")
     return options
 
 

@@ -58,11 +58,12 @@ class Case:
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line says."""
+    """What the command line says. A case is measured up to `patience` times if others were busy."""
 
     rounds: int
     threads: int
     torch: Any | None
+    patience: int = 1
 
 
 @dataclass(frozen=True)
@@ -114,9 +115,18 @@ def measure(cases: Iterable[Case], options: Options) -> Iterator[Result]:
         except AssertionError as error:
             yield Result(case, {}, error=" ".join(str(error).split()))
             continue
+        yield _quietest(case, options)
+
+
+def _quietest(case: Case, options: Options) -> Result:
+    found: list[Result] = []
+    for _ in range(options.patience):
         before = machine.usage()
         turns = _Rounds(case, options).run()
-        yield Result(case, turns, machine.others_share(before, machine.usage()))
+        found.append(Result(case, turns, machine.others_share(before, machine.usage())))
+        if (found[-1].others or 0) <= machine.QUIET:
+            break
+    return min(found, key=lambda result: result.others or 0)
 
 
 class _Rounds:

@@ -111,6 +111,8 @@ def _figure(group: list[Result]) -> str:
     shown = f"{worst.figure:.2f}x" if is_ratio else duration(worst.figure)
     if len(group) > 1:
         shown += f" at worst ({worst.case.name}), {best.figure:.2f}x at best ({best.case.name})"
+    busy = sum((r.others or 0) > machine.QUIET for r in group)
+    shown += f"; {busy} of {len(group)} cases while others were busy" if busy else ""
     other = [f"{n} {duration(worst.median(n))}" for n in worst.turns if n != OURS]
     if not is_ratio and other:
         shown += f" ({', '.join(other)})"

@@ -30,11 +30,18 @@ _BATCH, _M, _K, _COLUMNS = map(symbol, ("batch", "m", "k", "columns"))
 _LENGTH = uint8  # dtype of an array that only tells a length
 _MOST_SHAPES = 32  # of products, before one program serves all further shapes
 _kernels: dict[Any, Any] = {}
+# The common case, checked and known: pointwise, without parameters.
+_pointwise_kernels: dict[tuple[Any, ...], _native.MapKernel] = {}
 _shapes_seen: dict[Any, set[Any]] = {}
 
 
 def run(primitive: Primitive, cells: tuple[Array, ...], params: dict[str, Any]) -> Array:
     """Apply a primitive to concrete cells, now."""
+    if not params:
+        known_kernel = _pointwise_kernels.get((primitive, *[c._code for c in cells]))
+        shape = cells[0].shape if cells else ()
+        if known_kernel is not None and all([c.shape == shape for c in cells]):
+            return known_kernel(*cells)
     out = primitive.infer(*(Aval(c.shape, c.dtype) for c in cells), **params)
     special = _SPECIAL.get(primitive.name)
     if special is not None:
@@ -108,7 +115,10 @@ def _spread(scalar: Var) -> Node:
 
 
 def _pointwise(primitive: Primitive, cells: tuple[Array, ...], params: dict[str, Any]) -> Array:
-    out: Array = map_kernel(primitive, tuple(c.dtype for c in cells), params)(*cells)
+    kernel = map_kernel(primitive, tuple(c.dtype for c in cells), params)
+    out: Array = kernel(*cells)
+    if not params:
+        _pointwise_kernels[primitive, *[c._code for c in cells]] = kernel
     return out
 
 

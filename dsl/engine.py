@@ -25,8 +25,9 @@ class Engine(Protocol):
     def kernel(self, graph: Graph) -> _native.Kernel:
         """The single kernel of a graph that lowers to one launch with buffers in graph order."""
 
-    def stage(self, graph: Graph, stage: str) -> str:
-        """The text of `graph` at a stage: graph, kernels, tir, asm, memory."""
+    def stage(self, graph: Graph, stage: str, read_only: frozenset[int] = frozenset()) -> str:
+        """The text of `graph` at a stage: graph, kernels, tir, asm, memory; `read_only` as in
+        `prepacked`."""
 
 
 class _Missing:

@@ -68,10 +68,10 @@ class Entry:
 
     def program(self) -> Any:
         if self._program is None:
-            self._program = engine().prepacked(self.graph, self._read_only())
+            self._program = engine().prepacked(self.graph, self.read_only())
         return self._program
 
-    def _read_only(self) -> frozenset[int]:
+    def read_only(self) -> frozenset[int]:
         """The inputs that calls only read: state that is not written, and constants."""
         written = {id(c.target) for c in self.commits}
         state = enumerate(self.captured, self.n_arguments)
@@ -148,7 +148,8 @@ class Jitted:
 
     def ir(self, *args: Any, stage: str = "kernels", **kwargs: Any) -> str:
         """The program at a stage of lowering: graph, kernels, tir, asm or memory."""
-        return engine().stage(self._entry(args, kwargs)[0].graph, stage)
+        entry = self._entry(args, kwargs)[0]
+        return engine().stage(entry.graph, stage, entry.read_only())
 
     def memory(self, *args: Any, **kwargs: Any) -> str:
         """The memory plan: each buffer's place and lifetime, and the peak."""

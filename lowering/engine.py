@@ -67,7 +67,7 @@ class Engine:
     def prepacked(self, graph: Graph, read_only: frozenset[int]) -> Any:
         """A program that keeps what depends only on the inputs at the positions `read_only`
         (constants count after the inputs) from call to call; it is called like a program."""
-        split = split_graph(graph, read_only, self.backend.packed_size) if read_only else None
+        split = self._split(graph, read_only)
         if split is None:
             return self.program(graph)
         return Prepacked(split, self.program(split.derive), self.program(split.main))
@@ -127,8 +127,18 @@ class Engine:
 
     # ------------------------------------------------------------------ stages as text
 
-    def stage(self, graph: Graph, stage: str) -> str:
-        """The text of a graph at a stage: graph, kernels, tir, asm or memory."""
+    def _split(self, graph: Graph, read_only: frozenset[int]) -> Any:
+        return split_graph(graph, read_only, self.backend.packed_size) if read_only else None
+
+    def stage(self, graph: Graph, stage: str, read_only: frozenset[int] = frozenset()) -> str:
+        """The text of a graph at a stage: graph, kernels, tir, asm or memory; of both parts, where
+        what depends on the inputs `read_only` alone is kept from call to call."""
+        split = self._split(graph, read_only)
+        if split is not None:
+            first, second = (self.stage(g, stage) for g in (split.derive, split.main))
+            return f"# once for each value of the state that is only read\n{first}\n\n" + (
+                f"# at every call\n{second}"
+            )
         if stage == "graph":
             return graph_text(graph)
         if stage == "kernels":
