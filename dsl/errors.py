@@ -7,6 +7,10 @@ class TilewrightError(Exception):
     """Base of every exception that tilewright raises on purpose."""
 
 
+class ArgumentError(TilewrightError, ValueError):
+    """An argument has a value that the operation cannot take."""
+
+
 class ShapeError(TilewrightError, ValueError):
     """Sizes do not fit the operation."""
 

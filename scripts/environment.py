@@ -1,8 +1,8 @@
 """Set up what this checkout needs, in `.venv`: the one place that does it.
 
 `make` calls this script. It needs a bare Python 3.11 and a C++ compiler: where Debian's
-python3-venv or python3-dev is missing, it gets pip from PyPI and the headers by
-`apt-get download`, neither of which needs root. cmake and ninja come from PyPI.
+python3-venv or python3-dev is missing, it unpacks pip or the headers from Debian's packages by
+`apt-get download`, which needs no root. cmake and ninja come from PyPI.
 
     environment.py --extra test     install the package (editable) with the extra's dependencies
     environment.py --wheel dist     build a wheel into dist/
@@ -11,24 +11,19 @@ python3-venv or python3-dev is missing, it gets pip from PyPI and the headers by
 from __future__ import annotations
 
 import argparse
-import hashlib
 import importlib.util
-import json
 import os
 import platform
 import shutil
 import subprocess
 import sys
 import sysconfig
-import urllib.request
 from pathlib import Path
-from urllib.parse import urljoin
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
-PIP = "https://pypi.org/pypi/pip/json"
-HEADERS = VENV / "headers"
+UNPACKED = VENV / "debian"
 VERSION = f"{sys.version_info[0]}.{sys.version_info[1]}"
 
 
@@ -65,58 +60,49 @@ def make_venv() -> None:
         run(sys.executable, "-m", "venv", VENV)
     else:
         run(sys.executable, "-m", "venv", "--without-pip", VENV)
-        wheel = fetch_pip(VENV)
+        wheel = fetch_pip()
         run(PYTHON, wheel / "pip", "install", "--quiet", wheel)
     (VENV / "version").write_text(sys.version)
 
 
-def fetch_pip(folder: Path) -> Path:
-    """Download pip's wheel from PyPI, checked against the index's SHA-256."""
-    say("python3-venv is not installed; getting pip from PyPI")
-    try:
-        with urllib.request.urlopen(PIP, timeout=60) as reply:
-            files = json.load(reply)["urls"]
-        found = next(f for f in files if f["packagetype"] == "bdist_wheel")
-        # The address may be relative, on a mirror.
-        with urllib.request.urlopen(urljoin(PIP, found["url"]), timeout=60) as reply:
-            data = reply.read()
-    except OSError as error:
-        sys.exit(f"tilewright: {error}. Install pip's support: sudo apt install python3-venv")
-    if hashlib.sha256(data).hexdigest() != found["digests"]["sha256"]:
-        sys.exit("tilewright: pip's wheel arrived damaged; try again")
-    path = folder / str(found["filename"])
-    path.write_bytes(data)
-    return path
+def fetch_pip() -> Path:
+    """pip's wheel from the Debian package that python3-venv itself would use."""
+    say("python3-venv is not installed; unpacking python3-pip-whl into .venv")
+    unpack("python3-pip-whl")
+    found = sorted((UNPACKED / "usr" / "share" / "python-wheels").glob("pip-*.whl"))
+    if not found:
+        sys.exit("tilewright needs pip: sudo apt install python3-venv")
+    return found[-1]
 
 
 def header_folder() -> Path | None:
     """Where Python's C headers were unpacked, or None if the system has them."""
     if (Path(sysconfig.get_path("include")) / "Python.h").exists():
         return None
-    include = HEADERS / "usr" / "include"
+    include = UNPACKED / "usr" / "include"
     if not (include / f"python{VERSION}" / "Python.h").exists():
-        fetch_headers(f"libpython{VERSION}-dev")
+        say("python3-dev is not installed; unpacking its headers into .venv")
+        unpack(f"libpython{VERSION}-dev")
     if not (include / f"python{VERSION}" / "Python.h").exists():
         sys.exit("tilewright needs Python's C headers: sudo apt install python3-dev")
     return include
 
 
-def fetch_headers(package: str) -> None:
-    """Unpack a Debian package below `.venv/headers`; needs no root and installs nothing."""
-    say(f"python3-dev is not installed; unpacking {package} into .venv")
+def unpack(package: str) -> None:
+    """Unpack a Debian package below `.venv/debian`; needs no root and installs nothing."""
     if not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
         return
-    state = HEADERS / "apt"
+    state = UNPACKED / "apt"
     (state / "lists" / "partial").mkdir(parents=True, exist_ok=True)
     (state / "cache" / "archives" / "partial").mkdir(parents=True, exist_ok=True)
     own = ["-qq", "-o", f"Dir::State::lists={state}/lists", "-o", f"Dir::Cache={state}/cache"]
     own += ["-o", "APT::Sandbox::User=", "-o", "Debug::NoLocking=1"]
     # The system's package lists may be missing (a container) or old, so fetch fresh ones beside.
-    if subprocess.run(["apt-get", "-qq", "download", package], cwd=HEADERS).returncode:
-        subprocess.run(["apt-get", *own, "update"], cwd=HEADERS)
-        subprocess.run(["apt-get", *own, "download", package], cwd=HEADERS)
-    for archive in HEADERS.glob("*.deb"):
-        run("dpkg-deb", "-x", archive, HEADERS)
+    if subprocess.run(["apt-get", "-qq", "download", package], cwd=UNPACKED).returncode:
+        subprocess.run(["apt-get", *own, "update"], cwd=UNPACKED)
+        subprocess.run(["apt-get", *own, "download", package], cwd=UNPACKED)
+    for archive in UNPACKED.glob(f"{package}*.deb"):
+        run("dpkg-deb", "-x", archive, UNPACKED)
 
 
 def build_variables() -> dict[str, str]:

@@ -39,6 +39,7 @@ from .dsl.dtypes import (
     uint64,
 )
 from .dsl.errors import (
+    ArgumentError,
     ArtifactError,
     AxisError,
     BoundsError,
@@ -74,7 +75,7 @@ class _LazyEngine:
 def _wire() -> None:
     promotion = [dtypes.promote(a, b).code for a in dtypes.ALL for b in dtypes.ALL]
     _native.setup(Array, dtypes.ALL, promotion, binary_slow)
-    kinds = {"value": ValueError, "shape": ShapeError, "dtype": DTypeError}
+    kinds = {"value": ArgumentError, "shape": ShapeError, "dtype": DTypeError}
     _native.set_errors({**kinds, "overflow": OverflowError, "memory": MemoryError})
     engine.install(_LazyEngine())
 
@@ -95,6 +96,7 @@ memory_stats = _native.memory_stats
 empty_cache = _native.empty_cache
 
 __all__ = [
+    "ArgumentError",
     "Array",
     "ArtifactError",
     "AxisError",
