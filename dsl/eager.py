@@ -40,7 +40,7 @@ def run(primitive: Primitive, cells: tuple[Array, ...], params: dict[str, Any]) 
     if not params:
         known_kernel = _pointwise_kernels.get((primitive, *[c._code for c in cells]))
         shape = cells[0].shape if cells else ()
-        if known_kernel is not None and all([c.shape == shape for c in cells]):
+        if known_kernel is not None and all(c.shape == shape for c in cells):
             return known_kernel(*cells)
     out = primitive.infer(*(Aval(c.shape, c.dtype) for c in cells), **params)
     special = _SPECIAL.get(primitive.name)

@@ -225,7 +225,8 @@ def _signature(leaves: list[Any], structure: tree.Tree) -> tuple[Any, list[Array
             else:
                 key.append(same)
         else:
-            key.append((type(leaf), leaf))
+            # As text, 0.0 differs from -0.0, and nan equals itself.
+            key.append((type(leaf), leaf.hex() if type(leaf) is float else leaf))
     try:
         hash(key := tuple(key))  # type: ignore[assignment]
     except TypeError:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from ..dsl.errors import DeviceError
+
 _CPUINFO = Path("/proc/cpuinfo")
 _CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 _DEFAULT_CACHES = (32 << 10, 512 << 10, 8 << 20)
@@ -82,11 +84,20 @@ class Machine:
 
 @cache
 def host() -> Machine:
-    """The machine that we run on."""
+    """The machine that we run on, or a lesser one of its kind if TILEWRIGHT_CPU names a level.
+
+    Raises DeviceError for a level that is unknown or that this machine does not have.
+    """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
     if platform.machine() in ("aarch64", "arm64"):
         return _machine("aarch64", "generic", _caches(), cores)
     fields = _cpuinfo(_read(_CPUINFO))
+    wanted = os.environ.get("TILEWRIGHT_CPU")
+    if wanted:
+        have = _LEVEL_NAMES[: _LEVEL_NAMES.index(level(_flags(fields))) + 1]
+        if wanted not in have:
+            raise DeviceError(f"TILEWRIGHT_CPU: got {wanted}; here it may be {', '.join(have)}")
+        return _machine("x86_64", wanted, _caches(), cores)
     return _machine("x86_64", x86_name(fields), _caches(), cores, _flags(fields))
 
 

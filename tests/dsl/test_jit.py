@@ -59,6 +59,15 @@ def test_static_arguments_are_part_of_the_signature() -> None:
         tw.jit(lambda x: x, static=("m",))
 
 
+def test_zeros_of_both_signs_and_nan_are_signatures_of_their_own() -> None:
+    f = tw.jit(lambda x, c: x * c)
+    assert str(f(tw.array(1.0), 0.0).item()) == "0.0"
+    assert str(f(tw.array(1.0), -0.0).item()) == "-0.0"
+    nan = float("nan")
+    f(tw.array(1.0), nan), f(tw.array(1.0), float("nan"))
+    assert repr(f).endswith("3 programs>")
+
+
 def test_captured_state_is_committed() -> None:
     count = tw.array(0)
 

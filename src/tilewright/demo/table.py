@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
@@ -68,6 +69,11 @@ def _print_notes(checks: Checks, measured: Measured, peak: Peak) -> None:
     checks.console.print(f"  measured peak: {peak}", highlight=False, soft_wrap=True)
     note = "  chain: tanh(x*y+x)*exp(-y)+log(x); train step: the network of part 2, one batch"
     checks.console.print(note, highlight=False, soft_wrap=True)
+    if "OPENBLAS_CORETYPE" in os.environ:
+        # Honest company: the comparison is with the NumPy that this environment gives.
+        chosen = os.environ["OPENBLAS_CORETYPE"]
+        handicap = f"  OPENBLAS_CORETYPE={chosen} is set, which may slow NumPy's matmul"
+        checks.console.print(handicap, highlight=False, soft_wrap=True)
 
 
 def _duration(seconds: float) -> str:

@@ -6,9 +6,9 @@ import statistics
 import time
 from collections.abc import Callable, Mapping
 
-ROUNDS = 15
+ROUNDS = 9
 _TURN = 4e-3  # seconds of calls in one turn, at least one call
-_PAUSE = 25e-3  # other libraries' worker threads spin for up to 20 ms after their work
+_PAUSE = 110e-3  # other libraries' worker threads spin after their work, OpenBLAS's 104 ms
 
 
 def medians(
