@@ -11,100 +11,22 @@ import gc
 import inspect
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .. import _native
-from . import purity, staged_gradient, tree
+from . import purity, tree
 from . import trace as tracing
-from .autodiff import is_tracked
 from .engine import engine
+from .entry import Commit, Entry, call
 from .errors import TraceError
-from .graph import Aval, Graph, Var
+from .graph import Aval, Var
 from .graph_code import code_text
-from .record import read, write
-from .trace import Captured, GradSlot, Trace
+from .record import read
+from .surroundings import look_around
+from .trace import Trace
 
 if TYPE_CHECKING:
     from .array import Array
-
-
-@dataclass(frozen=True, eq=False)
-class Commit:
-    """Where one state output of a program goes after a successful call."""
-
-    kind: str  # "argument", "cell" or "grad"
-    target: Any  # the position of the argument, the Captured, or the GradSlot
-
-
-class Entry:
-    """One traced program of a function: its graph, its inputs, its results and its state."""
-
-    def __init__(self, trace: Trace, graph: Graph, n_arguments: int) -> None:
-        self.graph = graph
-        self.captured = tuple(trace.captured.values())
-        self.observed = tuple(trace.observed.values())
-        self.slots = tuple(s for s in trace.slots.values() if s.was_read)
-        self.n_arguments = n_arguments
-        self.result_tree = tree.LEAF
-        self.results: tuple[Any, ...] = ()  # a position among the outputs, or a constant
-        self.commits: tuple[Commit, ...] = ()
-        self.clears: tuple[GradSlot, ...] = ()
-        self.rebinds: tuple[GradSlot, ...] = ()
-        self.constants = tuple(_constant_cell(v, host) for v, host in graph.constants)
-        self._program: Any = None
-        self._gradient: Any = None
-
-    @property
-    def is_simple(self) -> bool:
-        """Whether a call is nothing but running the program on the arguments."""
-        state = self.captured or self.observed or self.slots or self.clears or self.rebinds
-        return not (state or self.constants or self.commits)
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether, moreover, the result is the program's only output."""
-        return self.is_simple and self.results == (0,) and self.result_tree is tree.LEAF
-
-    def program(self) -> Any:
-        if self._program is None:
-            self._program = engine().prepacked(self.graph, self.read_only())
-        return self._program
-
-    def read_only(self) -> frozenset[int]:
-        """The inputs that calls only read: state that is not written, and constants."""
-        written = {id(c.target) for c in self.commits}
-        state = enumerate(self.captured, self.n_arguments)
-        read = {i for i, c in state if id(c) not in written}
-        n_inputs = len(self.graph.inputs)
-        return frozenset(read | set(range(n_inputs, n_inputs + len(self.constants))))
-
-    def gradient(self, wanted: tuple[bool, ...]) -> staged_gradient.Pair:
-        if self._gradient is None:
-            self._gradient = {}
-        if wanted not in self._gradient:
-            self._gradient[wanted] = staged_gradient.build(self.graph, wanted)
-        return self._gradient[wanted]  # type: ignore[no-any-return]
-
-    def guards_hold(self) -> bool:
-        """Whether what the trace saw outside its arguments is still so."""
-        return all(o.holds() for o in self.observed) and all(map(_slot_holds, self.slots))
-
-    def inputs(self, arguments: Sequence[Array]) -> list[Array]:
-        return [*arguments, *(c.origin.fetch() for c in self.captured), *self.constants]
-
-
-def _slot_holds(slot: GradSlot) -> bool:
-    return (slot.cell._grad is None) == (slot.initial is None)
-
-
-def _constant_cell(var: Var, host: Any) -> Array:
-    from_host: Array = _native.from_buffer(_exportable(host), var.aval.dtype.code, True)
-    return from_host
-
-
-def _exportable(host: Any) -> Any:
-    return host.view("uint16") if host.dtype.name == "bfloat16" else host
 
 
 class Jitted:
@@ -130,7 +52,7 @@ class Jitted:
         entry, arguments = self._entry(args, kwargs)
         if key is not None and entry.is_plain:
             self._fast[key] = entry.program()
-        return _call(entry, arguments)
+        return call(entry, arguments)
 
     def __get__(self, owner: Any, kind: type | None = None) -> Any:
         return self if owner is None else functools.partial(self, owner)
@@ -173,7 +95,9 @@ def jit(f: Callable[..., Any] | None = None, *, static: Sequence[str] = ()) -> A
     Arrays in pytrees are inputs. Python numbers, strings and other hashable objects are part of
     the signature, so a new value makes a new program; `static` names arguments for which this is
     meant, and whose values need only be hashable. Arrays that the function reads or writes from
-    outside its arguments are state: inputs, and outputs if written.
+    outside its arguments are state: inputs, and outputs if written; a variable or attribute that
+    is bound to another array later is followed. Python numbers from outside its arguments are
+    constants of the program.
 
     Raises TraceError, with the user's line, for what a program cannot hold.
 
@@ -250,7 +174,7 @@ def _hashable(value: Any) -> bool:
 
 
 def _trace(f: Callable[..., Any], leaves: list[Any], structure: tree.Tree) -> Entry:
-    noted = purity.note(f, leaves)
+    around = look_around(f, leaves)
     with tracing.open_trace(_name(f)) as trace:
         cells: dict[int, Array] = {}
         for leaf in leaves:
@@ -258,8 +182,13 @@ def _trace(f: Callable[..., Any], leaves: list[Any], structure: tree.Tree) -> En
                 cells[id(leaf)] = trace.add_input(Aval(leaf.shape, leaf.dtype))
         args, kwargs = tree.unflatten(structure, [cells.get(id(x), x) for x in leaves])
         result = f(*args, **kwargs)
-        purity.check(f, noted)
+        purity.check(f, around)
         entry = _finish(trace, list(cells.values()), result)
+    entry.places = tuple(
+        (c, around.arrays[id(c.cell)])
+        for c in entry.captured
+        if id(c.cell) in around.arrays and not c.origin.is_grad
+    )
     del args, kwargs, result, cells
     _refuse_survivors(f, trace)
     return entry
@@ -341,52 +270,6 @@ def _refuse_survivors(f: Callable[..., Any], trace: Trace) -> None:
             f"jit: a traced value made at {source} outlives the call of {_name(f)}: something "
             "outside still holds it; return it instead"
         )
-
-
-# --------------------------------------------------------------------------- calling
-
-
-def _call(entry: Entry, arguments: list[Array]) -> Any:
-    inputs = arguments if entry.is_simple else entry.inputs(arguments)
-    if _native.grad_enabled():
-        wanted = tuple(x.dtype.is_float and is_tracked(x) for x in inputs)
-        if any(wanted) and not _is_self_contained(entry):
-            return _rebuild(entry, staged_gradient.call(entry.gradient(wanted), inputs), arguments)
-    return _rebuild(entry, entry.program()(*inputs), arguments)
-
-
-def _is_self_contained(entry: Entry) -> bool:
-    """A training step makes its own gradients: all float results are detached from the tape."""
-    return any(c.kind == "grad" for c in entry.commits) or bool(entry.clears)
-
-
-def _rebuild(entry: Entry, outputs: Sequence[Array], arguments: list[Array]) -> Any:
-    n = len(outputs) - len(entry.commits)
-    for commit, value in zip(entry.commits, outputs[n:], strict=True):
-        _commit(commit, value, arguments)
-    for slot in entry.clears:
-        slot.cell._grad = None
-    for slot in entry.rebinds:
-        slot.cell._grad = slot.current
-    leaves = [outputs[r] if isinstance(r, int) else r.value for r in entry.results]
-    if entry.result_tree is tree.LEAF:
-        return leaves[0]
-    return tree.unflatten(entry.result_tree, leaves)
-
-
-def _commit(commit: Commit, value: Array, arguments: list[Array]) -> None:
-    if commit.kind == "grad":
-        commit.target.cell._grad = value
-        return
-    captured: Captured = commit.target
-    target = arguments[commit.target] if commit.kind == "argument" else captured.origin.fetch()
-    node = target._node
-    if target._is_view:
-        write(target, value)
-    else:
-        _native.assign(target, value)
-        if target.requires_grad and value._node is None:
-            target._node = node
 
 
 def _name(f: Callable[..., Any]) -> str:

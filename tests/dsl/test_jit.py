@@ -102,6 +102,39 @@ def test_a_captured_array_may_change_between_calls() -> None:
     assert f(tw.array([1.0, 1.0])).tolist() == [5.0, 2.0]
 
 
+scale = None  # a global array, bound anew by a test
+
+
+def scaled(x: tw.Array) -> tw.Array:
+    return x * scale
+
+
+def test_names_that_are_bound_to_other_arrays_are_followed() -> None:
+    global scale
+    w = tw.array([1.0, 2.0])
+    f = tw.jit(lambda x: scaled(x) + w)
+    for k in range(3):
+        scale, w = tw.array(float(k)), tw.array([1.0, k])
+        assert f(tw.array([1.0, 1.0])).tolist() == [k + 1.0, 2.0 * k]
+    assert repr(f).endswith("1 programs>")
+    w = tw.array([1, 2])
+    assert f(tw.array([1.0, 1.0])).tolist() == [3.0, 4.0]
+
+
+def test_weights_that_are_tied_no_more() -> None:
+    class Two:
+        a = tw.array(2.0)
+
+        def __init__(self) -> None:
+            self.x = self.y = tw.array(3.0)
+
+    two = Two()
+    f = tw.jit(lambda v: v * two.x + two.y)
+    assert f(tw.array(1.0)).item() == 6.0
+    two.y = tw.array(10.0)
+    assert f(tw.array(1.0)).item() == 13.0
+
+
 def test_an_argument_that_is_written_is_written_outside() -> None:
     @tw.jit
     def f(x: tw.Array) -> None:

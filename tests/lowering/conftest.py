@@ -1,22 +1,12 @@
-"""Loads the toolkit of these tests, and the flag that renews golden texts."""
+"""The flag that renews golden texts."""
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-_spec = importlib.util.spec_from_file_location(
-    "graph_support", Path(__file__).with_name("graph_support.py")
-)
-assert _spec is not None and _spec.loader is not None
-_module = importlib.util.module_from_spec(_spec)
-sys.modules["graph_support"] = _module
-_spec.loader.exec_module(_module)
 
 
 @pytest.fixture

@@ -1,0 +1,170 @@
+"""One traced program of a staged function, and what a call of it does.
+
+A call follows names, gathers the inputs, runs the program, and only then commits the new state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .. import _native
+from . import staged_gradient, tree
+from .autodiff import is_tracked
+from .engine import engine
+from .graph import Graph, Var
+from .record import write
+from .surroundings import Place
+from .trace import Captured, GradSlot, Origin, Trace
+from .views import exportable
+
+if TYPE_CHECKING:
+    from .array import Array
+
+
+@dataclass(frozen=True, eq=False)
+class Commit:
+    """Where one state output of a program goes after a successful call."""
+
+    kind: str  # "argument", "cell" or "grad"
+    target: Any  # the position of the argument, the Captured, or the GradSlot
+
+
+class Entry:
+    """One traced program of a function: its graph, its inputs, its results and its state."""
+
+    def __init__(self, trace: Trace, graph: Graph, n_arguments: int) -> None:
+        self.graph = graph
+        self.captured = tuple(trace.captured.values())
+        self.observed = tuple(trace.observed.values())
+        self.slots = tuple(s for s in trace.slots.values() if s.was_read)
+        self.n_arguments = n_arguments
+        self.result_tree = tree.LEAF
+        self.results: tuple[Any, ...] = ()  # a position among the outputs, or a constant
+        self.commits: tuple[Commit, ...] = ()
+        self.places: tuple[tuple[Captured, list[Place]], ...] = ()
+        self.clears: tuple[GradSlot, ...] = ()
+        self.rebinds: tuple[GradSlot, ...] = ()
+        self.constants = tuple(_constant_cell(v, host) for v, host in graph.constants)
+        self._program: Any = None
+        self._gradient: Any = None
+
+    @property
+    def is_simple(self) -> bool:
+        """Whether a call is nothing but running the program on the arguments."""
+        state = self.captured or self.observed or self.slots or self.clears or self.rebinds
+        return not (state or self.constants or self.commits)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether, moreover, the result is the program's only output."""
+        return self.is_simple and self.results == (0,) and self.result_tree is tree.LEAF
+
+    def program(self) -> Any:
+        if self._program is None:
+            self._program = engine().prepacked(self.graph, self.read_only())
+        return self._program
+
+    def read_only(self) -> frozenset[int]:
+        """The inputs that calls only read: state that is not written, and constants."""
+        written = {id(c.target) for c in self.commits}
+        state = enumerate(self.captured, self.n_arguments)
+        read = {i for i, c in state if id(c) not in written}
+        n_inputs = len(self.graph.inputs)
+        return frozenset(read | set(range(n_inputs, n_inputs + len(self.constants))))
+
+    def gradient(self, wanted: tuple[bool, ...]) -> staged_gradient.Pair:
+        if self._gradient is None:
+            self._gradient = {}
+        if wanted not in self._gradient:
+            self._gradient[wanted] = staged_gradient.build(self.graph, wanted)
+        return self._gradient[wanted]  # type: ignore[no-any-return]
+
+    def guards_hold(self) -> bool:
+        """Whether what the trace saw outside its arguments is still so."""
+        if not (all(o.holds() for o in self.observed) and all(map(_slot_holds, self.slots))):
+            return False
+        return all(self._follow(captured, places) for captured, places in self.places)
+
+    def _follow(self, captured: Captured, places: list[Place]) -> bool:
+        """Take the array that the captured one's names stand for now, if it is of the same kind;
+        False where the names have parted, or mean something else."""
+        now = places[0].now()
+        if any(p.now() is not now for p in places[1:]):
+            return False
+        if now is captured.cell:
+            return True
+        if not _is_like(now, captured.cell) or any(c.cell is now for c in self.captured):
+            return False
+        captured.cell, captured.origin = now, Origin(now)
+        return True
+
+    def inputs(self, arguments: Sequence[Array]) -> list[Array]:
+        return [*arguments, *(c.origin.fetch() for c in self.captured), *self.constants]
+
+
+def _is_like(now: Any, cell: Array) -> bool:
+    return (
+        isinstance(now, _native.Cell)
+        and now._is_concrete
+        and not now._is_view
+        and (now.shape, now.dtype) == (cell.shape, cell.dtype)
+        and (now.requires_grad, now._node is None) == (cell.requires_grad, cell._node is None)
+    )
+
+
+def _slot_holds(slot: GradSlot) -> bool:
+    return (slot.cell._grad is None) == (slot.initial is None)
+
+
+def _constant_cell(var: Var, host: Any) -> Array:
+    from_host: Array = _native.from_buffer(exportable(host), var.aval.dtype.code, True)
+    return from_host
+
+
+# --------------------------------------------------------------------------- calling
+
+
+def call(entry: Entry, arguments: list[Array]) -> Any:
+    """Run an entry on its arguments: the function's result, with all state committed."""
+    inputs = arguments if entry.is_simple else entry.inputs(arguments)
+    if _native.grad_enabled():
+        wanted = tuple(x.dtype.is_float and is_tracked(x) for x in inputs)
+        if any(wanted) and not _is_self_contained(entry):
+            return _rebuild(entry, staged_gradient.call(entry.gradient(wanted), inputs), arguments)
+    return _rebuild(entry, entry.program()(*inputs), arguments)
+
+
+def _is_self_contained(entry: Entry) -> bool:
+    """A training step makes its own gradients: all float results are detached from the tape."""
+    return any(c.kind == "grad" for c in entry.commits) or bool(entry.clears)
+
+
+def _rebuild(entry: Entry, outputs: Sequence[Array], arguments: list[Array]) -> Any:
+    n = len(outputs) - len(entry.commits)
+    for commit, value in zip(entry.commits, outputs[n:], strict=True):
+        _commit(commit, value, arguments)
+    for slot in entry.clears:
+        slot.cell._grad = None
+    for slot in entry.rebinds:
+        slot.cell._grad = slot.current
+    leaves = [outputs[r] if isinstance(r, int) else r.value for r in entry.results]
+    if entry.result_tree is tree.LEAF:
+        return leaves[0]
+    return tree.unflatten(entry.result_tree, leaves)
+
+
+def _commit(commit: Commit, value: Array, arguments: list[Array]) -> None:
+    if commit.kind == "grad":
+        commit.target.cell._grad = value
+        return
+    captured: Captured = commit.target
+    target = arguments[commit.target] if commit.kind == "argument" else captured.origin.fetch()
+    node = target._node
+    if target._is_view:
+        write(target, value)
+    else:
+        _native.assign(target, value)
+        if target.requires_grad and value._node is None:
+            target._node = node
