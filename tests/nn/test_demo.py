@@ -54,7 +54,7 @@ def test_vote_of_a_known_point_is_its_label():
 def test_the_peak_kernel_computes_what_it_says():
     run, flops = multiply_add.multiply_add()
     run()
-    assert flops > 1e8
+    assert flops > 1e7
     found = peak.Peak(1e11)
     assert found.bandwidth(1 << 20) > 1e8
     assert "100 GFLOP/s" in str(found)
