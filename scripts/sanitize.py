@@ -1,4 +1,4 @@
-"""Build the native core with ASan and UBSan and run the native tests and the tiny test on it.
+"""Build the native core with ASan and UBSan; run its unit tests, the native and the tiny test.
 
 Run by `make sanitize` with the Python of `.venv`. The first error of either sanitizer ends the run.
 """
@@ -39,6 +39,18 @@ def build() -> None:
     pip(*words, *define, ROOT, env=build_variables())
 
 
+def unit_tests() -> None:
+    """The C++ unit tests of the core, which know nothing of Python."""
+    say("the unit tests of the core under ASan and UBSan")
+    folder = BUILD / "core"
+    define = ["-DTILEWRIGHT_PYTHON=OFF", "-DTILEWRIGHT_TESTS=ON"]
+    define += ["-DTILEWRIGHT_SANITIZE=address,undefined", "-G", "Ninja"]
+    variables = build_variables()
+    run("cmake", "-S", ROOT / "backends" / "native", "-B", folder, *define, env=variables)
+    run("cmake", "--build", folder, env=variables)
+    run(folder / "native_tests", env=variables | {"UBSAN_OPTIONS": "halt_on_error=1"})
+
+
 def preload() -> str:
     """The sanitizers' runtimes: Python itself is not linked with them, so they come first."""
     compiler = os.environ.get("CXX", "g++")
@@ -51,10 +63,12 @@ def preload() -> str:
 
 def main() -> None:
     """Build, then test."""
+    unit_tests()
     build()
     variables = dict(os.environ, LD_PRELOAD=preload())
-    # Python keeps what it allocates to its end, which is no leak of ours.
-    variables["ASAN_OPTIONS"] = "detect_leaks=0:abort_on_error=1"
+    # Python keeps what it allocates to its end, which is no leak of ours; and an allocation that
+    # cannot be met must come back as MemoryError.
+    variables["ASAN_OPTIONS"] = "detect_leaks=0:abort_on_error=1:allocator_may_return_null=1"
     variables["UBSAN_OPTIONS"] = "print_stacktrace=1:halt_on_error=1"
     tests = [name for name in TESTS if (ROOT / name).exists()]
     run(sys.executable, "-c", START, *tests, *sys.argv[1:], env=variables, cwd=ROOT)
