@@ -67,7 +67,9 @@ class Build:
 
     def phase(self, frame: Frame, symbol: str, body: Statements, units: Dim, cost: Dim) -> Phase:
         name = f"{self.spec.name}_{symbol}"
-        return Phase(name, frame.function(name, body), units * self.enabled, 1, cost)
+        # A product without elements has no memory to write to: none of its phases runs.
+        units = units * self.enabled * minimum(self.spec.m * self.spec.n, 1)
+        return Phase(name, frame.function(name, body), units, 1, cost)
 
     def cost(self, multiplications: Dim) -> Dim:
         """Picoseconds for so many multiplications at about two thirds of a common peak."""
