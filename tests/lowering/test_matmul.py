@@ -164,6 +164,15 @@ def test_unknown_sizes(a_transposed: bool, b_transposed: bool, m: int, n: int, k
     check(Case(None, F32, a_transposed, b_transposed), (m, n, k))
 
 
+@pytest.mark.parametrize("sizes", [(0, 1, 5), (0, 7, 1), (1, 0, 4), (0, 60, 60), (60, 0, 0)])
+def test_an_empty_product_writes_nothing(sizes: tuple[int, int, int]) -> None:
+    memory, other = np.full(64, 7, np.float32), np.zeros(3600, np.float32)
+    out = _native.from_buffer(memory[:0], F32.code, False)
+    inputs = [_native.from_buffer(other, F32.code, True) for _ in range(2)]
+    kernel(Case(None), host())([*inputs, out], list(sizes))
+    assert np.all(memory == 7)
+
+
 @pytest.mark.parametrize("sizes", [(300, 800, 20), (257, 90, 1100), (120, 900, 700), (1, 700, 90)])
 def test_unknown_sizes_that_are_large(sizes: tuple[int, int, int]) -> None:
     check(Case(None), sizes)
