@@ -48,7 +48,7 @@ class Entry:
         self.rebinds: tuple[GradSlot, ...] = ()
         self.constants = tuple(_constant_cell(v, host) for v, host in graph.constants)
         self._program: Any = None
-        self._gradient: Any = None
+        self._gradients: dict[tuple[bool, ...], staged_gradient.Pair] = {}
 
     @property
     def is_simple(self) -> bool:
@@ -75,11 +75,9 @@ class Entry:
         return frozenset(read | set(range(n_inputs, n_inputs + len(self.constants))))
 
     def gradient(self, wanted: tuple[bool, ...]) -> staged_gradient.Pair:
-        if self._gradient is None:
-            self._gradient = {}
-        if wanted not in self._gradient:
-            self._gradient[wanted] = staged_gradient.build(self.graph, wanted)
-        return self._gradient[wanted]  # type: ignore[no-any-return]
+        if wanted not in self._gradients:
+            self._gradients[wanted] = staged_gradient.build(self.graph, wanted)
+        return self._gradients[wanted]
 
     def guards_hold(self) -> bool:
         """Whether what the trace saw outside its arguments is still so."""

@@ -11,7 +11,7 @@ from . import trace as tracing
 from .autodiff import OutputNode, TapeNode, enable_grad, node_of, snapshot, walk
 from .engine import engine
 from .graph import Aval, Graph, Var
-from .primitive import REGISTRY
+from .primitives.families import zeros_like
 from .record import bind, read
 
 if TYPE_CHECKING:
@@ -70,11 +70,8 @@ def build(graph: Graph, wanted: tuple[bool, ...]) -> Pair:
 def _gradient(x: Array, grads: dict[TapeNode, Array]) -> Array:
     if x._node in grads:
         return grads[x._node]
-    return _zeros(x.shape, x.dtype)
-
-
-def _zeros(shape: Any, dtype: Any) -> Array:
-    return REGISTRY["full"](value=0.0, shape=shape, dtype=dtype)
+    zeros: Array = zeros_like(x)
+    return zeros
 
 
 def _cut(
@@ -119,14 +116,14 @@ def call(pair: Pair, inputs: Sequence[Array]) -> list[Array]:
 
     def vjp(cotangents: Sequence[Array | None], keep_graph: bool) -> Sequence[Array | None]:
         seeds = [
-            _zeros(*avals[i]) if c is None else c
+            zeros_like(avals[i]) if c is None else c
             for i, c in zip(pair.differentiable, cotangents, strict=True)
         ]
         if keep_graph or tracing.current() is not None:
             return _replay(pair, sources, seeds)
         return list(engine().program(pair.backward)(*residuals, *map(read, seeds)))
 
-    avals = [(y.shape, y.dtype) for y in outputs]
+    avals = [Aval(y.shape, y.dtype) for y in outputs]
     parent = TapeNode(pair.forward.name, edges, vjp, len(pair.differentiable))
     for index, position in enumerate(pair.differentiable):
         outputs[position]._node = OutputNode(parent, index)

@@ -19,6 +19,7 @@ from .autodiff import (
 )
 from .errors import GradientError
 from .primitive import REGISTRY
+from .primitives.families import zeros_like
 from .record import read
 
 if TYPE_CHECKING:
@@ -133,11 +134,7 @@ def _pull(value: Array, leaves: list[Array], start: int) -> list[Array]:
     node = node_of(value)
     keep = any(n.edges[0] is not None for n in own) or reaches_outside([node], start, own)
     found = {} if node is None else walk([(node, one_like(value))], own, keep)
-    return [found[_node(x)] if _node(x) in found else _zeros(x) for x in leaves]
-
-
-def _zeros(x: Array) -> Array:
-    return REGISTRY["full"](value=0.0, shape=x.shape, dtype=x.dtype)
+    return [found[_node(x)] if _node(x) in found else zeros_like(x) for x in leaves]
 
 
 def _detached(result: Any, own: frozenset[TapeNode], start: int) -> Any:
