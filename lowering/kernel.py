@@ -4,6 +4,9 @@ A kernel is a list of phases. A phase is one serial C function over a range [beg
 outermost units; the runtime splits the range over threads, with a barrier between two phases.
 Its parameters are, in order: a pointer for each buffer (inputs, then outputs), for each scratch
 area and for each table, then int64 `begin`, `end` and the sizes.
+
+On a device of blocks and threads a phase is one launch over a grid instead: it has a `Launch`, and
+its parameters are the same without `begin` and `end`. All phases of a kernel are of one kind.
 """
 
 from __future__ import annotations
@@ -33,15 +36,26 @@ class ScratchSpec:
 
 
 @dataclass(frozen=True)
+class LaunchShape:
+    """Blocks of a grid (sizes may be unknown), threads of a block, bytes of dynamic shared memory;
+    a grid without blocks is not launched."""
+
+    grid: tuple[Dim, Dim, Dim]
+    block: tuple[int, int, int]
+    shared: int = 0
+
+
+@dataclass(frozen=True)
 class Phase:
     """One C function `symbol`: `extent` units, split in multiples of `grain`, each of which takes
-    about `cost_ps` picoseconds on one core."""
+    about `cost_ps` picoseconds on one core; or, with `launch`, one launch over a grid."""
 
     symbol: str
     function: Any  # a tirx.PrimFunc
     extent: Dim
     grain: Dim = 1
     cost_ps: Dim = 1000
+    launch: LaunchShape | None = None
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from ..dsl.dtypes import DType
 from ..dsl.sizes import SYMBOL, Dim, Shape, postfix, symbol
-from .kernel import KernelSource
+from .kernel import KernelSource, Phase
 
 KERNEL_MAGIC = 0x544B31
+DEVICE_KERNEL_MAGIC = 0x544431
 PROGRAM_MAGIC = 0x545031
 INPUT, OUTPUT, ARENA, TEMPORARY = range(4)
 LAUNCH, ALLOC, FREE, COPY = range(4)
@@ -34,15 +35,23 @@ def expression(dim: Dim, index: Numbering) -> list[int]:
 def kernel_words(source: KernelSource) -> bytes:
     """What the loader must know of a kernel beside its object."""
     index = {name: i for i, name in enumerate(source.sizes)}
-    words = [KERNEL_MAGIC, len(source.buffers), source.n_outputs, len(source.scratch)]
+    on_grid = any(phase.launch for phase in source.phases)
+    magic = DEVICE_KERNEL_MAGIC if on_grid else KERNEL_MAGIC
+    words = [magic, len(source.buffers), source.n_outputs, len(source.scratch)]
     words += [len(source.tables), len(source.sizes), len(source.phases)]
     for area in source.scratch:
         words += [int(area.per_thread), *expression(area.bytes, index)]
     for phase in source.phases:
         words += _text(phase.symbol)
-        for dim in (phase.extent, phase.grain, phase.cost_ps):
+        for dim in _phase_dims(phase):
             words += expression(dim, index)
     return pack(words)
+
+
+def _phase_dims(phase: Phase) -> tuple[Dim, ...]:
+    if phase.launch is None:
+        return phase.extent, phase.grain, phase.cost_ps
+    return *phase.launch.grid, *phase.launch.block, phase.launch.shared
 
 
 def _text(text: str) -> list[int]:
