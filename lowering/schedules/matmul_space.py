@@ -42,11 +42,11 @@ def tile_choices(machine: Machine, problem: Problem) -> Mapping[str, Sequence[Va
     choices: dict[str, Sequence[Value]] = {
         "mr": (*range(1, 9), *(range(9, 15) if wide else ())),
         "kc": sorted(steps | {kc for kc in halves if 32 <= kc <= 1024} | {_whole(problem.k)}),
-        "block_rows": (16, 32, 64, 96, 128, 192, 256, 384),
-        "form": ("rows", "columns", "items", "direct", "vector"),
+        "block_rows": [r for r in (16, 32, 64, 96, 128, 192, 256, 384) if r < problem.m],
+        "form": _forms(problem),
         "unroll": (1, 2, 4, 8),
         "pack_a": (True, False),
-        "grain": (1, 2, 3, 4, 8),
+        "grain": [g for g in (1, 2, 3, 4, 8) if g < max(problem.m, problem.n) // 4],
         "threads": THREADS,
     }
     if not problem.is_packed:
@@ -55,6 +55,13 @@ def tile_choices(machine: Machine, problem: Problem) -> Mapping[str, Sequence[Va
         widths = {v * one for one in (lanes, narrow) for v in range(1, 7 if wide else 5)}
         choices["nr"] = sorted(widths)
     return choices
+
+
+def _forms(problem: Problem) -> list[str]:
+    found = ["rows", "columns"]
+    found += ["items"] if problem.items > 1 else []
+    found += [] if problem.is_packed else ["direct"]
+    return found + (["vector"] if 1 in (problem.m, problem.n) and not problem.is_packed else [])
 
 
 def _whole(k: int) -> int:
@@ -81,13 +88,6 @@ def refuse_tiles(tiles: MatmulTiles, machine: Machine, problem: Problem) -> str 
 
 
 def _refuse_form(tiles: MatmulTiles, problem: Problem) -> str | None:
-    if tiles.form in ("direct", "vector") and problem.is_packed:
-        return f"the form {tiles.form} reads B as it is; here it comes packed"
-    is_vector = 1 in (problem.m, problem.n)
-    if (tiles.form == "vector") > is_vector:
-        return f"the form for vectors for {problem.m} by {problem.n}"
-    if tiles.form == "items" and problem.items < 2:
-        return "the form for batches for a single product"
     if tiles.form in ("rows", "items") and tiles.block_rows < tiles.mr:
         return f"blocks of {tiles.block_rows} rows for tiles of {tiles.mr}"
     if tiles.form in ("direct", "vector") and not tiles.pack_a:
