@@ -1,0 +1,1 @@
+"""The commands of `tilewright`, one file each: light to import, they load what they need when run."""
