@@ -1,1 +1,1 @@
-"""The commands of `tilewright`, one file each: light to import, they load what they need when run."""
+"""The commands of `tilewright`, one file each; they load what they need when they run."""
