@@ -61,7 +61,9 @@ class Bench:
         if "untuned" not in message:
             return {"ready": True}
         hosts = make_inputs(self.group, message["seed"])
-        self.inputs = [_cell(x, v.aval.dtype) for x, v in zip(hosts, self.group.inputs, strict=True)]
+        self.inputs = [
+            _cell(x, v.aval.dtype) for x, v in zip(hosts, self.group.inputs, strict=True)
+        ]
         with np.errstate(all="ignore"):
             expected = references(self.group, hosts, message["panel"])
         untuned = self._load("untuned", entry_from_plain(message["untuned"]))

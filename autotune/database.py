@@ -89,9 +89,7 @@ class Database:
     def get(self, structure: str, environment: str) -> Record | None:
         """The record of a kernel in an environment."""
         where = " WHERE structure = ? AND environment = ?"
-        found = self._ask(
-            f"SELECT {', '.join(_FIELDS)} FROM best{where}", (structure, environment)
-        )
+        found = self._ask(f"SELECT {', '.join(_FIELDS)} FROM best{where}", (structure, environment))
         return checked(dict(zip(_FIELDS, found[0], strict=True))) if found else None
 
     def table(self, environment: str) -> dict[str, str]:
@@ -226,7 +224,7 @@ def _prepared(opened: sqlite3.Connection, writes: bool) -> sqlite3.Connection:
 
 def _free_name(path: Path) -> Path:
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
-    names = (f"{path.name}.damaged-{stamp}{n and f'-{n}' or ''}" for n in range(1000))
+    names = (f"{path.name}.damaged-{stamp}{f'-{n}' if n else ''}" for n in range(1000))
     return next(p for name in names if not (p := path.with_name(name)).exists())
 
 

@@ -40,7 +40,7 @@ def tile_choices(machine: Machine, problem: Problem) -> Mapping[str, Sequence[Va
     steps = {kc for kc in (64, 128, 192, 256, 384, 512, 768, 1024) if kc < problem.k}
     halves = {-(-problem.k // parts) for parts in (2, 3, 4, 6, 8)}
     choices: dict[str, Sequence[Value]] = {
-        "mr": (*range(1, 9), *(range(9, 15) if wide else ())),
+        "mr": [r for r in range(1, 15 if wide else 9) if r <= problem.m],
         "kc": sorted(steps | {kc for kc in halves if 32 <= kc <= 1024} | {_whole(problem.k)}),
         "block_rows": [r for r in (16, 32, 64, 96, 128, 192, 256, 384) if r < problem.m],
         "form": _forms(problem),
@@ -53,7 +53,7 @@ def tile_choices(machine: Machine, problem: Problem) -> Mapping[str, Sequence[Va
         narrow = lanes // 2 if lanes >= 8 else lanes
         choices["lanes"] = (lanes, narrow)
         widths = {v * one for one in (lanes, narrow) for v in range(1, 7 if wide else 5)}
-        choices["nr"] = sorted(widths)
+        choices["nr"] = sorted(w for w in widths if w < problem.n + lanes)
     return choices
 
 
@@ -78,10 +78,6 @@ def refuse_tiles(tiles: MatmulTiles, machine: Machine, problem: Problem) -> str 
             f"a tile of {tiles.mr} by {tiles.vectors} vectors needs {needed} registers; "
             f"there are {machine.n_vector_registers}"
         )
-    if tiles.mr > max(problem.m, 1):
-        return f"tiles of {tiles.mr} rows for {problem.m} rows"
-    if tiles.nr >= problem.n + tiles.lanes and tiles.vectors > 1:
-        return f"tiles of {tiles.nr} columns for {problem.n} columns"
     if tiles.mr * tiles.vectors * tiles.unroll > _MOST_WRITTEN:
         return f"{tiles.unroll} steps of {tiles.mr} by {tiles.vectors} vectors are too much code"
     return _refuse_form(tiles, problem)
