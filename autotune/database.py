@@ -164,7 +164,7 @@ class Database:
             with contextlib.suppress(OSError):  # what is wrong is told by the attempt to open
                 self.path.parent.mkdir(parents=True, exist_ok=True)
         uri = self.path.absolute().as_uri() + ("" if self.writes else "?mode=ro")
-        if not self.writes and not os.access(self.path.parent, os.W_OK):
+        if not self.writes and not os.access(self.path.parent, os.W_OK, effective_ids=True):
             uri += "&immutable=1"  # a reader of a write-ahead log writes beside the file, too
         opened = sqlite3.connect(uri, uri=True, timeout=_BUSY, isolation_level=None)
         try:
@@ -175,6 +175,7 @@ class Database:
 
     def _set_aside(self, error: sqlite3.DatabaseError) -> None:
         """Rename a damaged file; under a lock, as another process may be doing the same."""
+        told = " ".join(str(error).split())
         try:
             with open(f"{self.path}.lock", "w") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
@@ -189,10 +190,10 @@ class Database:
                             os.rename(f"{self.path}{ending}", f"{aside}{ending}")
         except OSError as failure:
             raise TuningError(
-                f"database {self.path} is damaged ({error}) and cannot be set aside: {failure}"
+                f"database {self.path} is damaged ({told}) and cannot be set aside: {failure}"
             ) from error
         warnings.warn(
-            f"database {self.path} was damaged ({error}); it was set aside as {aside.name}, and a "
+            f"database {self.path} was damaged ({told}); it was set aside as {aside.name}, and a "
             "new one is begun", stacklevel=4,
         )  # fmt: skip
 

@@ -11,6 +11,7 @@ import numpy as np
 import tilewright as tw
 from tilewright.autotune.crew import Crew
 from tilewright.autotune.process import Worker
+from tilewright.autotune.records import Record
 from tilewright.autotune.transfer import group_to_plain
 from tilewright.autotune.turns import Effort
 from tilewright.lowering.engine import Engine
@@ -53,3 +54,21 @@ def open_kernel(crew: Crew, engine: Engine, group: Group, threads: int = 2) -> f
     panel = dict(space_of(engine, group).default).get("nr")
     about = {"group": group_to_plain(group), "threads": threads, "panel": panel}
     return crew.open(about, engine.kernel_entry(group), 0)
+
+
+def a_record(**changed: Any) -> Record:
+    """A record that is in order, with some fields as wanted."""
+    fields: dict[str, Any] = {
+        "structure": f"{1:064x}",
+        "environment": "cpu some-machine 2t",
+        "choice": '{"knobs":{"vectors":2},"revision":1,"schedule":"rowwise"}',
+        "untuned": 1e-5,
+        "best": 8e-6,
+        "spread": 0.01,
+        "trials": 100,
+        "name": "softmax float32[3, 4]",
+        "kernel": "row[3, 4] reads ...",
+        "measured": "2026-01-02T03:04:05+00:00",
+        "version": "0.1.0",
+    }
+    return Record(**{**fields, **changed})
