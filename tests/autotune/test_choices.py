@@ -176,7 +176,7 @@ def test_a_start_from_the_cache_opens_no_database_and_no_compiler(place: Path) -
     assert "tvm" in start(place)
     assert start(place).split()[:-1] == []
     engine = new_engine(place)
-    graph, group = softmax_of(engine)
+    _, group = softmax_of(engine)
     tune_by_hand(place, engine, group, vectors=2, halves=True)
     now = os.stat(place).st_mtime - 10  # as if it had been stored a while ago
     os.utime(place, (now, now))
