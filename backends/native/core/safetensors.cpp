@@ -43,8 +43,9 @@ Tensor read_entry(const std::string& name, const Json& entry, const char* data, 
     damaged(name, "it has no proper place");
   const int64_t begin = places.items[0].integer, end = places.items[1].integer;
   if (begin < 0 || end < begin || end > size) damaged(name, "it lies outside the section");
-  const int item = itemsize(tensor.type);
-  tensor.bytes = checked_size(name.c_str(), tensor.shape.ndim, tensor.shape.dims, item) * item;
+  tensor.bytes = itemsize(tensor.type);
+  for (int i = 0; i < tensor.shape.ndim; ++i)
+    if (!multiply(tensor.bytes, tensor.shape.dims[i], &tensor.bytes)) tensor.bytes = -1;
   if (tensor.bytes != end - begin) damaged(name, "its size is not that of its shape");
   tensor.data = data + begin;
   return tensor;
