@@ -58,6 +58,7 @@ from .dsl.transforms import grad, value_and_grad
 
 if TYPE_CHECKING:
     from . import stdlib_nn as nn
+    from .backends.artifacts import Artifact, compile, load
 
 __version__ = "0.1.0"
 
@@ -76,7 +77,8 @@ def _wire() -> None:
     promotion = [dtypes.promote(a, b).code for a in dtypes.ALL for b in dtypes.ALL]
     _native.setup(Array, dtypes.ALL, promotion, binary_slow)
     kinds = {"value": ArgumentError, "shape": ShapeError, "dtype": DTypeError}
-    _native.set_errors({**kinds, "overflow": OverflowError, "memory": MemoryError})
+    files = {"damaged": ArtifactError, "foreign": ArtifactError, "system": OSError}
+    _native.set_errors({**kinds, **files, "overflow": OverflowError, "memory": MemoryError})
     engine.install(_LazyEngine())
 
 
@@ -84,9 +86,11 @@ _wire()
 
 
 def __getattr__(name: str) -> Any:
-    # The neural-net library costs nothing until it is used.
+    # What not every program uses costs nothing until it is.
     if name == "nn":
         return importlib.import_module(".stdlib_nn", __name__)
+    if name in ("Artifact", "compile", "load"):
+        return getattr(importlib.import_module(".backends.artifacts", __name__), name)
     raise AttributeError(f"module 'tilewright' has no attribute {name!r}")
 
 
@@ -98,6 +102,7 @@ empty_cache = _native.empty_cache
 __all__ = [
     "ArgumentError",
     "Array",
+    "Artifact",
     "ArtifactError",
     "AxisError",
     "BoundsError",
@@ -110,6 +115,7 @@ __all__ = [
     "TraceError",
     "bfloat16",
     "bool_",
+    "compile",
     "dtype",
     "empty_cache",
     "enable_grad",
@@ -123,6 +129,7 @@ __all__ = [
     "int32",
     "int64",
     "jit",
+    "load",
     "memory_stats",
     "nn",
     "no_grad",
