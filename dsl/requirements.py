@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from .graph import Graph, Node
 from .primitive import Map, Reduce, Scatter
-from .sizes import Dim, Size, maximum, product
+from .sizes import Atom, Dim, Size, maximum, product
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,17 @@ def requirements_of(graph: Graph) -> tuple[Requirement, ...]:
     return tuple(found.values())
 
 
-def _never_negative(value: Size) -> bool:
-    return all(coefficient >= 0 for _, coefficient in value.terms)
+def _never_negative(dim: Dim) -> bool:
+    """Whether that is plain to see: sums and products of unknown sizes, and maxima with one."""
+    if isinstance(dim, int):
+        return dim >= 0
+    factors = (atom for monomial, _ in dim.terms for atom in monomial)
+    return all(c >= 0 for _, c in dim.terms) and all(map(_atom_never_negative, factors))
+
+
+def _atom_never_negative(atom: Atom) -> bool:
+    found = [_never_negative(dim) for dim in atom.args]
+    return any(found) if atom.op == "max" else all(found)
 
 
 def _reason(node: Node, value: Dim) -> str:
@@ -70,6 +79,8 @@ def _nothing(node: Node) -> Iterator[Dim]:
 
 def _unless_empty(value: Dim, size: Dim) -> Dim:
     """A condition that matters only if there are elements."""
+    if isinstance(size, int):
+        return value if size else 0
     return maximum(value, -1 * size)
 
 

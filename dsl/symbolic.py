@@ -176,8 +176,9 @@ def first_difference(one: Form, other: Form) -> str | None:
 
 def _parting(a: Step, b: Step) -> str:
     for key, value in a.node.params.items():
-        if value != b.node.params.get(key) and not _may_vary(key, a.node):
-            return f"its {key} is {value!r} against {b.node.params.get(key)!r}"
+        other = b.node.params.get(key)
+        if _abstract(key, value, a.node, []) != _abstract(key, other, b.node, []):
+            return f"its {key} is {value!r} against {other!r}"
     return "its types or ranks differ"
 
 
