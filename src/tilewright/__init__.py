@@ -59,6 +59,7 @@ from .dsl.transforms import grad, value_and_grad
 if TYPE_CHECKING:
     from . import stdlib_nn as nn
     from .backends.artifacts import Artifact, compile, load
+    from .native_files import include_dir, library_dir
 
 __version__ = "0.1.0"
 
@@ -91,6 +92,8 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(".stdlib_nn", __name__)
     if name in ("Artifact", "compile", "load"):
         return getattr(importlib.import_module(".backends.artifacts", __name__), name)
+    if name in ("include_dir", "library_dir"):
+        return getattr(importlib.import_module(".native_files", __name__), name)
     raise AttributeError(f"module 'tilewright' has no attribute {name!r}")
 
 
@@ -124,11 +127,13 @@ __all__ = [
     "float64",
     "get_num_threads",
     "grad",
+    "include_dir",
     "int8",
     "int16",
     "int32",
     "int64",
     "jit",
+    "library_dir",
     "load",
     "memory_stats",
     "nn",
