@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ..dsl import timeline
 from ..dsl.errors import CompileError
 from ..dsl.graph import Graph, graph_text
 from ..dsl.sizes import evaluate
@@ -82,6 +83,7 @@ class Engine:
             self.cache.remove(self._key(text))
             return self._assemble(self._entry(graph, text), graph.name)
 
+    @timeline.stage("load", lambda self, entry, name: name)
     def _assemble(self, entry: ProgramEntry, name: str) -> Any:
         return self.backend.load_program(entry.words, self._loaded(entry), name)
 
@@ -100,6 +102,7 @@ class Engine:
             return found
         raw = self.cache.get(self._key(text))
         entry = None if raw is None else ProgramEntry.from_bytes(raw)
+        timeline.moment("program found on disk" if entry else "program not cached", graph.name)
         if entry is None:
             made = pipeline.compile_program(graph, self.compiler, self.cache, self.scope)
             entry = ProgramEntry(made.words, made.kernels)
@@ -122,7 +125,8 @@ class Engine:
     @property
     def compiler(self) -> Any:
         if self._compiler is None:
-            self._compiler = self.backend.compiler()
+            with timeline.span(timeline.Category.COMPILE, "import the compiler"):
+                self._compiler = self.backend.compiler()
         return self._compiler
 
     # ------------------------------------------------------------------ stages as text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..dsl import timeline
 from ..dsl.graph import Graph, Var, graph_text
 from .cache import Cache, key_of
 from .entry import KernelEntry
@@ -36,6 +37,7 @@ def kernels_text(graph: Graph) -> str:
     return "\n".join(group_text(group, names) for group in kernel_groups(graph))
 
 
+@timeline.stage("compile", lambda graph, *_: graph.name)
 def compile_program(graph: Graph, compiler: Compiler, cache: Cache, scope: str) -> Compiled:
     """Compile a graph; kernels that are in the cache (under `scope`) are taken from it."""
     graph = rewrite(graph)
@@ -65,9 +67,16 @@ def group_name(group: Group) -> str:
     return "tw_" + "_".join(dict.fromkeys(named[:3]))
 
 
+@timeline.stage("schedule", lambda group, compiler: group_name(group))
 def source_of(group: Group, compiler: Compiler) -> KernelSource:
     """A group's kernel before code generation."""
     return compiler.schedules.schedule(group_name(group), group)
+
+
+@timeline.stage("generate code", lambda source, compiler: source.name)
+def code_of(source: KernelSource, compiler: Compiler) -> bytes:
+    """A kernel's machine code."""
+    return compiler.object_code(source)
 
 
 def _kernel(group: Group, text: str, compiler: Compiler, cache: Cache, scope: str) -> KernelEntry:
@@ -76,9 +85,11 @@ def _kernel(group: Group, text: str, compiler: Compiler, cache: Cache, scope: st
     if stored is not None:
         found = KernelEntry.from_bytes(stored)
         if found is not None:
+            timeline.moment("kernel found on disk", group_name(group))
             return found
+    timeline.moment("kernel not cached", group_name(group))
     source = source_of(group, compiler)
-    code = compiler.object_code(source)
+    code = code_of(source, compiler)
     entry = KernelEntry(code, kernel_words(source), source.tables, source.sizes)
     cache.put(key, entry.to_bytes())
     return entry

@@ -7,6 +7,7 @@ together (the dsl asks for an engine; lowering is one, and is loaded when it is 
 from __future__ import annotations
 
 import importlib
+import os
 import platform
 import sys
 from typing import TYPE_CHECKING, Any
@@ -58,6 +59,7 @@ from .dsl.transforms import grad, value_and_grad
 
 if TYPE_CHECKING:
     from . import stdlib_nn as nn
+    from .profiling import Profile as profile
 
 __version__ = "0.1.0"
 
@@ -84,9 +86,11 @@ _wire()
 
 
 def __getattr__(name: str) -> Any:
-    # The neural-net library costs nothing until it is used.
+    # What is not always wanted costs nothing until it is used.
     if name == "nn":
         return importlib.import_module(".stdlib_nn", __name__)
+    if name == "profile":
+        return importlib.import_module(".profiling", __name__).Profile
     raise AttributeError(f"module 'tilewright' has no attribute {name!r}")
 
 
@@ -94,6 +98,9 @@ set_num_threads = _native.set_num_threads
 get_num_threads = _native.get_num_threads
 memory_stats = _native.memory_stats
 empty_cache = _native.empty_cache
+
+if os.environ.get("TILEWRIGHT_PROFILE"):
+    importlib.import_module(".profiling.session", __name__).profile_process()
 
 __all__ = [
     "ArgumentError",
@@ -126,6 +133,7 @@ __all__ = [
     "memory_stats",
     "nn",
     "no_grad",
+    "profile",
     "set_num_threads",
     "uint8",
     "uint16",
