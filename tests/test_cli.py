@@ -4,8 +4,10 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from trace_format import validate
 from typer.testing import CliRunner
 
 import tilewright as tw
@@ -67,6 +69,46 @@ def test_info_tells_the_machine_and_the_libraries():
     text = run(cli.app, ["info"]).output
     assert facts["target"] in text
     assert "apache-tvm" in text
+
+
+def test_bench_lists_what_there_is():
+    told = run(cli.app, ["bench", "--list"]).output
+    folder = Path(tw.__file__).parent / "benchmarks"
+    wanted = {p.stem for p in folder.glob("*.py") if "\ndef cases(" in p.read_text()}
+    assert {line.split()[0] for line in told.splitlines()} == wanted
+    assert "chain" in wanted
+
+
+def test_bench_measures_and_writes(tmp_path):
+    turns, trace = tmp_path / "turns.json", tmp_path / "trace.json"
+    options = ["--rounds", "1", "--patience", "1", "--no-torch", "--threads", "1"]
+    result = command("bench", "chain", *options, "--json", str(turns), "--profile", str(trace))
+    assert result.returncode == 0, result.stdout + result.stderr
+    (found,) = json.loads(turns.read_text())["results"]
+    assert found["script"] == "chain"
+    assert found["error"] == ""
+    assert {n: len(s["turns"]) for n, s in found["seconds"].items()} == {
+        "NumPy": 1,
+        "tilewright": 1,
+    }
+    assert any(e["cat"] == "kernel" for e in validate(trace) if e["ph"] == "X")
+
+
+def test_bench_refuses_before_it_measures(tmp_path):
+    result = command("bench", "chain", "nonsense", "none")
+    assert result.returncode == 1
+    assert "bench: got none, nonsense; the benchmarks are chain," in result.stderr
+    for option in ("--json", "--profile"):
+        result = command("bench", "chain", option, str(tmp_path / "no" / "x.json"))
+        assert (result.returncode, result.stdout) == (1, "")
+        assert "there is no folder" in result.stderr
+
+
+def test_the_checkout_runs_the_same_benchmarks():
+    module = [sys.executable, "-m", "benchmarks", "--list"]
+    root = Path(__file__).parent.parent
+    told = subprocess.check_output(module, text=True, cwd=root)
+    assert told == run(cli.app, ["bench", "--list"]).output
 
 
 def test_help_and_info_load_no_compiler():

@@ -11,11 +11,12 @@ from types import TracebackType
 from typing import Self
 
 from .. import _native
+from ..atomic import check_place
 from ..dsl import timeline
 from ..dsl.errors import ArgumentError
 from .recording import Recording
 from .summary import summary_text
-from .trace_file import check_place, write_trace
+from .trace_file import write_trace
 
 _VARIABLE = "TILEWRIGHT_PROFILE"
 _OWNER = "TILEWRIGHT_PROFILE_PROCESS"  # whose programs' children leave the file alone

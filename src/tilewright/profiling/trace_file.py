@@ -13,38 +13,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from ..dsl.errors import ArgumentError
+from ..atomic import written
 from .recording import Event, Recording
 
 _QUEUES = 10_000_000  # thread numbers are smaller; tracks of devices get numbers from here on
 _VALUES = {"copy": "bytes", "kernel": "units"}
 
 
-def check_place(operation: str, path: Path) -> None:
-    """Raise ArgumentError, before anything is recorded, if no file can be written there."""
-    folder = path.absolute().parent
-    problem = ""
-    if not folder.is_dir():
-        problem = f"there is no folder {folder}"
-    elif path.exists() and not path.is_file():
-        problem = "that is no ordinary file"
-    elif not os.access(folder, os.W_OK | os.X_OK):
-        problem = f"the folder {folder} cannot be written to"
-    if problem:
-        raise ArgumentError(f"{operation}: got {str(path)!r}; {problem}")
-
-
 def write_trace(path: Path, recording: Recording) -> None:
     """Write the file, in whole or not at all."""
-    path = path.resolve()
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("w", encoding="utf-8") as file:
-            _write(file, recording)
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with written(path) as file:
+        _write(file, recording)
 
 
 def _write(file: IO[str], recording: Recording) -> None:
