@@ -9,28 +9,35 @@ from typing import Annotated
 
 import typer
 
+_Names = Annotated[
+    list[str] | None, typer.Argument(metavar="[NAME]...", help="All benchmarks by default.")
+]
+_List = Annotated[bool, typer.Option("--list", help="List the benchmarks and end.")]
+_Rounds = Annotated[int, typer.Option(min=1, help="Turns of each contender.")]
+_Threads = Annotated[
+    int | None, typer.Option(min=1, help="For every contender; all cores by default.")
+]
+_Patience = Annotated[int, typer.Option(min=1, help="Tries for a case while other programs run.")]
+_Torch = Annotated[bool, typer.Option(help="Compare with PyTorch, if it is installed.")]
+_Json = Annotated[Path | None, typer.Option(help="Write every turn to this file.")]
+_Markdown = Annotated[
+    bool, typer.Option("--markdown", help="Print the table of benchmarks/README.md.")
+]
+_Profile = Annotated[
+    Path | None, typer.Option(help="Write a timeline for Perfetto; recording slows small calls.")
+]
+
 
 def bench(
-    names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="All benchmarks by default.")
-    ] = None,
-    show_list: Annotated[bool, typer.Option("--list", help="List the benchmarks and end.")] = False,
-    rounds: Annotated[int, typer.Option(min=1, help="Turns of each contender.")] = 15,
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="For every contender; all cores by default.")
-    ] = None,
-    patience: Annotated[
-        int, typer.Option(min=1, help="Tries for a case while other programs are busy.")
-    ] = 3,
-    torch: Annotated[bool, typer.Option(help="Compare with PyTorch, if it is installed.")] = True,
-    json: Annotated[Path | None, typer.Option(help="Write every turn to this file.")] = None,
-    markdown: Annotated[
-        bool, typer.Option("--markdown", help="Print the table of benchmarks/README.md.")
-    ] = False,
-    profile: Annotated[
-        Path | None,
-        typer.Option(help="Write a timeline for Perfetto; recording slows small calls."),
-    ] = None,
+    names: _Names = None,
+    show_list: _List = False,
+    rounds: _Rounds = 15,
+    threads: _Threads = None,
+    patience: _Patience = 3,
+    torch: _Torch = True,
+    json: _Json = None,
+    markdown: _Markdown = False,
+    profile: _Profile = None,
 ) -> None:
     """Measure tilewright beside NumPy and PyTorch, and say which goals are met.
 
@@ -50,14 +57,7 @@ def bench(
         for name, script in runner.scripts().items():
             typer.echo(f"{name:<12}{(script.__doc__ or '').splitlines()[0]}")
         return
-    plan = runner.Plan(
-        scripts=tuple(dict.fromkeys(names or ())),
-        rounds=rounds,
-        threads=threads or len(os.sched_getaffinity(0)),
-        patience=patience,
-        torch=torch,
-        markdown=markdown,
-        json=json,
-        profile=profile,
-    )
+    chosen = tuple(dict.fromkeys(names or ()))
+    threads = threads or len(os.sched_getaffinity(0))
+    plan = runner.Plan(chosen, rounds, threads, patience, torch, markdown, json, profile)
     raise typer.Exit(runner.run(plan))
