@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 import tilewright as tw
 from tilewright import cli, demo
+from tilewright.peaks import record
 
 run = CliRunner().invoke
 
@@ -69,6 +70,38 @@ def test_info_tells_the_machine_and_the_libraries():
     text = run(cli.app, ["info"]).output
     assert facts["target"] in text
     assert "apache-tvm" in text
+    assert facts["devices"][0]["name"] == "cpu"
+    assert "cpu: " in text
+
+
+def test_info_remembers_the_peaks(tmp_path):
+    place = {"TILEWRIGHT_CACHE_DIR": str(tmp_path)}
+    assert "not measured yet: tilewright info --peak" in command("info", **place).stdout
+    assert json.loads(command("info", "--json", **place).stdout)["peak"] is None
+    text = command("info", "--peak", **place).stdout
+    for word in ("peak float32", "peak float64", "peak reads, L1", "GFLOP/s on one core", "GB/s"):
+        assert word in text
+    peak = json.loads(command("info", "--json", **place).stdout)["peak"]
+    assert peak["flops"]["float32"]["one"] > 1e9
+    assert peak["reads"]["L1"]["all"] > 1e9
+    assert f"{peak['flops']['float32']['one'] / 1e9:.0f} GFLOP/s" in text
+
+
+def test_a_damaged_record_of_peaks_is_none_at_all(tmp_path):
+    path = tmp_path / "peaks.json"
+    rates = {"x": record.Rate(2.0, 3.0)}
+    good = record.Peaks("2026-01-01", 2, rates, rates, None)
+    record.save(good, path)
+    assert record.find(path) == good
+    text = path.read_text()
+    broken = [text[:-9], "[]", "1", "null", "[" * 100_000, text.replace("2.0", "-1")]
+    broken += [text.replace("2.0", "NaN"), text.replace("2.0", '"x"'), text.replace("1,", "9,", 1)]
+    for damaged in broken:
+        path.write_text(damaged)
+        assert record.find(path) is None
+    path.write_bytes(b"\xff")
+    assert record.find(path) is None
+    assert record.find(tmp_path / "none") is None
 
 
 def test_bench_lists_what_there_is():
