@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import _native
-from . import purity, tree
+from . import purity, timeline, tree
 from . import trace as tracing
 from .engine import engine
 from .entry import Commit, Entry, call, graphs_of_call
@@ -54,10 +54,21 @@ class Jitted:
         _check_static(f, self._signature, self._static)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if timeline.on:
+            return self._timed_call(args, kwargs)
         key = None if kwargs else _native.signature(args)
         fast = self._fast.get(key)
         if fast is not None:
             return fast(*args)[0]
+        return self._slow_call(key, args, kwargs)
+
+    def _timed_call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        with timeline.span(timeline.Category.CALL, _name(self._f)):
+            key = None if kwargs else _native.signature(args)
+            fast = self._fast.get(key)
+            return self._slow_call(key, args, kwargs) if fast is None else fast(*args)[0]
+
+    def _slow_call(self, key: bytes | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if tracing.current() is not None:
             return self._f(*args, **kwargs)  # a staged function inside another is inlined
         entry, arguments = self._entry(args, kwargs)
@@ -196,6 +207,7 @@ def _hashable(value: Any) -> bool:
 # --------------------------------------------------------------------------- tracing
 
 
+@timeline.stage("trace", lambda f, *_: _name(f))
 def _trace(f: Callable[..., Any], leaves: list[Any], structure: tree.Tree) -> Entry:
     around = look_around(f, leaves)
     with tracing.open_trace(_name(f)) as trace:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import _native
+from ..dsl import timeline
 from ..dsl.errors import CompileError
 from ..dsl.graph import Graph, graph_text
 from ..dsl.sizes import evaluate
@@ -86,6 +87,7 @@ class Engine:
             self.cache.remove(self._key(text, self.chosen(graph, text)))
             return self._assemble(self._entry(graph, text), graph.name)
 
+    @timeline.stage("load", lambda self, entry, name: name)
     def _assemble(self, entry: ProgramEntry, name: str) -> Any:
         return self.backend.load_program(entry.words, self._loaded(entry), name)
 
@@ -106,6 +108,7 @@ class Engine:
         key = self._key(text, chosen)
         raw = self.cache.get(key)
         entry = None if raw is None else ProgramEntry.from_bytes(raw)
+        timeline.moment("program found on disk" if entry else "program not cached", graph.name)
         if entry is None:
             made = pipeline.compile_program(graph, self.compiler, self.cache, self.scope, chosen)
             entry = ProgramEntry(made.words, made.kernels)
@@ -172,7 +175,8 @@ class Engine:
     @property
     def compiler(self) -> Any:
         if self._compiler is None:
-            self._compiler = self.backend.compiler()
+            with timeline.span(timeline.Category.COMPILE, "import the compiler"):
+                self._compiler = self.backend.compiler()
         return self._compiler
 
     # ------------------------------------------------------------------ stages as text

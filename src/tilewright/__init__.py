@@ -7,6 +7,7 @@ together (the dsl asks for an engine; lowering is one, and is loaded when it is 
 from __future__ import annotations
 
 import importlib
+import os
 import platform
 import sys
 from typing import TYPE_CHECKING, Any
@@ -60,6 +61,7 @@ from .dsl.transforms import grad, value_and_grad
 if TYPE_CHECKING:
     from . import stdlib_nn as nn
     from .autotune.tune import tune
+    from .profiling import Profile as profile
 
 __version__ = "0.1.0"
 
@@ -86,12 +88,19 @@ def _wire() -> None:
 _wire()
 
 
+# What is not always wanted costs nothing until it is used: its module, and its name there.
+_LATER: dict[str, tuple[str, str | None]] = {
+    "nn": (".stdlib_nn", None),
+    "profile": (".profiling", "Profile"),
+    "tune": (".autotune.tune", "tune"),
+}
+
+
 def __getattr__(name: str) -> Any:
-    # The neural-net library and the tuner cost nothing until they are used.
-    if name == "nn":
-        return importlib.import_module(".stdlib_nn", __name__)
-    if name == "tune":
-        return importlib.import_module(".autotune.tune", __name__).tune
+    if name in _LATER:
+        module, attribute = _LATER[name]
+        loaded = importlib.import_module(module, __name__)
+        return loaded if attribute is None else getattr(loaded, attribute)
     raise AttributeError(f"module 'tilewright' has no attribute {name!r}")
 
 
@@ -99,6 +108,9 @@ set_num_threads = _native.set_num_threads
 get_num_threads = _native.get_num_threads
 memory_stats = _native.memory_stats
 empty_cache = _native.empty_cache
+
+if os.environ.get("TILEWRIGHT_PROFILE"):
+    importlib.import_module(".profiling.session", __name__).profile_process()
 
 __all__ = [
     "ArgumentError",
@@ -132,6 +144,7 @@ __all__ = [
     "memory_stats",
     "nn",
     "no_grad",
+    "profile",
     "set_num_threads",
     "tune",
     "uint8",
