@@ -136,6 +136,7 @@ def _levels(group: Group) -> dict[Var, int]:
 
 
 def is_full(group: Group, var: Var) -> bool:
+    """Whether a value has an element for each position of the rows, not one a row."""
     is_row = without_ones(var.aval.shape) == group.space[: group.n_outer]
     return not is_row or len(group.space) == group.n_outer
 
