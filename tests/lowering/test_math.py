@@ -24,7 +24,8 @@ from tilewright.lowering.tvm_api import PointerType, PrimType, tirx
 from tilewright.lowering.vocabulary import TirxVocabulary, int64
 from tilewright.lowering.words import kernel_words
 
-UNARY = sorted(set(math.ULP) - {"pow"})
+BINARY = ("atan2", "hypot", "pow")
+UNARY = sorted(set(math.ULP) - set(BINARY))
 DTYPES = ("float32", "float64")
 CHUNK = 1 << 20
 LANES = {"float32": 16, "float64": 8}
@@ -38,7 +39,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @cache
 def compiled(name: str, dtype: str) -> Function:
     """A function of NumPy arrays that runs a kernel of one function."""
-    arity, lanes = (2 if name == "pow" else 1), LANES[dtype]
+    arity, lanes = (2 if name in BINARY else 1), LANES[dtype]
     begin, end, n = (tirx.Var(v, "int64") for v in ("begin", "end", "n"))
     pointers = [tirx.Var(f"p{i}", PointerType(PrimType(dtype))) for i in range(arity + 1)]
     buffers = [
@@ -90,12 +91,24 @@ def long_erf(x: Array) -> Array:
     return total
 
 
+def exact_sinc(x: Array) -> Array:
+    """sin(pi x) / (pi x) with the turns taken off before pi comes in."""
+    pi, size = np.arccos(x.dtype.type(-1)), np.abs(x)
+    turns = np.fmod(size, 2)
+    sign = np.where(turns > 1, -1, 1)
+    rest = np.where(turns > 1, turns - 1, turns)
+    sine = sign * np.sin(pi * np.minimum(rest, 1 - rest))
+    return np.where(size == 0, 1, np.where(sine == 0, 0, sine) / (pi * np.where(size == 0, 1, size)))
+
+
 def reference(name: str, *arrays: Array) -> Array:
     """The function in the next higher precision."""
     is_long = arrays[0].dtype == np.float64
     wide = [a.astype(np.longdouble if is_long else np.float64) for a in arrays]
     if name == "sigmoid":
         return 1 / (1 + np.exp(-wide[0]))
+    if name == "sinc":
+        return exact_sinc(*wide)
     if name == "erf":
         return long_erf(*wide) if is_long else special.erf(*wide)
     return getattr(np, {"pow": "power"}.get(name, name))(*wide)
