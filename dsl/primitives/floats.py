@@ -33,6 +33,11 @@ def exponent_reference(x: Numpy) -> Numpy:
     return np.where(np.isfinite(x), np.frexp(x)[1], 0).astype(x.dtype)
 
 
+def nextafter_reference(x: Numpy, y: Numpy) -> Numpy:
+    """C's: y where x == y, zeros of both signs included (NumPy's for float16 gives x there)."""
+    return np.where(x == y, y, np.nextafter(x, y))
+
+
 def ldexp_reference(x: Numpy, n: Numpy) -> Numpy:
     """x * 2**n."""
     bounded = np.where(n == n, np.clip(n, -5000, 5000), 0)
@@ -66,11 +71,11 @@ def _lower_fmod(t: Vocabulary, x: Expr, y: Expr, *, out: Aval) -> Expr:
 
 
 def _lower_fmax(t: Vocabulary, x: Expr, y: Expr, *, out: Aval) -> Expr:
-    return t.select(t.call("isnan", x), y, t.select(x < y, y, x))
+    return t.select(t.call("isnan", y), x, t.select(x > y, x, y))
 
 
 def _lower_fmin(t: Vocabulary, x: Expr, y: Expr, *, out: Aval) -> Expr:
-    return t.select(t.call("isnan", x), y, t.select(x > y, y, x))
+    return t.select(t.call("isnan", y), x, t.select(x < y, x, y))
 
 
 def _shared(ct: Array, x: Array, y: Array, x_wins: Array) -> Pair:
@@ -95,7 +100,7 @@ signbit = unary(
 )
 nextafter = binary(
     "nextafter",
-    np.nextafter,
+    nextafter_reference,
     lower=_lower_nextafter,
     vjp=lambda ct, out, x, y: (ct, None),
     cost=12,

@@ -11,7 +11,7 @@ from .families import binary, no_gradient, unary
 
 
 def _lower_bit_count(t: Vocabulary, x: Expr, *, out: Aval) -> Expr:
-    return t.cast(t.call("bit_count", t.call("abs", x)), uint8)
+    return t.cast(t.call("bit_count", x), uint8)
 
 
 gcd = binary("gcd", np.gcd, dtypes=INTEGERS, vjp=no_gradient, cost=100)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..dtypes import DType, to_numpy
+from ..dtypes import DType, float32, float64, to_numpy
 from ..graph import Aval
 from ..primitive import Expr, Primitive, Sample, Vocabulary
 from .comparison import eq, lt, where
@@ -127,21 +127,23 @@ def _larger_term_2(x: Numpy, y: Numpy) -> Numpy:
 
 
 def _lower_logaddexp(t: Vocabulary, x: Expr, y: Expr, *, out: Aval) -> Expr:
-    larger, below = _larger_and_distance(t, x, y)
-    total = larger + t.call("log1p", t.call("let", t.call("exp", below)))
-    return t.select(t.call("eq", x, y), x + t.const(LN_2, out.dtype), total)
+    larger, below = _larger_and_distance(t, x, y, out)
+    return larger + t.call("log1p", t.call("let", t.call("exp", below)))
 
 
 def _lower_logaddexp2(t: Vocabulary, x: Expr, y: Expr, *, out: Aval) -> Expr:
-    larger, below = _larger_and_distance(t, x, y)
-    factor = t.const(1 / LN_2, out.dtype)
-    total = larger + t.call("log1p", t.call("let", t.call("exp2", below))) * factor
-    return t.select(t.call("eq", x, y), x + t.const(1, out.dtype), total)
+    larger, below = _larger_and_distance(t, x, y, out)
+    smaller = t.call("log1p", t.call("let", t.call("exp2", below)))
+    # half types are computed in float32: their constants would be rounded too far
+    factor = t.const(1 / LN_2, float64 if out.dtype is float64 else float32)
+    return larger + smaller * factor
 
 
-def _larger_and_distance(t: Vocabulary, x: Expr, y: Expr) -> tuple[Expr, Expr]:
+def _larger_and_distance(t: Vocabulary, x: Expr, y: Expr, out: Aval) -> tuple[Expr, Expr]:
     larger = t.call("let", t.call("maximum", x, y))
-    return larger, t.call("let", t.call("minimum", x, y) - larger)
+    below = t.call("minimum", x, y) - larger
+    same = t.call("eq", x, y)  # infinities, whose difference is NaN
+    return larger, t.call("let", t.select(same, t.const(0, out.dtype), below))
 
 
 def _share(x: Array, y: Array) -> Array:

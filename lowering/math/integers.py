@@ -82,5 +82,6 @@ def gcd(t: TirxVocabulary, a: Expr, b: Expr) -> Expr:
 
 
 def bit_count(t: TirxVocabulary, x: Expr) -> Expr:
-    """The number of bits that are set, as the type of x."""
-    return tirx.call_llvm_pure_intrin(str(x.ty), "llvm.ctpop", x)
+    """The number of bits of |x| that are set, as an unsigned type of the size of x."""
+    bits = t.let(magnitude(x))
+    return tirx.call_llvm_pure_intrin(str(bits.ty), "llvm.ctpop", bits)
