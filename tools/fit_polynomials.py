@@ -166,9 +166,7 @@ def exponential_of_two(dtype: str) -> list[float]:
 def inverse_cube_root(dtype: str) -> list[float]:
     """x**(-1/3), x from sqrt(1/2) to sqrt(2): a first guess, which Newton's steps improve."""
     low, high = mp.sqrt(mpf(1) / 2), mp.sqrt(2)
-    return fit(
-        lambda x: mp.cbrt(1 / x), mp.cbrt, low, high, 4 if dtype == "float32" else 5, dtype
-    )
+    return fit(lambda x: mp.cbrt(1 / x), mp.cbrt, low, high, 4 if dtype == "float32" else 5, dtype)
 
 
 def two_over_pi(width: int, bits: int, step: int, count: int) -> list[float]:

@@ -33,7 +33,9 @@ def arcsine_parts(m: Real, size: Expr) -> tuple[Expr, Pair]:
     doubled = m.at_least(m.let(root * m.const(2.0)), m.pick(2.0**-100, 2.0**-500))
     lost = m.let(m.fma(m.neg(root), root, flank) / doubled)
     s = m.select(is_small, size, root)
-    series = m.polynomial(square, m.pick(coefficients.ARCSINE_FLOAT32, coefficients.ARCSINE_FLOAT64))
+    series = m.polynomial(
+        square, m.pick(coefficients.ARCSINE_FLOAT32, coefficients.ARCSINE_FLOAT64)
+    )
     tail = m.fma(m.let(s * square), series, m.select(is_small, m.const(0.0), lost))
     return is_small, (s, tail)
 
@@ -52,9 +54,7 @@ def acos(t: TirxVocabulary, x: Expr) -> Expr:
     """The arc cosine: pi / 2 - asin(x), or by the same change of argument; NaN beyond 1."""
     m = real(t, x)
     is_small, (s, tail) = arcsine_parts(m, m.abs(x))
-    factor = m.select(
-        is_small, m.copysign(m.const(1.0), m.neg(x)), m.copysign(m.const(2.0), x)
-    )
+    factor = m.select(is_small, m.copysign(m.const(1.0), m.neg(x)), m.copysign(m.const(2.0), x))
     is_positive = x > m.const(0.0)
     base, base_low = (
         m.select(is_small, half, m.select(is_positive, m.const(0.0), whole))

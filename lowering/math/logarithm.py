@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from math import inf, nan, sqrt
 from typing import TYPE_CHECKING
 
-from ..tvm_api import tirx
 from . import coefficients
 from .exponential import LN2_HIGH, LN2_LOW
 from .real import Expr, Real, real

@@ -51,7 +51,8 @@ class ScalarVocabulary:
     def call(self, name: str, *args: Any) -> Any:
         if name == "nextafter":
             x, y, of = args
-            return self.cast(np.nextafter(x.astype(to_numpy(of)), y.astype(to_numpy(of))), of)
+            given = (np.asarray(z).astype(to_numpy(of)) for z in (x, y))
+            return self.cast(REGISTRY[name].reference(*given), of)
         kinds = {np.asarray(a).dtype for a in args}
         assert len(kinds) == 1, f"{name} of {kinds}"
         return native(CALLS[name](*args))
@@ -80,7 +81,9 @@ def _in_range(function: Any) -> Any:
 
 CALLS: dict[str, Any] = {
     **{n: getattr(np, n) for n in ("sqrt", "exp", "expm1", "log", "log1p", "tanh", "sin", "cos")},
-    **{n: getattr(np, n) for n in ("exp2", "log2", "log10", "tan", "asin", "acos", "atan", "atan2")},
+    **{
+        n: getattr(np, n) for n in ("exp2", "log2", "log10", "tan", "asin", "acos", "atan", "atan2")
+    },
     **{n: getattr(np, n) for n in ("sinh", "cosh", "asinh", "acosh", "atanh", "cbrt", "hypot")},
     **{n: getattr(np, n) for n in ("floor", "ceil", "trunc", "copysign", "fmod", "isnan", "abs")},
     **{n: getattr(np, n) for n in ("bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not")},

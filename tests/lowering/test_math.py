@@ -98,7 +98,9 @@ def exact_sinc(x: Array) -> Array:
     sign = np.where(turns > 1, -1, 1)
     rest = np.where(turns > 1, turns - 1, turns)
     sine = sign * np.sin(pi * np.minimum(rest, 1 - rest))
-    return np.where(size == 0, 1, np.where(sine == 0, 0, sine) / (pi * np.where(size == 0, 1, size)))
+    return np.where(
+        size == 0, 1, np.where(sine == 0, 0, sine) / (pi * np.where(size == 0, 1, size))
+    )
 
 
 def reference(name: str, *arrays: Array) -> Array:
