@@ -30,14 +30,15 @@ COMPOSITES: dict[str, Composite] = {}
 def within(
     bound: float, reference: Callable[..., Any], *, arity: int = 1
 ) -> Callable[[Function], Function]:
-    """Declare the largest error of a composite, for float32 and float64 (others: one unit)."""
+    """Declare the largest error of a composite; half types are rounded once from float32, or
+    have constants of their own, so for them it is at least one unit unless it is none."""
 
     def declare(function: Function) -> Function:
         name = function.__name__
         if name in COMPOSITES:
             raise ValueError(f"composite {name} is declared twice")
-        half = min(bound, 1) if bound < 0.5 else 1
-        COMPOSITES[name] = Composite(function, reference, ulps(bound, half), arity)
+        bounds = ulps(bound, max(bound, 1) if bound else 0)
+        COMPOSITES[name] = Composite(function, reference, bounds, arity)
         return function
 
     return declare

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import primitives as p
+from ..dtypes import DType, promote
 from ..primitive import Primitive
 from .accuracy import within
 from .arithmetic import absolute, combine, divide, multiply
-from .convert import ArrayLike, asarray, convert, inexact, lifted, result_type
+from .convert import ArrayLike, asarray, convert, inexact, is_scalar, lifted, result_type
 from .logic import equal, where
 
 if TYPE_CHECKING:
@@ -26,7 +27,15 @@ def float_function(primitive: Primitive, x: ArrayLike) -> Array:
 def float_function_of_two(name: str, primitive: Primitive, x: ArrayLike, y: ArrayLike) -> Array:
     """A primitive of two floats, applied in the float type that NumPy would choose."""
     given = lifted(x, y)
-    return combine(name, primitive, inexact(result_type(*given)), *given)
+    return combine(name, primitive, inexact_of_two(*given), *given)
+
+
+def inexact_of_two(x: Any, y: Any) -> DType:
+    """The float type in which NumPy computes a function of two arrays or scalars: the smallest
+    that holds each of them, so uint8 and int8 give float16."""
+    if is_scalar(x) or is_scalar(y):
+        return inexact(result_type(x, y))
+    return promote(inexact(x.dtype), inexact(y.dtype))
 
 
 def sqrt(x: ArrayLike) -> Array:

@@ -33,7 +33,7 @@ from .convert import (
     result_type,
     to_dtype,
 )
-from .elementary import float_function, float_function_of_two
+from .elementary import float_function, float_function_of_two, inexact_of_two
 from .logic import equal, greater, isnan, less, where
 
 if TYPE_CHECKING:
@@ -104,7 +104,14 @@ def nextafter(x: ArrayLike, y: ArrayLike) -> Array:
     return float_function_of_two("nextafter", p.nextafter, x, y)
 
 
-@within(0, np.spacing)
+def spacing_reference(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """NumPy's spacing, for halves too (where NumPy's own has no sign)."""
+    size = np.abs(x)
+    gap = np.nextafter(size, x.dtype.type(np.inf)) - size
+    return np.asarray(np.where(x < 0, -gap, gap), x.dtype)
+
+
+@within(0, spacing_reference)
 def spacing(x: ArrayLike) -> Array:
     """The distance to the next number away from zero, with the sign of x.
 
@@ -222,8 +229,7 @@ def heaviside(x: ArrayLike, y: ArrayLike) -> Array:
     array([0. , 0.5, 1. ])
     """
     given = lifted(x, y)
-    dtype = inexact(result_type(*given))
-    x, y = broadcast("heaviside", *to_dtype(dtype, *given))
+    x, y = broadcast("heaviside", *to_dtype(inexact_of_two(*given), *given))
     step = where(greater(x, 0), 1, where(less(x, 0), 0, x))
     return where(equal(x, 0), y, step)
 
@@ -265,11 +271,14 @@ def nan_to_num(
     array([0., 9., 1.])
     """
     x = asarray(x)
-    result = _finite(x, nan, posinf, neginf) if x.dtype.is_float else asarray(x, copy=copy)
-    if copy or result is x:
+    if not x.dtype.is_float:
+        return asarray(x, copy=copy or None)
+    result = _finite(x, nan, posinf, neginf)
+    if copy:
         return result
     x[...] = result
-    return x
+    written: Array = x
+    return written
 
 
 def _finite(x: Array, nan: float, posinf: float | None, neginf: float | None) -> Array:
@@ -296,7 +305,8 @@ def real(x: ArrayLike) -> Array:
 
 def imag(x: ArrayLike) -> Array:
     """The imaginary part: zeros, as long as there are no complex arrays."""
-    return zeros_like(asarray(x))
+    zeros: Array = zeros_like(asarray(x))
+    return zeros
 
 
 def conjugate(x: ArrayLike) -> Array:
@@ -315,7 +325,7 @@ def angle(x: ArrayLike, deg: bool = False) -> Array:
     array([0.        , 3.14159265])
     """
     x = asarray(x)
-    x = x if x.dtype.is_float else convert(x, float64)
+    x = convert(x, float64) if x.dtype is bool_ else _as_float(x)
     found = p.atan2(zeros_like(x), x)
     return found * (180 / math.pi) if deg else found
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .. import primitives as p
-from ..dtypes import DType, bool_, int8
+from ..dtypes import DType, bool_, int8, uint8, uint16, uint32, uint64
 from ..errors import DTypeError
 from .arithmetic import combine
 from .convert import ArrayLike, asarray, broadcast, convert, lifted, result_type, to_dtype
 
 if TYPE_CHECKING:
     from ..array import Array
+
+
+UNSIGNED = {d.itemsize: d for d in (uint8, uint16, uint32, uint64)}
 
 
 def _integers(name: str, *operands: ArrayLike) -> tuple[DType, list[Any]]:
@@ -39,8 +42,11 @@ def lcm(x: ArrayLike, y: ArrayLike) -> Array:
     array([12,  0])
     """
     dtype, given = _integers("lcm", x, y)
-    x, y = broadcast("lcm", *to_dtype(dtype, *given))
-    return p.abs_(p.mul(p.floordiv(x, p.gcd(x, y)), y))
+    # unsigned, where the magnitude of the lowest number fits
+    unsigned = UNSIGNED[dtype.itemsize]
+    sizes = (convert(p.abs_(z), unsigned) for z in to_dtype(dtype, *given))
+    x, y = broadcast("lcm", *sizes)
+    return convert(p.mul(p.floordiv(x, p.gcd(x, y)), y), dtype)
 
 
 def bitwise_count(x: ArrayLike) -> Array:

@@ -1,4 +1,4 @@
-"""Circular and hyperbolic functions and their inverses, in the float type that NumPy computes in."""
+"""Circular and hyperbolic functions and their inverses, in the float type that NumPy chooses."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .. import primitives as p
+from ..dtypes import float64
 from .accuracy import within
 from .convert import ArrayLike, asarray, convert, inexact
 from .elementary import float_function, float_function_of_two
@@ -81,12 +82,13 @@ def hypot(x: ArrayLike, y: ArrayLike) -> Array:
 
 
 def sinc(x: ArrayLike) -> Array:
-    """sin(pi x) / (pi x), and 1 at 0; exactly 0 at the other whole numbers.
+    """sin(pi x) / (pi x), and 1 at 0; exactly 0 at the other whole numbers. Float64 for integers.
 
     >>> sinc([0.0, 0.5, 1.0])
     array([1.        , 0.63661977, 0.        ])
     """
-    return float_function(p.sinc, x)
+    x = asarray(x)
+    return p.sinc(x if x.dtype.is_float else convert(x, float64))
 
 
 @within(1.5, np.deg2rad)

@@ -114,13 +114,14 @@ hypot: Primitive = binary("hypot", np.hypot, vjp=_vjp_hypot, ulp=ulps(2), cost=2
 def _larger_term(x: Numpy, y: Numpy) -> Numpy:
     """the larger term of max(x, y) + log(1 + exp(-abs(x - y)))"""
     distance = np.where(x == y, x.dtype.type(0), x - y)
-    return np.maximum(np.abs(np.maximum(x, y)), np.log1p(np.exp(-np.abs(distance))))
+    return np.asarray(np.maximum(np.abs(np.maximum(x, y)), np.log1p(np.exp(-np.abs(distance)))))
 
 
 def _larger_term_2(x: Numpy, y: Numpy) -> Numpy:
     """the larger term of max(x, y) + log2(1 + exp2(-abs(x - y)))"""
     distance = np.where(x == y, x.dtype.type(0), x - y)
-    return np.maximum(np.abs(np.maximum(x, y)), np.log2(1 + np.exp2(-np.abs(distance))))
+    smaller = np.log2(1 + np.exp2(-np.abs(distance)))
+    return np.asarray(np.maximum(np.abs(np.maximum(x, y)), smaller))
 
 
 def _lower_logaddexp(t: Vocabulary, x: Expr, y: Expr, *, out: Aval) -> Expr:

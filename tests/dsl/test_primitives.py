@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ulp_support import is_float, unit, widened
 
 import tilewright as tw
 from tilewright.dsl.dtypes import DType, bool_, float16, float32, float64, int32, to_numpy, uint32
@@ -51,16 +52,6 @@ differentiable = pytest.mark.parametrize(
 
 
 # --------------------------------------------------------------------------- values
-
-
-def is_float(x: Any) -> bool:
-    return x.dtype.kind in "fV"  # V: bfloat16
-
-
-def widened(x: Any) -> Any:
-    if not is_float(x):
-        return x
-    return x.astype(np.longdouble if x.dtype == np.float64 else np.float64)
 
 
 def exact(primitive: Primitive, sample: Sample, bound: float) -> Any:
@@ -112,14 +103,6 @@ def check(primitive: Primitive, sample: Sample, out: Any) -> None:
         f"{primitive} {out.dtype}: {np.nanmax(error)} ulp at {found[error > bound][:5]}, exactly "
         f"{expected[error > bound][:5]}; the bound is {bound}"
     )
-
-
-def unit(of: DType, scale: Any) -> Any:
-    """The distance of neighbouring numbers of a dtype at `scale`."""
-    digits, lowest = {"float16": (10, -24), "bfloat16": (7, -133), "float32": (23, -149),
-                      "float64": (52, -1074)}[of.name]  # fmt: skip
-    exponent = np.floor(np.log2(np.maximum(np.asarray(scale, np.longdouble), 1e-4000)))
-    return np.exp2(np.maximum(exponent - digits, lowest).astype(np.longdouble))
 
 
 @every_case
