@@ -54,7 +54,9 @@ def test_unary(name: str) -> None:
         if x.dtype == np.bool_ and name in ("conj", "fix"):
             continue  # NumPy's answers for bool are accidents of its loops
         if name == "spacing" and np.spacing(x).dtype == np.float16:
-            x = np.abs(x.astype(np.float16))[np.isfinite(x)]  # NumPy's for halves forgets the sign of x
+            x = np.abs(x.astype(np.float16))[
+                np.isfinite(x)
+            ]  # NumPy's for halves forgets the sign of x
         compare(name, x)
 
 
