@@ -5,6 +5,8 @@ from . import (
     convert,
     creation,
     elementary,
+    floats,
+    integers,
     linear,
     logic,
     neural,
@@ -12,11 +14,14 @@ from . import (
     reductions,
     selection,
     shapes,
+    trigonometric,
 )
 from .arithmetic import *  # noqa: F403
 from .convert import *  # noqa: F403
 from .creation import *  # noqa: F403
 from .elementary import *  # noqa: F403
+from .floats import *  # noqa: F403
+from .integers import *  # noqa: F403
 from .linear import *  # noqa: F403
 from .logic import *  # noqa: F403
 from .neural import *  # noqa: F403
@@ -24,6 +29,7 @@ from .random import Generator, bernoulli, normal, permutation, randint, seed, un
 from .reductions import *  # noqa: F403
 from .selection import *  # noqa: F403
 from .shapes import *  # noqa: F403
+from .trigonometric import *  # noqa: F403
 
 # Not `*`: mypy reads a plain list of names, and the modules' own lists are short.
 __all__ = [
@@ -39,10 +45,13 @@ __all__ = [
     *convert.__all__,
     *creation.__all__,
     *elementary.__all__,
+    *floats.__all__,
+    *integers.__all__,
     *linear.__all__,
     *logic.__all__,
     *neural.__all__,
     *reductions.__all__,
     *selection.__all__,
     *shapes.__all__,
+    *trigonometric.__all__,
 ]
