@@ -7,30 +7,33 @@ The functions of `functions/` take arrays alone. Here they get `out`, `where`, `
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from . import functions as f
-from .array import Array
 from .dtypes import dtype as as_dtype
-from .errors import ArgumentError, DTypeError
-from .functions.convert import asarray, convert, is_scalar, many_axes, one_axis
+from .errors import ArgumentError, BoundsError, DTypeError
+from .functions.convert import asarray, common_shape, convert, is_scalar, many_axes, one_axis
 from .functions.cumulative import part, scan
 from .functions.outputs import NO_VALUE, casts, store
 
+if TYPE_CHECKING:
+    from .array import Array
+
 # Functions for which (a . b) . c is a . (b . c), so that halves can be combined.
-_ASSOCIATIVE = frozenset(
-    "add multiply maximum minimum fmax fmin logical_and logical_or logical_xor bitwise_and "
-    "bitwise_or bitwise_xor gcd lcm hypot logaddexp logaddexp2".split()
-)
+_ASSOCIATIVE = frozenset((
+    "add", "multiply", "maximum", "minimum", "fmax", "fmin", "logical_and", "logical_or",
+    "logical_xor", "bitwise_and", "bitwise_or", "bitwise_xor", "gcd", "lcm", "hypot", "logaddexp",
+    "logaddexp2",
+))  # fmt: skip
 _IDENTITY: Mapping[str, Any] = {
     "add": 0, "subtract": 0, "multiply": 1, "divide": 1, "power": 1, "logical_and": True,
     "logical_or": False, "logical_xor": False, "bitwise_and": -1, "bitwise_or": 0, "bitwise_xor": 0,
     "gcd": 0, "hypot": 0, "logaddexp": -np.inf, "logaddexp2": -np.inf,
 }  # fmt: skip
 _NO_IDENTITY = frozenset({"subtract", "divide", "power"})  # of no use in a reduction
-_REDUCTIONS: Mapping[str, Callable[..., Array]] = {
+_REDUCTIONS: Mapping[str, Callable[..., Any]] = {
     "add": f.sum, "multiply": f.prod, "maximum": f.max, "minimum": f.min,
 }  # fmt: skip
 
@@ -99,7 +102,7 @@ class Ufunc:
         mask = asarray(where)
         if mask.dtype.kind != "b":
             raise DTypeError(f"{name}: got where of {mask.dtype}; it must be bool")
-        shape = f.broadcast_shapes(result.shape, mask.shape, name=name)
+        shape = common_shape(name, result.shape, mask.shape)
         # Without out the other places are not to be relied on, as in NumPy (they are zeros).
         old = f.zeros(shape, result.dtype) if target is None else target
         whole = f.where(mask, convert(result, old.dtype) if target is not None else result, old)
@@ -144,7 +147,7 @@ class Ufunc:
             return initial
         if self.__name__ not in _IDENTITY or self.__name__ in _NO_IDENTITY:
             raise ArgumentError(f"{self.__name__}.reduce: got {why}, and it has no identity")
-        return _IDENTITY[self.__name__]
+        return np.asarray(_IDENTITY[self.__name__]).astype(x.dtype.dtype).item()
 
     def _fold(self, x: Array, place: int, initial: Any) -> Array:
         size = x.shape[place]
@@ -197,7 +200,7 @@ class Ufunc:
         size = x.shape[place]
         begins = [int(i) for i in np.asarray(indices)]
         if any(not 0 <= i < size for i in begins):
-            raise IndexError(f"{self.__name__}.reduceat: got {begins}; indices are in 0..{size - 1}")
+            raise BoundsError(f"{self.__name__}.reduceat: got {begins}; they are in 0..{size - 1}")
         ends = [*begins[1:], size]
         parts = [
             self.reduce(part(x, place, b, max(e - b, 1)), place, keepdims=True)

@@ -13,8 +13,16 @@ from ..dtypes import bool_, int64
 from ..errors import ArgumentError, BoundsError, DTypeError, ShapeError
 from ..sizes import product
 from .arithmetic import clip, remainder
-from .convert import ArrayLike, asarray, boolean, broadcast, convert, one_axis, same_dtype
-from .convert import broadcast_shapes as common_shape
+from .convert import (
+    ArrayLike,
+    asarray,
+    boolean,
+    broadcast,
+    common_shape,
+    convert,
+    one_axis,
+    same_dtype,
+)
 from .cumulative import cumsum
 from .logic import equal, logical_not, where
 from .logic import logical_or as either
@@ -49,7 +57,7 @@ def select(
         if condition.dtype is not bool_:
             raise DTypeError(f"select: got condition {i} of {condition.dtype}; it must be bool")
     *choices, result = same_dtype(*choicelist, default)
-    shape = common_shape(*(z.shape for z in (*conditions, *choices, result)), name="select")
+    shape = common_shape("select", *(z.shape for z in (*conditions, *choices, result)))
     result = broadcast_to(result, shape)
     for condition, choice in zip(reversed(conditions), reversed(choices), strict=True):
         result = where(condition, choice, result)
@@ -219,9 +227,7 @@ def place(arr: Array, mask: ArrayLike, vals: ArrayLike) -> None:
     arr[...] = reshape(value, arr.shape)
 
 
-def put_along_axis(
-    arr: Array, indices: ArrayLike, values: ArrayLike, axis: int | None = -1
-) -> None:
+def put_along_axis(arr: Array, indices: ArrayLike, values: ArrayLike, axis: int | None) -> None:
     """Write values at positions along `axis`, chosen for each place of the other axes.
 
     >>> a = asarray([[1, 2], [3, 4]], copy=None)

@@ -81,6 +81,7 @@ def array(
     copy: bool | None = True,
     order: str | None = "K",
     ndmin: int = 0,
+    ndmax: int = 0,
 ) -> Array:
     """A new array of nested lists, a scalar, a NumPy array or another Array; with `ndmin`, of that
     many axes or more.
@@ -90,6 +91,8 @@ def array(
            [3, 4]])
     """
     made = asarray(object, dtype, order, copy=copy)
+    if 0 < ndmax < made.ndim:
+        raise ShapeError(f"array: got {made.ndim} axes; ndmax is {ndmax}, and deeper is no number")
     missing = ndmin - made.ndim
     return made if missing <= 0 else p.reshape(made, shape=(1,) * missing + tuple(made.shape))
 
@@ -164,14 +167,14 @@ def join_parts(parts: Sequence[Array], axis: int) -> Array:
 # --------------------------------------------------------------------------- promotion
 
 
-def result_type(*operands: Any) -> DType:
+def result_type(*arrays_and_dtypes: Any) -> DType:
     """The dtype of an operation on these arrays, dtypes and (weak) Python scalars.
 
     >>> result_type(float32, 2.5)
     tilewright.float32
     """
-    scalars = [x for x in operands if is_scalar(x)]
-    strong = [_dtype_of(x) for x in operands if not is_scalar(x)]
+    scalars = [x for x in arrays_and_dtypes if is_scalar(x)]
+    strong = [_dtype_of(x) for x in arrays_and_dtypes if not is_scalar(x)]
     if not strong:
         strong = [dtype(type(scalars.pop()))] if scalars else []
     if not strong:
@@ -219,13 +222,17 @@ def inexact(of: DType) -> DType:
 # --------------------------------------------------------------------------- broadcasting
 
 
-def broadcast_shapes(*args: Shape | Dim, name: str = "broadcast") -> Shape:
+def broadcast_shapes(*args: Shape | Dim) -> Shape:
     """The common shape of arrays that are combined elementwise; a number is a 1-D shape.
 
     >>> broadcast_shapes((3, 1), (4,))
     (3, 4)
     """
-    shapes: list[Any] = [s if isinstance(s, tuple) else _sizes(s) for s in args]
+    return common_shape("broadcast_shapes", *(_sizes(x) for x in args))
+
+
+def common_shape(name: str, *shapes: Shape) -> Shape:
+    """The common shape of the operands of an operation, which errors name."""
     ndim = max(map(len, shapes), default=0)
     result: list[Any] = [1] * ndim
     for shape in shapes:
@@ -250,7 +257,7 @@ def broadcast(name: str, *arrays: Array) -> list[Array]:
     first = arrays[0].shape
     if all(x.shape == first for x in arrays):
         return list(arrays)
-    shape = broadcast_shapes(*(x.shape for x in arrays), name=name)
+    shape = common_shape(name, *(x.shape for x in arrays))
     return [x if x.shape == shape else p.broadcast_to(x, shape=shape) for x in arrays]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from .. import primitives as p
 from ..dtypes import DType, DTypeLike, bool_, dtype, float64, int64
-from ..errors import ShapeError
+from ..errors import DivisionError, ShapeError
 from .convert import ArrayLike, asarray, broadcast, check_order, convert, is_scalar, result_type
 from .shapes import ShapeLike, as_shape
 
@@ -66,10 +66,13 @@ def full_like(
     fill_value: ArrayLike,
     dtype: DTypeLike | None = None,
     order: str = "K",
-    *,
+    subok: bool = True,
     shape: ShapeLike | None = None,
 ) -> Array:
-    """One value everywhere, in the shape and dtype of `a` unless others are given."""
+    """One value everywhere, in the shape and dtype of `a` unless others are given.
+
+    There are no subclasses, so `subok` changes nothing.
+    """
     x = asarray(a)
     wanted = x.shape if shape is None else shape
     return full(wanted, fill_value, x.dtype if dtype is None else dtype, order)
@@ -79,7 +82,7 @@ def zeros_like(
     a: ArrayLike,
     dtype: DTypeLike | None = None,
     order: str = "K",
-    *,
+    subok: bool = True,
     shape: ShapeLike | None = None,
 ) -> Array:
     """Zeros in the shape and dtype of `a`."""
@@ -90,7 +93,7 @@ def ones_like(
     a: ArrayLike,
     dtype: DTypeLike | None = None,
     order: str = "K",
-    *,
+    subok: bool = True,
     shape: ShapeLike | None = None,
 ) -> Array:
     """Ones in the shape and dtype of `a`."""
@@ -102,7 +105,7 @@ def empty_like(
     /,
     dtype: DTypeLike | None = None,
     order: str = "K",
-    *,
+    subok: bool = True,
     shape: ShapeLike | None = None,
 ) -> Array:
     """An array like the prototype whose values are not to be relied on."""
@@ -124,7 +127,7 @@ def arange(
     """
     begin, end = (0, start_or_stop) if stop is None else (start_or_stop, stop)
     if step == 0:
-        raise ValueError("arange: got step 0; it must not be 0")
+        raise DivisionError("arange: got step 0; it must not be 0")
     wanted = _dtype(dtype) if dtype is not None else result_type(begin, end, step)
     count = max(math.ceil((end - begin) / step), 0)
     if (begin, step) == (0, 1) and wanted is not bool_:

@@ -82,7 +82,7 @@ def isdtype(dtype: DTypeLike, kind: Any) -> bool:
         return any(isdtype(found, k) for k in kind)
     if isinstance(kind, str):
         if kind not in _KINDS:
-            raise ValueError(f"isdtype: got kind {kind!r}; the kinds are {', '.join(_KINDS)}")
+            raise DTypeError(f"isdtype: got kind {kind!r}; the kinds are {', '.join(_KINDS)}")
         return found.kind in _KINDS[kind]
     return found is _dtype(kind)
 
@@ -192,13 +192,15 @@ def _window(x: Any) -> Any:
     return x.numpy() if hasattr(x, "numpy") else np.asarray(x)
 
 
-def asarray_chkfinite(a: ArrayLike, dtype: DTypeLike | None = None, order: str = "C") -> Array:
+def asarray_chkfinite(
+    a: ArrayLike, dtype: DTypeLike | None = None, order: str | None = None
+) -> Array:
     """An array of `a`; raises ValueError if it holds an infinity or nan.
 
     >>> asarray_chkfinite([1.0, 2.0])
     array([1., 2.])
     """
-    x = asarray(a, dtype)
+    x = asarray(a, dtype, order)
     if x.dtype.is_float and not np.isfinite(ravel(x).numpy().astype(np.float64)).all():
         raise ValueError("asarray_chkfinite: got an infinity or nan; elements must be finite")
     return x

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import primitives as p
 from ..dtypes import bool_, int8
-from ..errors import DTypeError, ShapeError
+from ..errors import ArgumentError, DTypeError, ShapeError
 from ..primitive import Primitive
 from .arithmetic import combine
 from .convert import (
@@ -21,6 +21,7 @@ from .convert import (
     result_type,
     same_dtype,
 )
+from .selection import nonzero
 
 if TYPE_CHECKING:
     from ..array import Array
@@ -162,12 +163,16 @@ def isfinite(x: ArrayLike) -> Array:
     return less(p.abs_(x), float("inf"))
 
 
-def where(condition: ArrayLike, x: ArrayLike, y: ArrayLike) -> Array:
-    """x where the condition holds, else y.
+def where(condition: ArrayLike, x: ArrayLike | None = None, y: ArrayLike | None = None, /) -> Any:
+    """x where the condition holds, else y; without them the places where it holds, as `nonzero`.
 
     >>> where([True, False], [1, 2], 0)
     array([1, 0])
     """
+    if x is None and y is None:
+        return nonzero(condition)
+    if x is None or y is None:
+        raise ArgumentError("where: got one of x and y; it takes both, or neither")
     x, y = same_dtype(x, y)
     return p.where(*broadcast("where", boolean(condition), x, y))
 

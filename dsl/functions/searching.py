@@ -67,7 +67,7 @@ def digitize(x: ArrayLike, bins: ArrayLike, right: bool = False) -> Array:
         raise ArgumentError("digitize: got bins that neither rise nor fall")
     if rises:
         return search(edges, x, right=not right)
-    return edges.shape[0] - search(edges[::-1], x, right=right)
+    return edges.shape[0] - search(edges[::-1], x, right=not right)
 
 
 def interp(

@@ -11,7 +11,7 @@ from .. import record
 from ..dtypes import DTypeLike, dtype, float32, int64
 from ..errors import ArgumentError, BoundsError, DTypeError, ShapeError
 from ..sizes import Dim, Shape, maximum, product
-from .convert import ArrayLike, asarray, broadcast, broadcast_shapes, convert, one_axis
+from .convert import ArrayLike, asarray, broadcast, common_shape, convert, one_axis
 from .outputs import store
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def take_along_axis(arr: ArrayLike, indices: ArrayLike, axis: int | None = -1) -
         raise ShapeError(f"take_along_axis: got {x.shape} and {where.shape}; ranks must be equal")
     where = positions("take_along_axis", where, place, x.shape[place])
     others = [tuple(1 if a == place else n for a, n in enumerate(z.shape)) for z in (x, where)]
-    outer = broadcast_shapes(*others, name="take_along_axis")
+    outer = common_shape("take_along_axis", *others)
     shape = tuple(where.shape[a] if a == place else n for a, n in enumerate(outer))
     whole = tuple(x.shape[a] if a == place else n for a, n in enumerate(outer))
     flat = p.reshape(p.broadcast_to(x, shape=whole), shape=(product(whole),))

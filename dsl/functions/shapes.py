@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .. import primitives as p
 from .. import record
 from ..dtypes import DTypeLike
-from ..errors import ArgumentError, AxisError, ShapeError
+from ..errors import ArgumentError, AxisError, DTypeError, ShapeError
 from ..sizes import Dim, Shape, Size, divide, product
 from .convert import (
     ArrayLike,
@@ -32,7 +32,7 @@ def as_shape(name: str, shape: ShapeLike) -> Shape:
     """A shape as a tuple; a single size is a 1-D shape."""
     sizes = _listed(shape)
     if any(isinstance(n, bool) or not hasattr(n, "__index__") for n in sizes if not _is_unknown(n)):
-        raise ShapeError(f"{name}: got shape {shape!r}; sizes must be integers")
+        raise DTypeError(f"{name}: got shape {shape!r}; sizes must be integers")
     return tuple(n if isinstance(n, Size) else _index(name, n) for n in sizes)
 
 
@@ -47,7 +47,7 @@ def _index(name: str, size: Any) -> int:
     try:
         return size.__index__()  # type: ignore[no-any-return]
     except TypeError:
-        raise ShapeError(f"{name}: got size {size!r}; sizes must be integers") from None
+        raise DTypeError(f"{name}: got size {size!r}; sizes must be integers") from None
 
 
 def _is_unknown(size: object) -> bool:

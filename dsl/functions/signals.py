@@ -101,11 +101,7 @@ def correlate(a: ArrayLike, v: ArrayLike, mode: str = "valid") -> Array:
         # As NumPy: the sequences change places, and the result is turned round.
         full = _full(y, flip(x))
         return asarray(flip(_cut(full, y.shape[0], x.shape[0], mode)), copy=True)
-    full = _full(x, flip(y))
-    if mode != "same":
-        return asarray(_cut(full, x.shape[0], y.shape[0], mode), copy=True)
-    begin = y.shape[0] // 2
-    return asarray(full[begin : begin + x.shape[0]], copy=True)
+    return asarray(_cut(_full(x, flip(y)), x.shape[0], y.shape[0], mode), copy=True)
 
 
 # --------------------------------------------------------------------------- windows

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ShapeError
+from ..errors import DivisionError, ShapeError
 from .convert import ArrayLike, asarray, one_axis
 from .cumulative import part
 from .shapes import moveaxis
@@ -54,6 +54,8 @@ def split(ary: ArrayLike, indices_or_sections: Sections, axis: int = 0) -> list[
     size = x.shape[one_axis("split", axis, x.ndim)]
     if _is_count(indices_or_sections):
         count = int(indices_or_sections)  # type: ignore[arg-type]
+        if count == 0:
+            raise DivisionError("split: got 0 parts; it takes one or more")
         if count < 1 or size % count:
             raise ShapeError(f"split: got {size} elements for {count} parts; must divide evenly")
     return array_split(x, indices_or_sections, axis)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..dtypes import DTypeLike, float64
-from ..errors import ArgumentError, DTypeError, ShapeError
+from ..errors import ArgumentError, DivisionError, DTypeError, ShapeError
 from .arithmetic import clip, divide, multiply
 from .convert import ArrayLike, Axis, asarray, convert, many_axes, result_type
 from .diagonals import diag
@@ -32,7 +32,7 @@ def average(
 ) -> Any:
     """The mean over `axis`, with weights; with `returned` also the sum of the weights.
 
-    Raises ZeroDivisionError where the weights add up to 0.
+    Raises DivisionError (a ZeroDivisionError) where the weights add up to 0.
 
     >>> average([1.0, 2.0], weights=[3, 1])
     array(1.25)
@@ -45,7 +45,7 @@ def average(
     wanted = result_type(x, factors, *(() if x.dtype.is_float else (float64,)))
     scale = sum_(factors, axis, wanted, keepdims=keepdims)
     if bool(any_(equal(scale, 0))):
-        raise ZeroDivisionError("average: got weights that add up to 0")
+        raise DivisionError("average: got weights that add up to 0")
     total = sum_(multiply(convert(x, wanted), convert(factors, wanted)), axis, keepdims=keepdims)
     middle = divide(total, scale)
     return (middle, scale) if returned else middle
