@@ -12,6 +12,7 @@
 #include "kernel.h"
 #include "layout.h"
 #include "sizes.h"
+#include "timeline.h"
 
 namespace tilewright {
 
@@ -119,6 +120,8 @@ class Program {
 
   static constexpr int kPlans = 8;  // kept for the sizes that come first
   std::string name_;
+  timeline::Category category_;
+  int32_t label_;
   int64_t n_symbols_ = 0;
   SizeExpr arena_;
   std::vector<Type> inputs_;

@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "program.h"
+#include "timeline.h"
 
 namespace tilewright {
 namespace {
@@ -62,9 +63,12 @@ class Program::Run {
         case Alloc: take(size_t(step.slots[0])); break;
         case Free: owned_[size_t(step.slots[0])] = BufferRef(); break;
         case Copy:
-          if (const int64_t bytes = plan_.copies[copy++])
+          if (const int64_t bytes = plan_.copies[copy++]) {
+            static const int32_t label = timeline::intern("copy");
+            const timeline::Span span(timeline::Category::Copy, label, bytes);
             std::memmove(data_[size_t(step.slots[1])], data_[size_t(step.slots[0])],
                          size_t(bytes));
+          }
           break;
       }
   }
@@ -103,6 +107,7 @@ class Program::Run {
 
 void Program::run(const ProgramPlan& plan, const ProgramInput* inputs, ProgramOutput* outputs,
                   char* const* places) const {
+  const timeline::Span span(category_, label_);
   Run run(*this, plan, inputs);
   for (size_t i = 0; places && i < outputs_.size(); ++i) run.lend(i, places[i]);
   run.allocate_slots();

@@ -7,6 +7,7 @@
 #include "kernel_object.h"
 #include "operators.h"
 #include "signature.h"
+#include "timeline_python.h"
 #include "program_object.h"
 
 namespace tilewright {
@@ -162,4 +163,5 @@ PYBIND11_MODULE(_native, m) {
   bind_artifact(m);
   bind_values(m);
   bind_state(m);
+  bind_timeline(m);
 }
