@@ -11,17 +11,14 @@ from . import (
     differences,
     einstein,
     elementary,
-<<<<<<< HEAD
     floats,
-    integers,
-=======
     foreign,
     functional,
     grids,
     histograms,
+    integers,
     joining,
     kinds,
->>>>>>> names
     linear,
     logic,
     nan,
@@ -35,14 +32,11 @@ from . import (
     searching,
     selection,
     shapes,
-<<<<<<< HEAD
-    trigonometric,
-=======
     signals,
     spaces,
     splitting,
     statistics,
->>>>>>> names
+    trigonometric,
 )
 from .arithmetic import *  # noqa: F403
 from .bits import *  # noqa: F403
@@ -54,17 +48,14 @@ from .diagonals import *  # noqa: F403
 from .differences import *  # noqa: F403
 from .einstein import *  # noqa: F403
 from .elementary import *  # noqa: F403
-<<<<<<< HEAD
 from .floats import *  # noqa: F403
-from .integers import *  # noqa: F403
-=======
 from .foreign import *  # noqa: F403
 from .functional import *  # noqa: F403
 from .grids import *  # noqa: F403
 from .histograms import *  # noqa: F403
+from .integers import *  # noqa: F403
 from .joining import *  # noqa: F403
 from .kinds import *  # noqa: F403
->>>>>>> names
 from .linear import *  # noqa: F403
 from .logic import *  # noqa: F403
 from .nan import *  # noqa: F403
@@ -78,14 +69,11 @@ from .reductions import *  # noqa: F403
 from .searching import *  # noqa: F403
 from .selection import *  # noqa: F403
 from .shapes import *  # noqa: F403
-<<<<<<< HEAD
-from .trigonometric import *  # noqa: F403
-=======
 from .signals import *  # noqa: F403
 from .spaces import *  # noqa: F403
 from .splitting import *  # noqa: F403
 from .statistics import *  # noqa: F403
->>>>>>> names
+from .trigonometric import *  # noqa: F403
 
 # Not `*`: mypy reads a plain list of names, and the modules' own lists are short.
 __all__ = [
@@ -107,17 +95,14 @@ __all__ = [
     *differences.__all__,
     *einstein.__all__,
     *elementary.__all__,
-<<<<<<< HEAD
     *floats.__all__,
     *integers.__all__,
-=======
     *foreign.__all__,
     *functional.__all__,
     *grids.__all__,
     *histograms.__all__,
     *joining.__all__,
     *kinds.__all__,
->>>>>>> names
     *linear.__all__,
     *logic.__all__,
     *nan.__all__,
@@ -130,12 +115,9 @@ __all__ = [
     *searching.__all__,
     *selection.__all__,
     *shapes.__all__,
-<<<<<<< HEAD
     *trigonometric.__all__,
-=======
     *signals.__all__,
     *spaces.__all__,
     *splitting.__all__,
     *statistics.__all__,
->>>>>>> names
 ]

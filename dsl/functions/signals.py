@@ -11,11 +11,11 @@ from ..errors import ArgumentError
 from .arithmetic import add
 from .convert import ArrayLike, asarray, boolean, convert, same_dtype
 from .creation import ones, zeros
-from .elementary import cos
 from .linear import matmul
 from .logic import less_equal, where
 from .rearranging import flip
 from .shapes import ravel, reshape
+from .trigonometric import cos
 
 if TYPE_CHECKING:
     from ..array import Array
