@@ -51,6 +51,7 @@ from .dsl.errors import (
     ShapeError,
     TilewrightError,
     TraceError,
+    TuningError,
 )
 from .dsl.functions import *  # noqa: F403
 from .dsl.functions import __all__ as _functions
@@ -59,6 +60,7 @@ from .dsl.transforms import grad, value_and_grad
 
 if TYPE_CHECKING:
     from . import stdlib_nn as nn
+    from .autotune.tune import tune
     from .profiling import Profile as profile
 
 __version__ = "0.1.0"
@@ -69,7 +71,8 @@ class _LazyEngine:
 
     def __getattr__(self, name: str) -> Any:
         backend = importlib.import_module(".backends.cpu", __name__).MANIFEST
-        made = importlib.import_module(".lowering.engine", __name__).make_engine(backend)
+        choices = importlib.import_module(".autotune.choices", __name__).CHOICES
+        made = importlib.import_module(".lowering.engine", __name__).make_engine(backend, choices)
         engine.install(made)
         return getattr(made, name)
 
@@ -91,6 +94,8 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(".stdlib_nn", __name__)
     if name == "profile":
         return importlib.import_module(".profiling", __name__).Profile
+    if name == "tune":
+        return importlib.import_module(".autotune.tune", __name__).tune
     raise AttributeError(f"module 'tilewright' has no attribute {name!r}")
 
 
@@ -115,6 +120,7 @@ __all__ = [
     "ShapeError",
     "TilewrightError",
     "TraceError",
+    "TuningError",
     "bfloat16",
     "bool_",
     "dtype",
@@ -135,6 +141,7 @@ __all__ = [
     "no_grad",
     "profile",
     "set_num_threads",
+    "tune",
     "uint8",
     "uint16",
     "uint32",
