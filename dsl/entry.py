@@ -137,9 +137,7 @@ def call(entry: Entry, arguments: list[Array]) -> Any:
     return _rebuild(entry, entry.program()(*inputs), arguments)
 
 
-def graphs_of_call(
-    entry: Entry, arguments: list[Array]
-) -> list[tuple[Graph, frozenset[int]]]:
+def graphs_of_call(entry: Entry, arguments: list[Array]) -> list[tuple[Graph, frozenset[int]]]:
     """The graphs whose programs a call runs (and the backward of its results, if they are on the
     tape), each with the positions of the inputs that calls only read."""
     pair = _gradient_of_call(entry, entry.inputs(arguments))

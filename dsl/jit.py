@@ -79,6 +79,11 @@ class Jitted:
     def __get__(self, owner: Any, kind: type | None = None) -> Any:
         return self if owner is None else functools.partial(self, owner)
 
+    @property
+    def function(self) -> Callable[..., Any]:
+        """The function as it was before it was staged."""
+        return self._f
+
     def __repr__(self) -> str:
         return f"<tw.jit of {_name(self._f)}, {sum(map(len, self._entries.values()))} programs>"
 
@@ -118,7 +123,7 @@ class Jitted:
             if entry.guards_hold():
                 return entry, arguments
         with self._lock:
-            entry = _trace(self._f, leaves, structure)
+            entry = trace_call(self._f, leaves, structure)
             self._entries.setdefault(key, []).insert(0, entry)
         return entry, arguments
 
@@ -208,13 +213,19 @@ def _hashable(value: Any) -> bool:
 
 
 @timeline.stage("trace", lambda f, *_: _name(f))
-def _trace(f: Callable[..., Any], leaves: list[Any], structure: tree.Tree) -> Entry:
-    around = look_around(f, leaves)
+def trace_call(f: Callable[..., Any], leaves: list[Any], structure: tree.Tree) -> Entry:
+    """Trace one call of `f` on the pytree of these leaves, in which an `Aval` stands for an array
+    that is not there yet.
+
+    Raises TraceError for what a program cannot hold, and what the function itself raises.
+    """
+    around = look_around(f, [x for x in leaves if not isinstance(x, Aval)])
     with tracing.open_trace(_name(f)) as trace:
         cells: dict[int, Array] = {}
         for leaf in leaves:
-            if isinstance(leaf, _native.Cell) and id(leaf) not in cells:
-                cells[id(leaf)] = trace.add_input(Aval(leaf.shape, leaf.dtype))
+            if isinstance(leaf, _native.Cell | Aval) and id(leaf) not in cells:
+                aval = leaf if isinstance(leaf, Aval) else Aval(leaf.shape, leaf.dtype)
+                cells[id(leaf)] = trace.add_input(aval)
         args, kwargs = tree.unflatten(structure, [cells.get(id(x), x) for x in leaves])
         result = f(*args, **kwargs)
         purity.check(f, around)
@@ -239,7 +250,7 @@ def _finish(trace: Trace, arguments: list[Array], result: Any) -> Entry:
 
     leaves, result_tree = tree.flatten(result)
     results = tuple(
-        output(x) if isinstance(x, _native.Cell) else _Constant(x)  # type: ignore[arg-type]
+        output(x) if isinstance(x, _native.Cell) else Constant(x)  # type: ignore[arg-type]
         for x in leaves
     )
     commits = _argument_commits(trace, arguments, output)
@@ -277,7 +288,7 @@ def _argument_commits(
     return commits
 
 
-class _Constant:
+class Constant:
     """A result that is not an array."""
 
     __slots__ = ("value",)

@@ -55,6 +55,10 @@ class Backend(Protocol):
     def fingerprint(self) -> str:
         """Equal for machines that may share compiled code."""
 
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """What a machine must have to run the code: its architecture, then features of it."""
+
     def compiler(self) -> Compiler:
         """The compile side."""
 

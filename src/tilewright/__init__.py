@@ -46,6 +46,7 @@ from .dsl.errors import (
     BoundsError,
     CompileError,
     DeviceError,
+    DivisionError,
     DTypeError,
     GradientError,
     ShapeError,
@@ -61,6 +62,8 @@ from .dsl.transforms import grad, value_and_grad
 if TYPE_CHECKING:
     from . import stdlib_nn as nn
     from .autotune.tune import tune
+    from .backends.artifacts import Artifact, compile, load
+    from .native_files import include_dir, library_dir
     from .profiling import Profile as profile
 
 __version__ = "0.1.0"
@@ -81,21 +84,32 @@ def _wire() -> None:
     promotion = [dtypes.promote(a, b).code for a in dtypes.ALL for b in dtypes.ALL]
     _native.setup(Array, dtypes.ALL, promotion, binary_slow)
     kinds = {"value": ArgumentError, "shape": ShapeError, "dtype": DTypeError}
-    _native.set_errors({**kinds, "overflow": OverflowError, "memory": MemoryError})
+    files = {"damaged": ArtifactError, "foreign": ArtifactError, "system": OSError}
+    _native.set_errors({**kinds, **files, "overflow": OverflowError, "memory": MemoryError})
     engine.install(_LazyEngine())
 
 
 _wire()
 
 
+# What is not always wanted costs nothing until it is used: its module, and its name there.
+_LATER: dict[str, tuple[str, str | None]] = {
+    "Artifact": (".backends.artifacts", "Artifact"),
+    "compile": (".backends.artifacts", "compile"),
+    "include_dir": (".native_files", "include_dir"),
+    "library_dir": (".native_files", "library_dir"),
+    "load": (".backends.artifacts", "load"),
+    "nn": (".stdlib_nn", None),
+    "profile": (".profiling", "Profile"),
+    "tune": (".autotune.tune", "tune"),
+}
+
+
 def __getattr__(name: str) -> Any:
-    # What is not always wanted costs nothing until it is used.
-    if name == "nn":
-        return importlib.import_module(".stdlib_nn", __name__)
-    if name == "profile":
-        return importlib.import_module(".profiling", __name__).Profile
-    if name == "tune":
-        return importlib.import_module(".autotune.tune", __name__).tune
+    if name in _LATER:
+        module, attribute = _LATER[name]
+        loaded = importlib.import_module(module, __name__)
+        return loaded if attribute is None else getattr(loaded, attribute)
     raise AttributeError(f"module 'tilewright' has no attribute {name!r}")
 
 
@@ -110,12 +124,14 @@ if os.environ.get("TILEWRIGHT_PROFILE"):
 __all__ = [
     "ArgumentError",
     "Array",
+    "Artifact",
     "ArtifactError",
     "AxisError",
     "BoundsError",
     "CompileError",
     "DTypeError",
     "DeviceError",
+    "DivisionError",
     "GradientError",
     "ShapeError",
     "TilewrightError",
@@ -123,6 +139,7 @@ __all__ = [
     "TuningError",
     "bfloat16",
     "bool_",
+    "compile",
     "dtype",
     "empty_cache",
     "enable_grad",
@@ -131,11 +148,14 @@ __all__ = [
     "float64",
     "get_num_threads",
     "grad",
+    "include_dir",
     "int8",
     "int16",
     "int32",
     "int64",
     "jit",
+    "library_dir",
+    "load",
     "memory_stats",
     "nn",
     "no_grad",

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from . import TilewrightError, __version__
-from .commands import bench, demo, info
+from .commands import bench, db, demo, info, tune
 
 app = typer.Typer(
     add_completion=False,
@@ -24,6 +24,8 @@ _START, _FAST, _AWAY = "Start here", "Make it fast", "Take it elsewhere"
 app.command(rich_help_panel=_START)(demo.demo)
 app.command(rich_help_panel=_START)(info.info)
 app.command(rich_help_panel=_FAST)(bench.bench)
+app.command(rich_help_panel=_FAST)(tune.tune)
+app.add_typer(db.app, name="db", rich_help_panel=_FAST)
 
 
 def _print_version(wanted: bool) -> None:
