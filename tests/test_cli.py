@@ -227,6 +227,6 @@ def test_as_a_module():
 
 def test_the_demo_passes():
     pytest.importorskip("sklearn")
-    result = command("demo", "--no-table")
+    result = command("demo", "--no-table", "--no-tuning")
     assert result.returncode == 0, result.stdout + result.stderr
     assert "checks passed" in result.stdout
