@@ -169,6 +169,37 @@ def inverse_cube_root(dtype: str) -> list[float]:
     return fit(lambda x: mp.cbrt(1 / x), mp.cbrt, low, high, 4 if dtype == "float32" else 5, dtype)
 
 
+BESSEL_BOUND = 8
+
+
+def bessel_near(order: int, dtype: str) -> list[float]:
+    """(I0(x) - 1) / x**2, or (2 I1(x) / x - 1) / x**2, in x**2 for |x| <= 8."""
+
+    def whole(z: Any) -> Any:
+        return mp.besseli(order, mp.sqrt(z)) * (2 / mp.sqrt(z) if order else 1)
+
+    return fit(
+        lambda z: (whole(z) - 1) / z, lambda z: z / whole(z),
+        0, mpf(BESSEL_BOUND) ** 2 * mpf("1.001"), 15, dtype,
+    )  # fmt: skip
+
+
+def bessel_far(order: int, dtype: str) -> list[float]:
+    """(exp(-x) sqrt(x) I(x) - 1 / sqrt(2 pi)) * x in 16 / x - 1 for x >= 8."""
+    limit = 1 / mp.sqrt(2 * mp.pi)
+
+    def scaled(u: Any) -> Any:
+        return mp.besseli(order, 1 / u) * mp.exp(-1 / u) / mp.sqrt(u)
+
+    def inverse(v: Any) -> Any:
+        return (v + 1) / (2 * BESSEL_BOUND)
+
+    return fit(
+        lambda v: (scaled(inverse(v)) - limit) / inverse(v),
+        lambda v: inverse(v) / scaled(inverse(v)), -1, mpf("1.001"), 22, dtype,
+    )  # fmt: skip
+
+
 def two_over_pi(width: int, bits: int, step: int, count: int) -> list[float]:
     """Pieces of 2/pi: bits [step * j, step * j + width), as numbers below 1, for j < count."""
     assert bits >= step * (count - 1) + width
@@ -206,6 +237,10 @@ def main() -> None:
                 continue
             print(function.__name__, file=sys.stderr)
             print(listing(f"{function.__name__.upper()}_{dtype.upper()}", function(dtype)))
+    for order in (0, 1):  # in float64 only: float32 is computed in it
+        for name, function in (("NEAR", bessel_near), ("FAR", bessel_far)):
+            print(f"bessel {order} {name}", file=sys.stderr)
+            print(listing(f"BESSEL_{order}_{name}", function(order, "float64")))
     mp.prec = 2000
     print(listing("TWO_OVER_PI_29", two_over_pi(29, 1200, 29, 5)))
     print(listing("TWO_OVER_PI_53_BY_29", two_over_pi(53, 1200, 29, 6)))

@@ -72,8 +72,8 @@ def long_logarithm(m: Real, x: Expr) -> Pair:
     tail = m.polynomial(square, coefficients.LOGARITHM_TAIL_FLOAT64)
     c, c_low = m.fast_two_sum(m.const(2 / 3), m.product(square, tail))
     c_low = m.let(c_low + m.const(TWO_THIRDS_LOW))
-    cube, cube_low = pair_product(m, (square, square_low), (s, s_low))
-    term, term_low = pair_product(m, (cube, cube_low), (c, c_low))
+    cube, cube_low = m.pair_product((square, square_low), (s, s_low))
+    term, term_low = m.pair_product((cube, cube_low), (c, c_low))
     base, base_low = m.two_product(parts.k, m.const(LN2_HIGH[1]))
     base_low = m.fma(parts.k, m.const(LN2_LOW[1]), base_low)
     total, error = m.two_sum(base, m.let(s * m.const(2.0)))
@@ -88,9 +88,3 @@ def atanh_argument(m: Real, f: Expr) -> Pair:
     s = m.let(f / divisor)
     rest = m.fma(m.neg(s), divisor_low, m.fma(m.neg(s), divisor, f))
     return s, m.let(rest / divisor)
-
-
-def pair_product(m: Real, a: Pair, b: Pair) -> Pair:
-    """The product of two pairs."""
-    high, low = m.two_product(a[0], b[0])
-    return high, m.fma(a[0], b[1], m.fma(a[1], b[0], low))
