@@ -169,6 +169,22 @@ def inverse_cube_root(dtype: str) -> list[float]:
     return fit(lambda x: mp.cbrt(1 / x), mp.cbrt, low, high, 4 if dtype == "float32" else 5, dtype)
 
 
+def power_logarithm(dtype: str) -> list[float]:
+    """log2(1 + f) / f for 1 + f from sqrt(1/2) to sqrt(2): for float32 powers, in float64."""
+    low, high = mp.sqrt(mpf(1) / 2) - 1, mp.sqrt(2) - 1
+    return fit(
+        lambda f: mp.log1p(f) / f / mp.log(2) if f else 1 / mp.log(2),
+        lambda f: f / mp.log1p(f) if f else mpf(1), low, high, 13, dtype,
+    )  # fmt: skip
+
+
+def power_exponential(dtype: str) -> list[float]:
+    """2**r, |r| <= 1/2: for float32 powers, in float64."""
+    return fit(
+        lambda r: mpf(2) ** r, lambda r: 1 / mpf(2) ** r, mpf("-0.501"), mpf("0.501"), 8, dtype
+    )
+
+
 BESSEL_BOUND = 8
 
 
@@ -209,9 +225,10 @@ def two_over_pi(width: int, bits: int, step: int, count: int) -> list[float]:
 
 
 def listing(name: str, values: list[float]) -> str:
-    """A tuple as source text, in hexadecimal floats."""
-    items = "".join(f'    _h("{value.hex()}"),\n' for value in values)
-    return f"{name} = (\n{items})\n"
+    """A tuple as source text: three hexadecimal floats a line."""
+    texts = [value.hex() for value in values]
+    lines = (" ".join(texts[i : i + 3]) for i in range(0, len(texts), 3))
+    return f'{name} = _numbers("""\n' + "".join(f"    {line}\n" for line in lines) + '""")\n'
 
 
 HEADER = '''"""Polynomial coefficients and pieces of 2/pi, lowest degree first. Do not edit.
@@ -219,7 +236,10 @@ HEADER = '''"""Polynomial coefficients and pieces of 2/pi, lowest degree first. 
 Written by tools/fit_polynomials.py, which says what each approximates.
 """
 
-_h = float.fromhex
+
+def _numbers(text: str) -> tuple[float, ...]:
+    return tuple(map(float.fromhex, text.split()))
+
 '''
 
 FITS = (
@@ -237,6 +257,9 @@ def main() -> None:
                 continue
             print(function.__name__, file=sys.stderr)
             print(listing(f"{function.__name__.upper()}_{dtype.upper()}", function(dtype)))
+    for function in (power_logarithm, power_exponential):
+        print(function.__name__, file=sys.stderr)
+        print(listing(function.__name__.upper(), function("float64")))
     for order in (0, 1):  # in float64 only: float32 is computed in it
         for name, function in (("NEAR", bessel_near), ("FAR", bessel_far)):
             print(f"bessel {order} {name}", file=sys.stderr)
