@@ -129,7 +129,8 @@ class Ufunc:
                 more["dtype"] = dtype
             elif dtype is not None:
                 array = asarray(array, dtype)
-            return known(array, axis, out=out, keepdims=keepdims, where=where, **more)
+            total: Array = known(array, axis, out=out, keepdims=keepdims, where=where, **more)
+            return total
         x = asarray(array) if dtype is None else asarray(array, dtype)
         axes = many_axes(self.__name__, axis, x.ndim)
         if len(axes) > 1 and self.__name__ not in _ASSOCIATIVE:
