@@ -24,7 +24,7 @@ there is an AttributeError, and NumPy's own function, given our arrays, a TypeEr
 the host in silence. Written by `scripts/documents.py`; do not edit.
 
 What holds for all: 0-d results are arrays, not scalars; kernels give no warnings; a staged program
-(`tw.jit`) cannot hold what depends on values (`nonzero`, a boolean index that is read), and says so.
+(`tw.jit`) cannot hold a shape that depends on values (`nonzero`), and says so.
 
 {}
 """

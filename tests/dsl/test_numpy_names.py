@@ -130,8 +130,8 @@ np.can_cast("int64", "int32")
 np.can_cast("float64", "float32", "same_kind")
 np.can_cast("float32", "int8", casting="unsafe")
 np.promote_types("int64", "float32").name
-np.common_type(M, I32).name
-np.common_type(M.astype("float32")).name
+np.dtype(np.common_type(M, I32)).name
+np.dtype(np.common_type(M.astype("float32"))).name
 np.min_scalar_type(300).name
 np.min_scalar_type(-1.5).name
 np.result_type(M.astype("float32"), 2.5).name
@@ -237,8 +237,8 @@ def test_numpys_functions_give_our_arrays() -> None:
     x = tw.array(M)
     for made in (
         np.exp(x), np.add(x, 1), np.add(M, x), M + x, np.float64(2) * x, np.sum(x, axis=0),
-        np.add.reduce(x), np.multiply.outer(M[0], x[0]), np.concatenate([x, M]), np.where(x > 0, x, 0),
-        np.einsum("ij->ji", x), np.mean(x), np.stack([x, x]), np.pad(x, 1), np.zeros_like(x),
+        np.add.reduce(x), np.multiply.outer(M[0], x[0]), np.concatenate([x, M]),
+        np.where(x > 0, x, 0), np.einsum("ij->ji", x), np.mean(x), np.stack([x, x]), np.pad(x, 1), np.zeros_like(x),
         np.add(x, 1, where=x > 0), np.clip(x, 0, 1),
     ):  # fmt: skip
         assert isinstance(made, tw.Array)

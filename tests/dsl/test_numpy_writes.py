@@ -64,13 +64,11 @@ M.cumsum()
 M.trace()
 M.diagonal(1)
 M.nonzero()
-M.choose
 I.choose([M[:1, :1], 2, 3, 4])
 M.compress([True, False], axis=0)
 M.conj()
 M.real
 M.imag
-M.ptp if hasattr(M, "ptp") else 0
 M.item(4)
 M.item(1, 2)
 M.tobytes()
@@ -86,7 +84,7 @@ M.argmax(axis=1, keepdims=True)
 M.sum(0, where=M > 0)
 M.max(initial=9)
 M.std(ddof=1)
-M.var(axis=1, correction=1)
+M.var(axis=1, ddof=1)
 M.view()
 M.flat[4]
 M.flat[1:5:2]
@@ -111,7 +109,7 @@ M.any(where=False)
 """
 
 
-@pytest.mark.parametrize("text", [c for c in cases(METHODS) if c != "M.choose"])
+@pytest.mark.parametrize("text", cases(METHODS))
 def test_as_numpy(text: str) -> None:
     check(text)
 
@@ -128,7 +126,7 @@ np.max(M, axis=1, out=S[::2])
 np.cumsum(I, out=I)
 np.clip(M, 0, 1, out=M)
 np.round(M, out=M)
-np.dot(M, M.T, out=C[0, :2, :2])
+np.dot(M[:, :2], M[:, :2], out=C.reshape(12, 2)[3:5])
 np.stack([S, S], out=C[0, :2])
 np.concatenate([I, I[:0]], out=I[::-1])
 np.take(M, [0, 2], axis=1, out=M[:, 1:])
