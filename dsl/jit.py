@@ -10,6 +10,7 @@ import functools
 import gc
 import inspect
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +18,9 @@ from .. import _native
 from . import purity, tree
 from . import trace as tracing
 from .engine import engine
-from .entry import Commit, Entry, call
+from .entry import Commit, Entry, call, graphs_of_call
 from .errors import TraceError
-from .graph import Aval, Var
+from .graph import Aval, Graph, Var
 from .graph_code import code_text
 from .record import read
 from .surroundings import look_around
@@ -27,6 +28,15 @@ from .trace import Trace
 
 if TYPE_CHECKING:
     from .array import Array
+
+
+_alive: weakref.WeakSet[Jitted] = weakref.WeakSet()
+
+
+def forget_programs() -> None:
+    """`Jitted.forget_programs` of every staged function."""
+    for staged in list(_alive):
+        staged.forget_programs()
 
 
 class Jitted:
@@ -40,6 +50,7 @@ class Jitted:
         self._entries: dict[Any, list[Entry]] = {}
         self._fast: dict[bytes | None, Any] = {}  # programs that are the whole of a call
         self._lock = threading.RLock()
+        _alive.add(self)
         _check_static(f, self._signature, self._static)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -76,6 +87,18 @@ class Jitted:
     def memory(self, *args: Any, **kwargs: Any) -> str:
         """The memory plan: each buffer's place and lifetime, and the peak."""
         return self.ir(*args, stage="memory", **kwargs)
+
+    def graphs(self, *args: Any, **kwargs: Any) -> list[tuple[Graph, frozenset[int]]]:
+        """The graphs of the programs that a call with these arguments runs, each with the
+        positions of the inputs that calls only read."""
+        return graphs_of_call(*self._entry(args, kwargs))
+
+    def forget_programs(self) -> None:
+        """Ask the engine for every program again at its next call, as when kernels were tuned."""
+        with self._lock:
+            self._fast.clear()
+            for entry in [e for found in self._entries.values() for e in found]:
+                entry.forget()
 
     def _entry(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Entry, list[Array]]:
         leaves, structure = tree.flatten((args, kwargs))

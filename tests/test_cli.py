@@ -38,9 +38,24 @@ def test_version():
     assert run(cli.app, ["--version"]).output == f"tilewright {tw.__version__}\n"
 
 
+@pytest.mark.parametrize(
+    "name", [c.name or c.callback.__name__ for c in cli.app.registered_commands]
+)
+def test_every_command_explains_itself_with_an_example(name):
+    result = run(cli.app, [name, "--help"])
+    assert result.exit_code == 0
+    assert f"tilewright {name}" in result.output.partition("Examples:")[2]
+
+
 def test_wrong_usage_has_exit_code_2():
     for arguments in (["nonsense"], ["demo", "--threads", "0"], ["info", "--nonsense"]):
         assert run(cli.app, arguments).exit_code == 2
+
+
+def test_a_command_that_there_is_not_suggests_the_nearest():
+    result = run(cli.app, ["inof"])
+    assert result.exit_code == 2
+    assert "info" in result.output.partition("Did you mean")[2]
 
 
 def test_info_tells_the_machine_and_the_libraries():
@@ -77,6 +92,26 @@ def test_our_errors_are_one_line(broken, capsys):
         cli.main()
     assert end.value.code == 1
     assert capsys.readouterr().err == "error: demo: it is broken\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "wanted"),
+    [
+        (FileNotFoundError(2, "No such file", "x.npy"), "No such file: 'x.npy'"),
+        (KeyError("nonsense"), "error: KeyError: 'nonsense'; TILEWRIGHT_DEBUG=1"),
+        (MemoryError(), "error: MemoryError"),
+    ],
+)
+def test_any_error_is_one_line(error, wanted, broken, monkeypatch, capsys):
+    def fail(*args):
+        raise error
+
+    monkeypatch.setattr("tilewright.demo.run", fail)
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    told = capsys.readouterr().err
+    assert (end.value.code, told.count("\n")) == (1, 1)
+    assert wanted in told
 
 
 def test_debug_shows_the_traceback(broken, monkeypatch):

@@ -22,7 +22,7 @@ ROOMS = {
     "dsl": set(),
     "lowering": {"dsl"},
     "backends": {"dsl", "lowering"},
-    "autotune": {"lowering", "backends"},
+    "autotune": {"dsl", "lowering", "backends"},
     "stdlib_nn": {"dsl"},
 }
 FACE = "src/tilewright"

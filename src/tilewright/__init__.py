@@ -50,6 +50,7 @@ from .dsl.errors import (
     ShapeError,
     TilewrightError,
     TraceError,
+    TuningError,
 )
 from .dsl.functions import *  # noqa: F403
 from .dsl.functions import __all__ as _functions
@@ -58,6 +59,7 @@ from .dsl.transforms import grad, value_and_grad
 
 if TYPE_CHECKING:
     from . import stdlib_nn as nn
+    from .autotune.tune import tune
 
 __version__ = "0.1.0"
 
@@ -67,7 +69,8 @@ class _LazyEngine:
 
     def __getattr__(self, name: str) -> Any:
         backend = importlib.import_module(".backends.cpu", __name__).MANIFEST
-        made = importlib.import_module(".lowering.engine", __name__).make_engine(backend)
+        choices = importlib.import_module(".autotune.choices", __name__).CHOICES
+        made = importlib.import_module(".lowering.engine", __name__).make_engine(backend, choices)
         engine.install(made)
         return getattr(made, name)
 
@@ -84,9 +87,11 @@ _wire()
 
 
 def __getattr__(name: str) -> Any:
-    # The neural-net library costs nothing until it is used.
+    # The neural-net library and the tuner cost nothing until they are used.
     if name == "nn":
         return importlib.import_module(".stdlib_nn", __name__)
+    if name == "tune":
+        return importlib.import_module(".autotune.tune", __name__).tune
     raise AttributeError(f"module 'tilewright' has no attribute {name!r}")
 
 
@@ -108,6 +113,7 @@ __all__ = [
     "ShapeError",
     "TilewrightError",
     "TraceError",
+    "TuningError",
     "bfloat16",
     "bool_",
     "dtype",
@@ -127,6 +133,7 @@ __all__ = [
     "nn",
     "no_grad",
     "set_num_threads",
+    "tune",
     "uint8",
     "uint16",
     "uint32",

@@ -287,3 +287,15 @@ def set_grad_enabled(on: bool) -> bool:
     path; returns what it was."""
 
 def grad_enabled() -> bool: ...
+
+def timeline_start() -> int:
+    """Begin to record what happens when; gives the time for `timeline_stop`. Recordings may
+    overlap."""
+
+def timeline_stop(since: int) -> dict[str, Any]:
+    """End a recording. `events` are the records of core/timeline.h that began since, as bytes;
+    `names` their texts by number (UTF-8); `tracks` tuples (number, the system's thread number or 0,
+    name); `dropped` counts the events that did not fit."""
+
+def timeline_record(category: int, name: str, start: int, end: int, detail: str = "") -> None:
+    """Record a span of this thread, in nanoseconds of time.perf_counter_ns()."""

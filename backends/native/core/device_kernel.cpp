@@ -1,5 +1,7 @@
 #include "device_kernel.h"
 
+#include "timeline.h"
+
 namespace tilewright {
 namespace {
 constexpr int64_t kMagic = 0x544431;
@@ -14,8 +16,13 @@ DeviceKernel::DeviceKernel(Device& device, const void* code, size_t code_bytes, 
   const int n_phases = read_head(reader, kMagic, 0);
   for (const Scratch& area : scratch_)
     if (area.per_thread) reader.damaged("a device has no scratch area for each thread");
-  for (int i = 0; i < n_phases; ++i) read_phase(reader);
+  std::vector<std::string> symbols;
+  for (int i = 0; i < n_phases; ++i) {
+    read_phase(reader);
+    symbols.push_back(phases_.back().symbol);
+  }
   reader.finish();
+  set_label(symbols);
   check_tables(tables.size());
   load_tables(tables);
   load(code, code_bytes);
@@ -92,6 +99,7 @@ void DeviceKernel::check_launch(const Phase& phase, const tw_launch& launch) con
 }
 
 void DeviceKernel::run(const LaunchPlan& plan, const tw_argument* buffers) const {
+  const timeline::LaunchSpan span(label_);
   tw_argument arguments[kMaxArguments];
   int count = 0;
   for (int i = 0; i < n_buffers_; ++i) arguments[count++] = buffers[i];

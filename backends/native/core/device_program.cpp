@@ -1,5 +1,7 @@
 #include "device_program.h"
 
+#include "timeline.h"
+
 namespace tilewright {
 
 DeviceProgram::DeviceProgram(Device& device, const void* words, size_t bytes,
@@ -95,6 +97,7 @@ void DeviceProgram::run(const ProgramPlan& plan, const ProgramInput* inputs,
     if (!inputs[i].buffer || inputs[i].buffer->device != &device_)
       fail(ErrorKind::Device, "%s: input %d is not a whole array on %s", name_.c_str(), i,
            device_.name());
+  const timeline::Span span(category_, label_);
   Run run(*this, plan, inputs);
   run.allocate_slots();
   run.execute();

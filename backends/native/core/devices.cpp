@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "error.h"
+#include "timeline.h"
 
 namespace tilewright {
 namespace {
@@ -127,6 +128,8 @@ void Device::attempt(const char* operation, Call call) {
 
 void Device::write(Buffer* to, const void* host, int64_t bytes) {
   if (!bytes) return check_usable();
+  static const int32_t label = timeline::intern("write");
+  const timeline::Span span(timeline::Category::Copy, label, bytes);
   attempt("write", [&](tw_error* error) {
     return api_->write(queue_, memory_of(to), 0, host, bytes, error);
   });
@@ -134,6 +137,8 @@ void Device::write(Buffer* to, const void* host, int64_t bytes) {
 
 void Device::read(const Buffer* from, int64_t offset, void* host, int64_t bytes) {
   if (!bytes) return check_usable();
+  static const int32_t label = timeline::intern("read");
+  const timeline::Span span(timeline::Category::Copy, label, bytes);
   attempt("read", [&](tw_error* error) {
     return api_->read(queue_, memory_of(from), offset, host, bytes, error);
   });
@@ -142,6 +147,8 @@ void Device::read(const Buffer* from, int64_t offset, void* host, int64_t bytes)
 void Device::copy(const Buffer* from, int64_t from_offset, Buffer* to, int64_t to_offset,
                   int64_t bytes) {
   if (!bytes) return check_usable();
+  static const int32_t label = timeline::intern("copy");
+  const timeline::Span span(timeline::Category::Copy, label, bytes);
   attempt("copy", [&](tw_error* error) {
     return api_->copy(queue_, memory_of(from), from_offset, memory_of(to), to_offset, bytes,
                       error);

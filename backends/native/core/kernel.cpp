@@ -1,9 +1,11 @@
 #include "kernel.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "call.h"
 #include "pool.h"
+#include "timeline.h"
 
 namespace tilewright {
 namespace {
@@ -14,6 +16,18 @@ constexpr int64_t kMaxExtent = int64_t{1} << 60;  // leaves room for the pool's 
 int64_t saturating_multiply(int64_t a, int64_t b) {
   int64_t result;
   return __builtin_mul_overflow(a, b, &result) ? kMaxExtent : result;
+}
+
+// What the symbols of a kernel's phases begin with: its name.
+std::string common_name(const std::vector<std::string>& symbols) {
+  std::string name = symbols.front();
+  for (const std::string& other : symbols) {
+    size_t same = 0;
+    while (same < name.size() && same < other.size() && name[same] == other[same]) ++same;
+    name.resize(same);
+  }
+  const size_t end = std::min(name.find("_phase"), name.find_last_not_of('_') + 1);
+  return end && end != std::string::npos ? name.substr(0, end) : symbols.front();
 }
 
 BufferRef copy_table(const void* data, size_t bytes) {
@@ -52,6 +66,10 @@ int AnyKernel::read_head(WordReader& words, int64_t magic, int further_arguments
   return int(n_phases);
 }
 
+void AnyKernel::set_label(const std::vector<std::string>& symbols) {
+  label_ = timeline::intern(common_name(symbols));
+}
+
 void AnyKernel::check_tables(size_t count) const {
   if (count != size_t(n_tables_))
     fail(ErrorKind::Value, "kernel: got %zu tables; its words say %d", count, n_tables_);
@@ -77,19 +95,24 @@ Kernel::Kernel(const void* object, size_t object_bytes, const void* words, size_
   image_ = std::make_unique<ElfImage>(object, object_bytes);
   WordReader reader("kernel", words, words_bytes);
   const int n_phases = read_head(reader, kMagic, 2);
-  for (int i = 0; i < n_phases; ++i) read_phase(reader);
+  std::vector<std::string> symbols;
+  for (int i = 0; i < n_phases; ++i) symbols.push_back(read_phase(reader));
   reader.finish();
+  set_label(symbols);
   check_tables(tables.size());
   for (const auto& [data, bytes] : tables) tables_.push_back(copy_table(data, bytes));
 }
 
-void Kernel::read_phase(WordReader& words) {
+std::string Kernel::read_phase(WordReader& words) {
   Phase phase;
-  phase.function = image_->function(words.text("length of a symbol", 4096));
+  const std::string symbol = words.text("length of a symbol", 4096);
+  phase.function = image_->function(symbol);
+  phase.label = timeline::intern(symbol);
   phase.extent = SizeExpr::read(words, n_sizes_);
   phase.grain = SizeExpr::read(words, n_sizes_);
   phase.cost = SizeExpr::read(words, n_sizes_);
   phases_.push_back(std::move(phase));
+  return symbol;
 }
 
 void Kernel::plan(const int64_t* sizes, LaunchPlan& plan) const {
@@ -128,11 +151,13 @@ void Kernel::set_scratch(const LaunchPlan& plan, int threads, int thread, char* 
 }
 
 void Kernel::run_phase(const LaunchPlan& plan, int phase, int threads, char* memory,
-                       const int64_t* arguments) const {
+                       const int64_t* arguments, int64_t launch) const {
   void* const function = phases_[size_t(phase)].function;
   const Caller call = caller_of<kMaxArguments>(n_arguments_);
   const int range = n_arguments_ - n_sizes_ - 2;
+  const int32_t label = phases_[size_t(phase)].label;
   auto body = [&](int thread, int64_t begin, int64_t end) {
+    const timeline::Span span(timeline::Category::Kernel, label, end - begin, launch);
     int64_t mine[kMaxArguments];
     std::memcpy(mine, arguments, sizeof(int64_t) * size_t(n_arguments_));
     set_scratch(plan, threads, thread, memory, mine);
@@ -148,7 +173,13 @@ void Kernel::run_phase(const LaunchPlan& plan, int phase, int threads, char* mem
 }
 
 void Kernel::run(const LaunchPlan& plan, void* const* buffers) const {
-  if (scratch_.empty() && plan.cost < kParallelCost) return run_serial(plan, buffers);
+  const timeline::LaunchSpan span(label_);
+  if (scratch_.empty() && plan.cost < kParallelCost) {
+    const int32_t label = n_phases() == 1 ? phases_[0].label : label_;
+    const timeline::Span kernel(timeline::Category::Kernel, label, plan.phases[0].extent,
+                                span.number());
+    return run_serial(plan, buffers);
+  }
   const int threads = num_threads();
   BufferRef memory;
   if (!scratch_.empty()) memory = BufferRef(allocate(scratch_bytes(plan, threads)));
@@ -156,7 +187,7 @@ void Kernel::run(const LaunchPlan& plan, void* const* buffers) const {
   set_arguments(plan, buffers, arguments);
   for (int i = 0; i < n_phases(); ++i)
     if (plan.phases[i].extent)
-      run_phase(plan, i, threads, memory ? memory->data : nullptr, arguments);
+      run_phase(plan, i, threads, memory ? memory->data : nullptr, arguments, span.number());
 }
 
 void Kernel::run_serial(const LaunchPlan& plan, void* const* buffers) const {

@@ -40,6 +40,7 @@ class AnyKernel {
   int n_outputs() const { return n_outputs_; }
   int n_sizes() const { return n_sizes_; }
   int n_scratch() const { return int(scratch_.size()); }
+  int32_t label() const { return label_; }  // of its name, in the timeline
 
   // Throws Error(Shape) if a size overflows or is negative.
   virtual void plan(const int64_t* sizes, LaunchPlan& plan) const = 0;
@@ -58,6 +59,10 @@ class AnyKernel {
   void check_tables(size_t count) const;
   void plan_scratch(const int64_t* sizes, LaunchPlan& plan) const;
 
+  // The name of all phases' symbols.
+  void set_label(const std::vector<std::string>& symbols);
+
+  int32_t label_ = 0;
   int n_buffers_ = 0, n_outputs_ = 0, n_tables_ = 0, n_sizes_ = 0, n_arguments_ = 0;
   std::vector<Scratch> scratch_;
 };
@@ -85,14 +90,15 @@ class Kernel final : public AnyKernel {
  private:
   struct Phase {
     void* function;
+    int32_t label;  // of the symbol, in the timeline
     SizeExpr extent, grain, cost;
   };
-  void read_phase(WordReader& words);
+  std::string read_phase(WordReader& words);  // gives its symbol
   void set_arguments(const LaunchPlan& plan, void* const* buffers, int64_t* arguments) const;
   void set_scratch(const LaunchPlan& plan, int threads, int thread, char* memory,
                    int64_t* arguments) const;
   void run_phase(const LaunchPlan& plan, int phase, int threads, char* memory,
-                 const int64_t* arguments) const;
+                 const int64_t* arguments, int64_t launch) const;
 
   std::vector<Phase> phases_;
   std::vector<BufferRef> tables_;

@@ -1,5 +1,6 @@
 // The module tilewright._native; _native.pyi documents it.
 #include "../core/pool.h"
+#include "artifact_object.h"
 #include "cell.h"
 #include "create.h"
 #include "device_object.h"
@@ -7,6 +8,7 @@
 #include "kernel_object.h"
 #include "operators.h"
 #include "signature.h"
+#include "timeline_python.h"
 #include "program_object.h"
 
 namespace tilewright {
@@ -48,6 +50,9 @@ void set_errors(const py::dict& errors) {
                                                      {"dtype", ErrorKind::DType},
                                                      {"overflow", ErrorKind::Overflow},
                                                      {"memory", ErrorKind::Memory},
+                                                     {"damaged", ErrorKind::Damaged},
+                                                     {"foreign", ErrorKind::Foreign},
+                                                     {"system", ErrorKind::System},
                                                      {"device", ErrorKind::Device}};
   for (const auto& [key, type] : errors) {
     bool known = false;
@@ -145,6 +150,8 @@ PYBIND11_MODULE(_native, m) {
   m.add_object("Program", py::handle(reinterpret_cast<PyObject*>(make_program_type())));
   bind_kernel(m);
   bind_devices(m);
+  bind_artifact(m);
   bind_values(m);
   bind_state(m);
+  bind_timeline(m);
 }

@@ -7,6 +7,7 @@
 #include "../core/device_program.h"
 #include "device_object.h"
 #include "gil.h"
+#include "timeline_python.h"
 
 namespace tilewright {
 namespace {
@@ -73,6 +74,7 @@ void run(const ProgramObject* self, PyObject* const* cells, Py_ssize_t count,
   Scratch<ProgramOutput> outputs(static_cast<size_t>(program.n_outputs()));
   std::vector<BufferRef> copies;
   read_inputs(program, self->device, cells, inputs.data(), copies);
+  name_thread_in_timeline();
   const PlanRef plan = program.plan(inputs.data());
   {
     // Drivers take their time, and a queue may be held by a thread that waits for a result.

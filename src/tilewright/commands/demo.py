@@ -1,0 +1,39 @@
+"""`tilewright demo`: the whole way on real data."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Annotated
+
+import typer
+
+
+def demo(
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Threads to use; all cores by default.")
+    ] = None,
+    table: Annotated[
+        bool, typer.Option(help="Measure the table of times (about half of the demo's time).")
+    ] = True,
+    seed: Annotated[int, typer.Option(help="Of the split, the weights and the batches.")] = 0,
+) -> None:
+    """Run the whole way on real data: check, train, measure.
+
+    First, a piece of array code runs eagerly and compiled, checked against NumPy.
+
+    Second, a small network learns scikit-learn's 1,797 handwritten digits, each training step one
+    compiled program, to at least 97 % on a held-out fifth; it is saved and loaded back.
+
+    Third, one table compares the times of NumPy, PyTorch (if it is installed), tilewright eager
+    and tilewright compiled.
+
+    The data needs scikit-learn: `pip install 'tilewright[demo]'`. The exit code is 0 if all checks
+    pass, 1 otherwise. The first run compiles kernels and keeps them in the cache folder.
+
+    Examples:
+
+        tilewright demo
+        tilewright demo --no-table --threads 1
+    """
+    passed = importlib.import_module("..demo", __package__).run(threads, table, seed)
+    raise typer.Exit(0 if passed else 1)
