@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import threading
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -214,3 +215,25 @@ def _index_of(values: Iterable[Any]) -> int | None:
             if found is not None:
                 return found
     return None
+
+
+# --------------------------------------------------------------------------- cells that wander
+
+_wanderers: dict[int, weakref.ref[Any]] = {}
+
+
+def let_wander(cell: Array) -> None:
+    """Mark a cell whose value moves to the device that asks for it: a random generator's state."""
+    key = id(cell)
+    _wanderers[key] = weakref.ref(cell, lambda _: _wanderers.pop(key, None))
+
+
+def wanders(cell: Array) -> bool:
+    """Whether a cell was marked by `let_wander`."""
+    return id(cell) in _wanderers
+
+
+def settle(cell: Array, index: int) -> None:
+    """Move the value of a wandering cell to a device."""
+    if cell._device != index:
+        _native.assign(cell, _native.transfer(cell, index))
