@@ -55,6 +55,10 @@ class Backend(Protocol):
     def fingerprint(self) -> str:
         """Equal for machines that may share compiled code."""
 
+    @property
+    def pooled_temporaries(self) -> bool:
+        """Whether all temporaries of programs come from the pool, none from an arena."""
+
     def compiler(self) -> Compiler:
         """The compile side."""
 

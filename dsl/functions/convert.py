@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ... import _native
+from .. import device as placing
 from .. import primitives as p
 from .. import record
+from ..device import DeviceLike
 from ..dtypes import (
     DType,
     DTypeLike,
@@ -19,6 +21,7 @@ from ..dtypes import (
     float16,
     float32,
     float64,
+    int64,
     promote,
     promote_scalar,
 )
@@ -42,39 +45,91 @@ def is_array(x: Any) -> bool:
     return isinstance(x, _native.Cell)
 
 
-def asarray(obj: ArrayLike, dtype: DTypeLike | None = None, *, copy: bool | None = None) -> Array:
-    """An array of `obj`; an Array of this dtype is returned as it is.
+def asarray(
+    obj: ArrayLike,
+    dtype: DTypeLike | None = None,
+    *,
+    copy: bool | None = None,
+    device: DeviceLike | None = None,
+) -> Array:
+    """An array of `obj`; an Array of this dtype on this device is returned as it is.
 
     `copy=False` shares foreign memory (and raises where that is impossible), `copy=True` always
-    copies; by default foreign memory is copied.
+    copies; by default foreign memory is copied. Without `device` an Array stays where it is, and
+    everything else goes to the current device.
 
     >>> asarray([1.0, 2.0])
     array([1., 2.])
     """
     wanted = None if dtype is None else _dtype(dtype)
-    if is_array(obj):
-        return _from_array(obj, wanted, copy)
+    with record.at(device):
+        if is_array(obj):
+            return _from_array(_placed(obj, device, copy), wanted, copy)
+        return _from_others(obj, wanted, copy)
+
+
+def _placed(x: Array, device: DeviceLike | None, copy: bool | None) -> Array:
+    if device is None:
+        return x
+    to = placing.device(device)
+    if copy is False and x._is_concrete and x._device != to.index:
+        raise ValueError(
+            f"asarray: got an array on {placing.by_index(x._device)}; it cannot be "
+            f"on {to} without a copy"
+        )
+    return record.transfer(x, to)
+
+
+def _from_others(obj: Any, wanted: DType | None, copy: bool | None) -> Array:
     if copy is False:
         return _shared(obj, wanted)
-    if isinstance(obj, np.ndarray | np.generic) or is_scalar(obj):
+    if isinstance(obj, np.ndarray | np.generic):
         return _from_host(np.asarray(obj), wanted)
+    if is_scalar(obj):
+        host = np.asarray(obj)
+        return _from_host(
+            host, wanted or (_weak(dtype(host.dtype)) if host.dtype != object else None)
+        )
     if hasattr(obj, "__dlpack__"):
-        return _from_array(_native.from_dlpack(obj, True), wanted, None)
+        host = _native.from_dlpack(obj, True)
+        return _from_array(record.transfer(host, placing.current()), wanted, None)
     if _holds_arrays(obj):
         parts = [asarray(part) for part in obj]
         joined = join_parts([expand_first(x) for x in same_dtype(*parts)], 0)
         return joined if wanted is None else convert(joined, wanted)
-    return _from_host(_nested(obj), wanted)
+    host = _nested(obj)
+    if wanted is None and host.dtype != object and not _holds_numpy(obj):
+        wanted = _weak(dtype(host.dtype))
+    return _from_host(host, wanted)
 
 
-def array(obj: ArrayLike, dtype: DTypeLike | None = None, *, copy: bool | None = True) -> Array:
-    """A new array of `obj`: nested lists, a scalar, a NumPy array, another Array.
+def _weak(of: DType) -> DType:
+    """The dtype of an array made of Python numbers on the current device."""
+    place = placing.current()
+    return {float64: place.default_float, int64: place.default_int}.get(of, of)
+
+
+def _holds_numpy(obj: Any) -> bool:
+    if isinstance(obj, list | tuple):
+        return any(map(_holds_numpy, obj))
+    return isinstance(obj, np.ndarray | np.generic)
+
+
+def array(
+    obj: ArrayLike,
+    dtype: DTypeLike | None = None,
+    *,
+    copy: bool | None = True,
+    device: DeviceLike | None = None,
+) -> Array:
+    """A new array of `obj`: nested lists, a scalar, a NumPy array, another Array; on `device`, or
+    where `asarray` puts it.
 
     >>> array([[1, 2], [3, 4]])
     array([[1, 2],
            [3, 4]])
     """
-    return asarray(obj, dtype, copy=copy)
+    return asarray(obj, dtype, copy=copy, device=device)
 
 
 _dtype = dtype
@@ -96,6 +151,10 @@ def duplicate(x: Array) -> Array:
 
 
 def _shared(obj: Any, wanted: DType | None) -> Array:
+    if placing.current() is not placing.HOST:
+        raise ValueError(
+            f"asarray: memory of the host cannot be shared with {placing.current()}: copy=False"
+        )
     if isinstance(obj, np.ndarray):
         found = dtype(obj.dtype)
         memory = obj.view(np.uint16) if found is bfloat16 else obj
@@ -164,6 +223,8 @@ def result_type(*operands: Any) -> DType:
         found = promote(found, other)
     for scalar in scalars:
         found = promote_scalar(found, scalar)
+    if found.is_float and found not in strong:  # it need not be one that the device lacks
+        found = placing.current().fitting_float(found)
     return found
 
 
@@ -196,7 +257,8 @@ def inexact(of: DType) -> DType:
     """The float type in which NumPy computes `exp` and its like."""
     if of.is_float:
         return of
-    return {1: float16, 2: float32}.get(of.itemsize, float64)
+    wanted = {1: float16, 2: float32}.get(of.itemsize, float64)
+    return placing.current().fitting_float(wanted)
 
 
 # --------------------------------------------------------------------------- broadcasting

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 def positions(name: str, indices: ArrayLike, axis: int, size: Dim) -> Array:
     """Indices as int64 within 0..size-1; negative ones count from the end.
 
-    Known values out of range raise BoundsError; in a staged program they go to the nearest end.
+    Values out of range raise BoundsError if they are on the host; on a device, which nothing waits
+    for, and in a staged program they go to the nearest end.
     """
     if isinstance(indices, list | tuple) and not indices:
         indices = np.zeros(0, np.int64)
@@ -28,7 +29,7 @@ def positions(name: str, indices: ArrayLike, axis: int, size: Dim) -> Array:
     if not x.dtype.is_integer:
         raise DTypeError(f"{name}: got indices of {x.dtype}; they must be integers")
     x = convert(x, int64)
-    if record.is_tracing() or not x._is_concrete or not isinstance(size, int):
+    if not is_on_host(x) or not isinstance(size, int):
         from_end = x + p.full(shape=x.shape, value=size, dtype=int64)
         return p.where(*broadcast(name, x < 0, from_end, x))
     host = np.asarray(x)
@@ -40,6 +41,11 @@ def positions(name: str, indices: ArrayLike, axis: int, size: Dim) -> Array:
             f"{name}: index {wrong.flat[0]} is out of range for axis {axis} of size {size}"
         )
     return record.constant(np.where(host < 0, host + size, host), int64)
+
+
+def is_on_host(x: Array) -> bool:
+    """Whether a value is known now, without waiting for a device."""
+    return x._is_concrete and not record.is_tracing() and not x._device
 
 
 def take(x: ArrayLike, indices: ArrayLike, axis: int | None = None) -> Array:

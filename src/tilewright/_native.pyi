@@ -287,7 +287,6 @@ def set_grad_enabled(on: bool) -> bool:
     path; returns what it was."""
 
 def grad_enabled() -> bool: ...
-
 def timeline_start() -> int:
     """Begin to record what happens when; gives the time for `timeline_stop`. Recordings may
     overlap."""
