@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .. import primitives as p
+from .. import record
+from ..device import DeviceLike
 from ..dtypes import DTypeLike, dtype, float64
 from ..errors import ArgumentError
 from .arithmetic import absolute, floor, power, sign
@@ -28,6 +30,8 @@ def linspace(
     retstep: bool = False,
     dtype: DTypeLike | None = None,
     axis: int = 0,
+    *,
+    device: DeviceLike | None = None,
 ) -> Any:
     """`num` numbers from start to stop, evenly spaced; arrays give a new axis. With `retstep` also
     the distance.
@@ -36,6 +40,19 @@ def linspace(
     array([0.  , 0.25, 0.5 , 0.75, 1.  ])
     """
     count = _count("linspace", num)
+    with record.at(device):
+        result, step = _spaced(start, stop, count, endpoint, dtype, axis)
+    return (result, step) if retstep else result
+
+
+def _spaced(
+    start: ArrayLike,
+    stop: ArrayLike,
+    count: int,
+    endpoint: bool,
+    dtype: DTypeLike | None,
+    axis: int,
+) -> tuple[Array, Array]:
     first, last = broadcast("linspace", *same_dtype(_float(start), _float(stop)))
     kind = first.dtype
     div = count - 1 if endpoint else count
@@ -50,8 +67,7 @@ def linspace(
         numbers = p.where(*broadcast("linspace", is_last, last, numbers))
     wanted = kind if dtype is None else _dtype(dtype)
     whole = floor(numbers) if wanted.is_integer else numbers
-    result = convert(moveaxis(whole, 0, axis) if axis else whole, wanted)
-    return (result, step) if retstep else result
+    return convert(moveaxis(whole, 0, axis) if axis else whole, wanted), step
 
 
 def _count(name: str, num: Any) -> int:
