@@ -1,6 +1,7 @@
 """KernelSource -> source text for devices, by TVM's code generators for dialects of C.
 
-No simplifying pass runs, as in codegen.py: tirx would fold what C's compilers must not.
+No simplifying pass runs, as in codegen.py: tirx would fold what C's compilers must not. Buffers
+are flat already (the pass that flattens them would lose the shapes of matrix fragments).
 """
 
 from __future__ import annotations
@@ -27,7 +28,6 @@ def device_source(source: KernelSource, target: Mapping[str, Any]) -> str:
 def _lowered(source: KernelSource, target: Any) -> Any:
     transform = tirx.transform
     module = tvm.IRModule({p.symbol: p.function for p in source.phases})
-    passes = [transform.BindTarget(target), transform.FlattenBuffer(), transform.RemoveNoOp()]
-    passes += [transform.LowerIntrin()]
+    passes = [transform.BindTarget(target), transform.LowerIntrin()]
     lowered = tvm.ir.transform.Sequential(passes)(module)
     return tvm.IRModule({p.symbol: plain_c(lowered[p.symbol]) for p in source.phases})

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ..dsl.errors import CompileError
-from .tvm_api import Call, intrinsic_name, structural_map, tirx
+from .tvm_api import Call, TensorLoad, intrinsic_name, structural_map, tirx
 
 Expr = Any
 
@@ -46,8 +46,41 @@ def plain_c(function: Any) -> Any:
             (_ARITHMETIC, _narrow),
         ],
     )
-    made = tirx.PrimFunc(function.params, body, ret_type=None)
+    made = tirx.PrimFunc(function.params, _without_cells(body), ret_type=None)
     return made.with_attr(dict(function.attrs.items()))
+
+
+def _without_cells(body: Any) -> Any:
+    """Names bound to what they stand for, without the cells in memory on the way there (which
+    keep tirx's own analysers short, see `TirxVocabulary`, and are needed no more)."""
+    if isinstance(body, tirx.SeqStmt):
+        kept: list[Any] = []
+        for statement in map(_without_cells, body.seq):
+            if isinstance(statement, tirx.Bind) and _is_cell(kept, statement.value):
+                statement = tirx.Bind(statement.var, kept[-1].value)
+                del kept[-2:]
+            kept.append(statement)
+        return tirx.SeqStmt(kept) if len(kept) > 1 else kept[0]
+    if isinstance(body, tirx.For):
+        inside = _without_cells(body.body)
+        return tirx.For(body.loop_var, body.min, body.extent, body.kind, inside)
+    if isinstance(body, tirx.IfThenElse):
+        other = None if body.else_case is None else _without_cells(body.else_case)
+        return tirx.IfThenElse(body.condition, _without_cells(body.then_case), other)
+    if isinstance(body, tirx.AttrStmt):
+        inside = _without_cells(body.body)
+        return tirx.AttrStmt(body.node, body.attr_key, body.value, inside)
+    return body
+
+
+def _is_cell(before: list[Any], value: Any) -> bool:
+    """Whether the last two statements make a buffer of one element and store what `value` loads."""
+    if len(before) < 2 or not isinstance(value, TensorLoad):
+        return False
+    made, stored = before[-2:]
+    is_made = isinstance(made, tirx.AllocBuffer) and made.buffer.same_as(value.source)
+    is_stored = isinstance(stored, tirx.BufferStore) and stored.buffer.same_as(value.source)
+    return is_made and is_stored
 
 
 def _extern(dtype: Any, name: str, *args: Expr) -> Expr:

@@ -136,6 +136,39 @@ def tangent(dtype: str) -> list[float]:
     )  # fmt: skip
 
 
+def arcsine(dtype: str) -> list[float]:
+    """(asin(s) / s - 1) / s**2 in s**2, |s| <= 1/2."""
+    return fit(
+        lambda z: (mp.asin(mp.sqrt(z)) / mp.sqrt(z) - 1) / z,
+        lambda z: z * mp.sqrt(z) / mp.asin(mp.sqrt(z)),
+        0, mpf("0.2501"), 5 if dtype == "float32" else 12, dtype,
+    )  # fmt: skip
+
+
+def arctangent(dtype: str) -> list[float]:
+    """(atan(r) / r - 1) / r**2 in r**2, |r| <= tan(pi / 8)."""
+    return fit(
+        lambda z: (mp.atan(mp.sqrt(z)) / mp.sqrt(z) - 1) / z,
+        lambda z: z * mp.sqrt(z) / mp.atan(mp.sqrt(z)),
+        0, mp.tan(mp.pi / 8) ** 2 * mpf("1.001"), 5 if dtype == "float32" else 11, dtype,
+    )  # fmt: skip
+
+
+def exponential_of_two(dtype: str) -> list[float]:
+    """(2**r - 1) / r, |r| <= 1/2."""
+    return fit(
+        lambda r: mp.expm1(r * mp.log(2)) / r if r else mp.log(2),
+        lambda r: r / mpf(2) ** r,
+        mpf("-0.501"), mpf("0.501"), 7 if dtype == "float32" else 12, dtype,
+    )  # fmt: skip
+
+
+def inverse_cube_root(dtype: str) -> list[float]:
+    """x**(-1/3), x from sqrt(1/2) to sqrt(2): a first guess, which Newton's steps improve."""
+    low, high = mp.sqrt(mpf(1) / 2), mp.sqrt(2)
+    return fit(lambda x: mp.cbrt(1 / x), mp.cbrt, low, high, 4 if dtype == "float32" else 5, dtype)
+
+
 def two_over_pi(width: int, bits: int, step: int, count: int) -> list[float]:
     """Pieces of 2/pi: bits [step * j, step * j + width), as numbers below 1, for j < count."""
     assert bits >= step * (count - 1) + width
@@ -160,6 +193,7 @@ _h = float.fromhex
 
 FITS = (
     exponential, logarithm, logarithm_tail, sine, cosine, error_near, error_far, tangent,
+    arcsine, arctangent, exponential_of_two, inverse_cube_root,
 )  # fmt: skip
 
 

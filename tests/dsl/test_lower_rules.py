@@ -49,6 +49,10 @@ class ScalarVocabulary:
         return np.int64(dim)
 
     def call(self, name: str, *args: Any) -> Any:
+        if name == "nextafter":
+            x, y, of = args
+            given = (np.asarray(z).astype(to_numpy(of)) for z in (x, y))
+            return self.cast(REGISTRY[name].reference(*given), of)
         kinds = {np.asarray(a).dtype for a in args}
         assert len(kinds) == 1, f"{name} of {kinds}"
         return native(CALLS[name](*args))
@@ -77,6 +81,10 @@ def _in_range(function: Any) -> Any:
 
 CALLS: dict[str, Any] = {
     **{n: getattr(np, n) for n in ("sqrt", "exp", "expm1", "log", "log1p", "tanh", "sin", "cos")},
+    **{
+        n: getattr(np, n) for n in ("exp2", "log2", "log10", "tan", "asin", "acos", "atan", "atan2")
+    },
+    **{n: getattr(np, n) for n in ("sinh", "cosh", "asinh", "acosh", "atanh", "cbrt", "hypot")},
     **{n: getattr(np, n) for n in ("floor", "ceil", "trunc", "copysign", "fmod", "isnan", "abs")},
     **{n: getattr(np, n) for n in ("bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not")},
     **{n: getattr(np, n) for n in ("maximum", "minimum")},
@@ -85,11 +93,18 @@ CALLS: dict[str, Any] = {
     "rsqrt": lambda x: 1 / np.sqrt(x),
     "sigmoid": lambda x: (1 / (1 + np.exp(-np.float64(x)))).astype(x.dtype),
     "erf": _erf,
+    "sinc": lambda x: REGISTRY["sinc"].reference(x)[()],
+    **{n: getattr(np, n) for n in ("gcd", "signbit")},
+    "ldexp": lambda x, n: REGISTRY["ldexp"].reference(x, n),
+    "mantissa": lambda x: REGISTRY["mantissa"].reference(x),
+    "exponent": lambda x: REGISTRY["exponent"].reference(x)[()],
+    "bit_count": lambda x: np.asarray(np.bitwise_count(x)).astype(x.dtype)[()],
     # of an array: for scalars NumPy takes the square root of -inf where it should not
     "pow": lambda x, y: np.power(np.array([x, x]), np.array([y, y]))[0],
     "div": np.divide,
     "floordiv": _guarded(np.floor_divide),
     "mod": _guarded(np.remainder),
+    "truncmod": _guarded(np.fmod),
     "shl": _in_range(np.left_shift),
     "shr": _in_range(np.right_shift),
     "index_div": _guarded(np.floor_divide),
@@ -126,11 +141,10 @@ def avals_of(sample: Sample) -> list[Aval]:
 def run_map(lower: Map, out: Aval, readers: list[ArrayReader], params: Any) -> Any:
     t = ScalarVocabulary()
     result = np.empty(out.shape, to_numpy(out.dtype))
-    inner = Aval(out.shape, computed(out.dtype)) if lower.pointwise else out
     for place in np.ndindex(*out.shape):
         index = tuple(map(np.int64, place))
         if lower.pointwise:
-            element = lower.rule(t, *(r(index) for r in readers), out=inner, **params)
+            element = lower.rule(t, *(r(index) for r in readers), out=out, **params)
         else:
             element = lower.rule(t, index, *readers, out=out, **params)
         result[place] = element
@@ -202,7 +216,7 @@ def reference(primitive: Any, sample: Sample, *, wide: bool) -> Any:
     """The reference, of half types in float32; `wide`: of all floats in float64."""
 
     def prepared(x: Any) -> Any:
-        if not dtype(x.dtype).is_float or primitive.name == "cast":
+        if not dtype(x.dtype).is_float or primitive.name in ("cast", "nextafter"):
             return x
         return x.astype(np.float64 if wide else np.float32) if wide or x.itemsize == 2 else x
 

@@ -8,11 +8,12 @@ from rich.console import Console
 
 import tilewright as tw
 from tilewright import nn
-from tilewright.demo import arrays, multiply_add, peak, timing
+from tilewright.demo import arrays, peak, timing
 from tilewright.demo.checks import Checks
 from tilewright.demo.contenders import Job
 from tilewright.demo.numpy_step import NumpyTrainer
 from tilewright.demo.table import _cells, _disagreement
+from tilewright.peaks import multiply_add
 
 
 def batch(rng):

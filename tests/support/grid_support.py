@@ -17,11 +17,9 @@ from tilewright.dsl.primitive import Primitive
 from tilewright.dsl.sizes import evaluate
 from tilewright.lowering import pipeline
 from tilewright.lowering.fusion import fuse
-from tilewright.lowering.kernel import KernelSource, LaunchShape, Phase
+from tilewright.lowering.kernel import KernelSource
 from tilewright.lowering.rewrites import rewrite
 from tilewright.lowering.spaces import base
-
-Launch = Callable[[Any, Phase, tuple[int, ...], tuple[int, ...], Sequence[Any], Sequence[int]], None]
 
 
 class Runner:
@@ -71,6 +69,3 @@ def graph_of(primitive: Primitive, sample: Any, dtypes: Sequence[Any]) -> Graph:
     inputs = tuple(Var(Aval(x.shape, d)) for x, d in zip(sample.inputs, dtypes, strict=True))
     out = Var(primitive.infer(*(v.aval for v in inputs), **sample.params))
     return Graph(inputs, (out,), (Node(primitive, inputs, sample.params, (out,)),))
-
-
-__all__ = ["LaunchShape", "Runner", "graph_of"]

@@ -31,7 +31,7 @@ class OpenclRunner(Runner):
         memory = [cl.Buffer(self.context, flags, max(x.nbytes, 64)) for x in arrays]
         for to, x in zip(memory, arrays, strict=True):
             if x.nbytes:
-                cl.enqueue_copy(self.queue, to, np.ascontiguousarray(x).view(np.uint8).reshape(-1) if x.ndim else x.reshape(1).view(np.uint8))
+                cl.enqueue_copy(self.queue, to, x.reshape(-1).view(np.uint8))
         kernel = module[phase.symbol]
         kernel.set_args(*memory, *map(np.int64, sizes))
         shape = tuple(g * b for g, b in zip(grid, block, strict=True))

@@ -18,9 +18,10 @@ from ...tvm_api import tirx
 from ...vocabulary import int64
 from ..nest import split_unit
 from .frame import GridFrame, GridKernel
+from .loader import Loader, Tile
 from .machine import GridMachine
 from .product import Product
-from .team_product import as_type, multiply_add, team_product
+from .team_product import multiply_add, team_product
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,6 @@ class _Tiled:
         self.product, self.tiles = product, tiles
         self.kernel = GridKernel(name, product.group)
         self.dtype = product.accumulator.name
-        self.a_along_k = product.along(self.kernel, 0, -1)
-        self.b_along_k = product.along(self.kernel, 1, -2)
         self.frame: GridFrame = self.kernel.open_grid()
         self.slow = tiles.columns // tiles.thread_columns
 
@@ -81,23 +80,26 @@ class _Tiled:
         product, tiles, frame, t = self.product, self.tiles, self.frame, self.frame.t
         row_tiles = ceil_divide(product.rows, tiles.rows)
         column_tiles = ceil_divide(product.columns, tiles.columns)
-        self.a = frame.shared("tile_a", self.dtype, tiles.depth * (tiles.rows + 1))
-        self.b = frame.shared("tile_b", self.dtype, tiles.depth * (tiles.columns + 1))
+        self.a = self._tile("tile_a", tiles.rows, product.along(self.kernel, 0, -1))
+        self.b = self._tile("tile_b", tiles.columns, product.along(self.kernel, 1, -2))
         self.sums = frame.local("sums", self.dtype, tiles.thread_rows * tiles.thread_columns)
         with frame.scope.block() as statements:
             counts = [product.items, row_tiles, column_tiles]
             item, row, column = split_unit(t, frame.block, counts)
-            self.item = item
-            self.row, self.column = (
-                t.let(row * int64(tiles.rows)),
-                t.let(column * int64(tiles.columns)),
-            )
+            first_row = t.let(row * int64(tiles.rows))
+            corner = item, first_row, t.let(column * int64(tiles.columns))
             self._zero()
-            self._sum()
-            self._store()
+            self._sum(Loader(frame, product, corner, tiles.threads))
+            self._store(corner)
         blocks = product.items * row_tiles * column_tiles
         self.kernel.close_grid(frame, statements, blocks, tiles.threads)
         return self.kernel.source()
+
+    def _tile(self, name: str, lines: int, along_k: bool) -> Tile:
+        """A tile by lines of k; one element more a line, so that columns lie in other banks."""
+        depth = self.tiles.depth
+        buffer = self.frame.shared(name, self.dtype, depth * (lines + 1))
+        return Tile(buffer, lines, depth, lambda line, k: k * int64(lines + 1) + line, along_k)
 
     # ------------------------------------------------------------------ the sum
 
@@ -105,74 +107,26 @@ class _Tiled:
         with self.frame.scope.loop("i", int64(0), int64(self.sums.shape[0].value)) as i:
             self.frame.t.emit(tirx.BufferStore(self.sums, tirx.const(0, self.dtype), [i]))
 
-    def _sum(self) -> None:
+    def _sum(self, loader: Loader) -> None:
         frame, depth = self.frame, self.tiles.depth
         steps = frame.t.let(frame.t.size(ceil_divide(self.product.k, depth)))
         with frame.scope.loop("step", int64(0), steps) as step:
             first = frame.t.let(step * int64(depth))
-            self._load_a(first)
-            self._load_b(first)
+            loader.left(self.a, first)
+            loader.right(self.b, first)
             frame.barrier()
             with frame.scope.loop("k", int64(0), int64(depth)) as k:
                 self._multiply(k)
             frame.barrier()
 
-    def _load_a(self, first: Expr) -> None:
-        def one(line: Expr, k: Expr) -> None:
-            at, row = first + k, self.row + line
-            read = lambda: self.product.read_a(self.frame, self.item, row, at)  # noqa: E731
-            self._fill(self.a, k * int64(self.tiles.rows + 1) + line, (row, self.product.rows), at,
-                       read)  # fmt: skip
-
-        self._spread(self.tiles.rows, self.a_along_k, one)
-
-    def _load_b(self, first: Expr) -> None:
-        def one(line: Expr, k: Expr) -> None:
-            at, column = first + k, self.column + line
-            read = lambda: self.product.read_b(self.frame, self.item, at, column)  # noqa: E731
-            place = k * int64(self.tiles.columns + 1) + line
-            self._fill(self.b, place, (column, self.product.columns), at, read)
-
-        self._spread(self.tiles.columns, self.b_along_k, one)
-
-    def _spread(self, lines: int, along_k: bool, body) -> None:  # noqa: ANN001
-        """A tile's elements over the threads, neighbours in memory to neighbouring threads."""
-        frame, depth, threads = self.frame, self.tiles.depth, self.tiles.threads
-        t = frame.t
-        with frame.scope.loop("i", int64(0), int64(-(-lines * depth // threads))) as i:
-            at = t.let(i * int64(threads) + frame.thread)
-            with frame.when(None if lines * depth % threads == 0 else at < int64(lines * depth)):
-                fast = int64(depth if along_k else lines)
-                slow, quick = t.let(tirx.truncdiv(at, fast)), t.let(tirx.truncmod(at, fast))
-                body(*((slow, quick) if along_k else (quick, slow)))
-
-    def _fill(self, tile, place, line, at, read) -> None:  # noqa: ANN001
-        """One element of a tile: the operand's, or zero outside of it."""
-        frame, t = self.frame, self.frame.t
-        position, size = line
-        side = self.tiles.rows if tile is self.a else self.tiles.columns
-        conditions = []
-        if not isinstance(size, int) or size % side:
-            conditions.append(position < t.size(size))
-        if not isinstance(self.product.k, int) or self.product.k % self.tiles.depth:
-            conditions.append(at < t.size(self.product.k))
-        if not conditions:
-            t.emit(tirx.BufferStore(tile, as_type(read(), self.product.accumulator), [place]))
-            return
-        inside = conditions[0] if len(conditions) == 1 else tirx.And(*conditions)
-        place = t.let(place)
-        t.emit(tirx.BufferStore(tile, tirx.const(0, self.dtype), [place]))
-        with frame.when(inside):
-            t.emit(tirx.BufferStore(tile, as_type(read(), self.product.accumulator), [place]))
-
     def _multiply(self, k: Expr) -> None:
         """One step of k: an outer product in registers."""
-        frame, t, tiles = self.frame, self.frame.t, self.tiles
+        t, tiles = self.frame.t, self.tiles
         column, row = self._own()
         rows = [row * int64(tiles.thread_rows) + int64(i) for i in range(tiles.thread_rows)]
         columns = [column + int64(j * self.slow) for j in range(tiles.thread_columns)]
-        a = [t.let(tirx.BufferLoad(self.a, [k * int64(tiles.rows + 1) + r])) for r in rows]
-        b = [t.let(tirx.BufferLoad(self.b, [k * int64(tiles.columns + 1) + c])) for c in columns]
+        a = [t.let(tirx.BufferLoad(self.a.buffer, [self.a.place(r, k)])) for r in rows]
+        b = [t.let(tirx.BufferLoad(self.b.buffer, [self.b.place(c, k)])) for c in columns]
         for i, x in enumerate(a):
             for j, y in enumerate(b):
                 at = [int64(i * tiles.thread_columns + j)]
@@ -187,17 +141,17 @@ class _Tiled:
 
     # ------------------------------------------------------------------ the result
 
-    def _store(self) -> None:
+    def _store(self, corner: tuple[Expr, Expr, Expr]) -> None:
         frame, t, tiles = self.frame, self.frame.t, self.tiles
+        item, first_row, first_column = corner
         own_column, own_row = self._own()
         with frame.scope.loop("i", int64(0), int64(tiles.thread_rows)) as i:
-            row = t.let(self.row + own_row * int64(tiles.thread_rows) + i)
+            row = t.let(first_row + own_row * int64(tiles.thread_rows) + i)
             with frame.scope.loop("j", int64(0), int64(tiles.thread_columns)) as j:
-                column = t.let(self.column + own_column + j * int64(self.slow))
+                column = t.let(first_column + own_column + j * int64(self.slow))
                 inside = tirx.And(
                     row < t.size(self.product.rows), column < t.size(self.product.columns)
                 )
                 with frame.when(inside):
                     total = tirx.BufferLoad(self.sums, [i * int64(tiles.thread_columns) + j])
-                    self.product.store(frame, self.item, row, column, t.let(total))
-
+                    self.product.store(frame, (item, row, column), t.let(total))

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from ....dsl.primitive import Expr
+from ....dsl.sizes import Dim, product
 from ...device_vocabulary import DeviceVocabulary
 from ...frame import Frame, KernelFrame
 from ...fusion import Group
@@ -14,8 +16,6 @@ from ...kernel import LaunchShape, Phase
 from ...readers import sequence
 from ...tvm_api import tirx
 from ...vocabulary import int64
-from ....dsl.primitive import Expr
-from ....dsl.sizes import Dim, product
 
 _DEVICE = {"tirx.noalias": True, "calling_conv": 2, "tirx.is_global_func": True}
 _NARROW = 1 << 31

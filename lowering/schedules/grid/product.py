@@ -60,8 +60,9 @@ class Product:
         batch = tuple(map(frame.t.let, split(frame.t, item, self._batch)))
         return self._read(frame, 1, (*batch, k, column))
 
-    def store(self, frame: GridFrame, item: Expr, row: Expr, column: Expr, total: Expr) -> None:
-        """A finished sum through the epilogue to the outputs."""
+    def store(self, frame: GridFrame, place: tuple[Expr, Expr, Expr], total: Expr) -> None:
+        """A finished sum (of an item, a row and a column) through the epilogue to the outputs."""
+        item, row, column = place
         t, scope, node = frame.t, frame.scope, self._node
         index = (*self._place(frame, item, row), column)
         value = t.let(t.rounded(t.cast(total, self.dtype), self.dtype))

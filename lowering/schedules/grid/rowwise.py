@@ -72,9 +72,7 @@ class _Writer:
             assert isinstance(steps, int)
             frame.buffers[var] = frame.local(f"kept{i}", computed_storage(var), max(steps, 1))
         self.states = {n: Accumulator(frame, n, 1, f"s{i}") for i, n in enumerate(group.anchors)}
-        self.trees = {
-            n: Tree(frame, self.shape, s, f"tree{i}") for i, (n, s) in enumerate(self.states.items())
-        }
+        self.trees = {n: Tree(frame, self.shape, s, s.tag) for n, s in self.states.items()}
         self.n_inner = len(group.space) - group.n_outer
         self.step: Expr = None
 

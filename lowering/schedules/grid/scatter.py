@@ -55,9 +55,8 @@ class _Scatter:
         self.axis: int = axis
         self.before, self.size = product(self.shape[:axis]), self.shape[axis]
         self.after, self.count = product(self.shape[axis + 1 :]), self.places.aval.shape[0]
-        others = maximum(self.before * self.after, 1)
-        owners = minimum(self.size, maximum(1, knobs.wanted // others)) if isinstance(
-            others, int) else minimum(self.size, maximum(1, ceil_divide(knobs.wanted, others)))  # fmt: skip
+        wanted = ceil_divide(knobs.wanted, maximum(self.before * self.after, 1))
+        owners = minimum(self.size, wanted)
         self.owners: Dim = maximum(owners, 1)
 
     def unit(self, row: Expr, owner: Expr, column: Expr) -> None:

@@ -16,6 +16,8 @@ from .machine import GridMachine
 from .product import Product
 from .tree import Arrangement, Tree, power_of_two_up_to
 
+Place = tuple[Expr, Expr, Expr]  # the batch's item, the row, the column
+
 
 class Sum:
     """A sum in a register, as the tree of a team wants it."""
@@ -62,19 +64,20 @@ def team_product(name: str, product: Product, machine: GridMachine) -> KernelSou
     with frame.scope.block() as statements:
         team, lane = shape.place(frame)
         number = t.let(frame.block * int64(shape.teams) + team)
-        place = split_unit(t, number, [product.items, product.rows, product.columns])
+        item, row, column = split_unit(t, number, [product.items, product.rows, product.columns])
+        place = item, row, column
         total.put(tirx.const(0, product.accumulator.name))
         with frame.when(number < t.size(count)):
             _sum(frame, product, total, place, lane, shape.lanes)
         (found,) = tree.join(lane)
         with frame.when(tirx.And(number < t.size(count), lane < int64(1))):
-            product.store(frame, *place, found)
+            product.store(frame, place, found)
     kernel.close_grid(frame, statements, ceil_divide(count, shape.teams), shape.threads)
     return kernel.source()
 
 
 def _sum(
-    frame: GridFrame, product: Product, total: Sum, place: list[Expr], lane: Expr, lanes: int
+    frame: GridFrame, product: Product, total: Sum, place: Place, lane: Expr, lanes: int
 ) -> None:
     t, (item, row, column) = frame.t, place
     steps = t.let(tirx.truncdiv(t.size(product.k) - lane + int64(lanes - 1), int64(lanes)))

@@ -6,13 +6,15 @@ shape is fixed, so that results do not depend on the order in which threads run.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
+from ....dsl.dtypes import DType
 from ....dsl.primitive import Expr
 from ...readers import sequence
 from ...tvm_api import tirx
 from ...vocabulary import int64
-from ..accumulate import Accumulator
 from .frame import GridFrame
 
 
@@ -46,13 +48,22 @@ class Arrangement:
         return (quick, slow) if self.teams_first else (slow, quick)
 
 
+class State(Protocol):
+    """What a thread has of a reduction."""
+
+    @property
+    def dtypes(self) -> tuple[DType, ...]: ...
+    def state(self) -> tuple[Expr, ...]: ...
+    def merge(self, state: Sequence[Expr]) -> None: ...
+
+
 class Tree:
     """Joins the states of a team's lanes by way of shared memory."""
 
-    def __init__(self, frame: GridFrame, shape: Arrangement, state: Accumulator, tag: str) -> None:
+    def __init__(self, frame: GridFrame, shape: Arrangement, state: State, tag: str) -> None:
         self.frame, self.shape, self.accumulator = frame, shape, state
         self.slots = [
-            frame.shared(f"{tag}_{i}", d.name, shape.threads)
+            frame.shared(f"{tag}_tree{i}", d.name, shape.threads)
             for i, d in enumerate(state.dtypes)
             if shape.lanes > 1
         ]
