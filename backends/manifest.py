@@ -27,11 +27,11 @@ class Manifest:
     miss of the cache, as it loads the kernel compiler. `find_fingerprint` tells machines apart
     that may not share code; `find_needs` lists what a processor must have to run artifacts (its
     architecture, then its features as /proc/cpuinfo spells them). `load_kernel` and `load_program`
-    are the run side in the host's memory; instead of these three, a device with memory of its own
-    names its table of the native core (core/device.h) in `run_side`, and `device_backend.py` does
-    the rest. `default_float` is what arrays are made of that nothing else says the dtype of; where
-    a device lacks it, float32. `pooled_temporaries`: the device cannot pass a place inside a block
-    of memory to a kernel.
+    are the run side in the host's memory; instead of these and the fingerprint, a device with
+    memory of its own names its table of the native core (core/device.h) in `run_side`, and
+    `device_backend.py` does the rest. `default_float` is what arrays are made of that nothing else
+    says the dtype of; where a device lacks it, float32. `pooled_temporaries`: the device cannot
+    pass a place inside a block of memory to a kernel.
     """
 
     name: str

@@ -66,7 +66,7 @@ class Jitted:
 
     def _timed_call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         with timeline.span(timeline.Category.CALL, _name(self._f)):
-            key = None if kwargs else _native.signature(args)
+            key = None if kwargs or not args else _native.signature(args)
             fast = self._fast.get(key)
             return self._slow_call(key, args, kwargs) if fast is None else fast(*args)[0]
 

@@ -24,7 +24,6 @@ from ..dtypes import (
     int64,
     promote,
     promote_scalar,
-    set_constructor,
 )
 from ..errors import ArgumentError, AxisError, DTypeError, ShapeError
 from ..sizes import Dim, Shape
@@ -77,33 +76,28 @@ def _placed(x: Array, device: DeviceLike | None, copy: bool | None) -> Array:
     to = placing.device(device)
     if copy is False and x._is_concrete and x._device != to.index:
         raise ValueError(
-            f"asarray: got an array on {placing.by_index(x._device)}; it cannot be "
-            f"on {to} without a copy"
+            f"asarray: got an array on {placing.by_index(x._device)}; it cannot be on {to} without "
+            "a copy"
         )
     return record.transfer(x, to)
 
 
-def _from_others(obj: Any, wanted: DType | None, copy: bool | None) -> Array:
+def _from_others(a: Any, wanted: DType | None, copy: bool | None) -> Array:
     if copy is False:
-        return _shared(obj, wanted)
-    if isinstance(obj, np.ndarray | np.generic):
-        return _from_host(np.asarray(obj), wanted)
-    if is_scalar(obj):
-        host = np.asarray(obj)
-        return _from_host(
-            host, wanted or (_weak(dtype(host.dtype)) if host.dtype != object else None)
-        )
-    if hasattr(obj, "__dlpack__"):
-        host = _native.from_dlpack(obj, True)
+        return _shared(a, wanted)
+    if isinstance(a, np.ndarray | np.generic):
+        return _from_host(np.asarray(a), wanted)
+    if hasattr(a, "__dlpack__"):
+        host = _native.from_dlpack(a, True)
         return _from_array(record.transfer(host, placing.current()), wanted, None)
-    if _holds_arrays(obj):
-        parts = [asarray(part) for part in obj]
+    if _holds_arrays(a):
+        parts = [asarray(part) for part in a]
         joined = join_parts([expand_first(x) for x in same_dtype(*parts)], 0)
         return joined if wanted is None else convert(joined, wanted)
-    host = _nested(obj)
-    if wanted is None and host.dtype != object and not _holds_numpy(obj):
-        wanted = _weak(dtype(host.dtype))
-    return _from_host(host, wanted)
+    found = np.asarray(a) if is_scalar(a) else _nested(a)
+    if wanted is None and found.dtype != object and not _holds_numpy(a):
+        wanted = _weak(dtype(found.dtype))
+    return _from_host(found, wanted)
 
 
 def _weak(of: DType) -> DType:
@@ -112,10 +106,10 @@ def _weak(of: DType) -> DType:
     return {float64: place.default_float, int64: place.default_int}.get(of, of)
 
 
-def _holds_numpy(obj: Any) -> bool:
-    if isinstance(obj, list | tuple):
-        return any(map(_holds_numpy, obj))
-    return isinstance(obj, np.ndarray | np.generic)
+def _holds_numpy(a: Any) -> bool:
+    if isinstance(a, list | tuple):
+        return any(map(_holds_numpy, a))
+    return isinstance(a, np.ndarray | np.generic)
 
 
 def array(
@@ -128,8 +122,8 @@ def array(
     ndmax: int = 0,
     device: DeviceLike | None = None,
 ) -> Array:
-    """A new array of nested lists, a scalar, a NumPy array or another Array, on `device` or where
-    `asarray` puts it; with `ndmin`, of that many axes or more.
+    """A new array of nested lists, a scalar, a NumPy array or another Array; with `ndmin`, of that
+    many axes or more. It is on `device`, or where `asarray` puts it.
 
     >>> array([[1, 2], [3, 4]])
     array([[1, 2],
@@ -208,9 +202,6 @@ def expand_first(x: Array) -> Array:
     return p.reshape(x, shape=(1, *x.shape))
 
 
-set_constructor(asarray)
-
-
 def join_parts(parts: Sequence[Array], axis: int) -> Array:
     """Arrays of one dtype joined along an axis."""
     return p.concatenate(*parts, axis=axis)
@@ -228,7 +219,7 @@ def result_type(*arrays_and_dtypes: Any) -> DType:
     scalars = [x for x in arrays_and_dtypes if is_scalar(x)]
     strong = [_dtype_of(x) for x in arrays_and_dtypes if not is_scalar(x)]
     if not strong:
-        strong = [dtype(type(scalars.pop()))] if scalars else []
+        strong = [_weak(dtype(type(scalars.pop())))] if scalars else []
     if not strong:
         raise DTypeError("result_type: got nothing; it takes at least one array, dtype or scalar")
     found = strong[0]

@@ -42,11 +42,16 @@ def full(
         return asarray(p.broadcast_to(asarray(fill_value, wanted), shape=sizes), copy=True)
 
 
-def _float(wanted: DTypeLike | None, device: DeviceLike | None) -> DTypeLike:
+def _float(wanted: DTypeLike | None, device: DeviceLike | None) -> DType:
     """The dtype of an array that nothing else says the dtype of."""
     if wanted is not None:
-        return wanted
+        return _dtype(wanted)
     return (placing.current() if device is None else placing.device(device)).default_float
+
+
+def _exact() -> DType:
+    """The widest float of the current device."""
+    return placing.current().fitting_float(float64)
 
 
 _dtype = dtype
@@ -105,8 +110,8 @@ def full_like(
     *,
     device: DeviceLike | None = None,
 ) -> Array:
-    """One value everywhere, in the shape and dtype of `a` unless others are given, on `device` or
-    where `a` is.
+    """One value everywhere, in the shape and dtype of `a` and where `a` is, unless others are
+    given.
 
     There are no subclasses, so `subok` changes nothing.
     """
@@ -182,11 +187,6 @@ def arange(
         return convert(numbers, wanted)
 
 
-def _exact() -> DType:
-    """The widest float of the current device."""
-    return placing.current().fitting_float(float64)
-
-
 def eye(
     N: int,
     M: int | None = None,
@@ -204,8 +204,7 @@ def eye(
     """
     check_order("eye", order)
     with record.at(device):
-        below = _below(N, N if M is None else M, k, p.eq)
-        return convert(below, _dtype(_float(dtype, device)))
+        return convert(_below(N, N if M is None else M, k, p.eq), _float(dtype, device))
 
 
 def identity(n: int, dtype: DTypeLike | None = None, *, device: DeviceLike | None = None) -> Array:
@@ -230,8 +229,7 @@ def tri(
 ) -> Array:
     """Ones on and below the k-th diagonal, zeros above."""
     with record.at(device):
-        below = _below(N, N if M is None else M, k, p.le)
-        return convert(below, _dtype(_float(dtype, device)))
+        return convert(_below(N, N if M is None else M, k, p.le), _float(dtype, device))
 
 
 def _triangle(x: ArrayLike, k: int, keep_lower: bool) -> Array:

@@ -39,6 +39,11 @@ def positions(name: str, indices: ArrayLike, axis: int, size: Dim) -> Array:
     return record.constant(np.where(host < 0, host + size, host), int64)
 
 
+def is_on_host(x: Array) -> bool:
+    """Whether a value is known now, without waiting for a device."""
+    return x._is_concrete and not record.is_tracing() and not x._device
+
+
 def _integers(name: str, indices: ArrayLike) -> Array:
     if isinstance(indices, list | tuple) and not indices:
         indices = np.zeros(0, np.int64)
@@ -46,11 +51,6 @@ def _integers(name: str, indices: ArrayLike) -> Array:
     if not x.dtype.is_integer:
         raise DTypeError(f"{name}: got indices of {x.dtype}; they must be integers")
     return convert(x, int64)
-
-
-def is_on_host(x: Array) -> bool:
-    """Whether a value is known now, without waiting for a device."""
-    return x._is_concrete and not record.is_tracing() and not x._device
 
 
 def take(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .. import device as placing
 from .. import primitives as p
 from .. import record
 from ..device import DeviceLike
@@ -39,6 +40,19 @@ def linspace(
     >>> linspace(0, 1, 5)
     array([0.  , 0.25, 0.5 , 0.75, 1.  ])
     """
+    with record.at(device):
+        return _linspace(start, stop, num, endpoint, retstep, dtype, axis)
+
+
+def _linspace(
+    start: ArrayLike,
+    stop: ArrayLike,
+    num: int,
+    endpoint: bool,
+    retstep: bool,
+    dtype: DTypeLike | None,
+    axis: int,
+) -> Any:
     count = _count("linspace", num)
     with record.at(device):
         result, step = _spaced(start, stop, count, endpoint, dtype, axis)
@@ -81,7 +95,7 @@ def _count(name: str, num: Any) -> int:
 
 def _float(x: ArrayLike) -> Array:
     x = asarray(x)
-    return convert(x, x.dtype if x.dtype.is_float else float64)
+    return convert(x, x.dtype if x.dtype.is_float else placing.current().fitting_float(float64))
 
 
 def logspace(
