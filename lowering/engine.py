@@ -8,26 +8,38 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from .. import _native
+from ..dsl import timeline
 from ..dsl.errors import CompileError
-from ..dsl.graph import Graph, graph_text
-from ..dsl.sizes import evaluate
+from ..dsl.graph import Aval, Graph, graph_text
+from ..dsl.sizes import evaluate, symbols
 from . import dump, pipeline
 from .cache import Cache, default_folder, key_of, sources_digest
 from .entry import KernelEntry, ProgramEntry
 from .fusion import Group, fuse
 from .memory import MemoryPlan
-from .prepack import Prepacked, split_graph
+from .prepack import Prepacked, Split, split_graph
 from .program import Step, plan_program, pooled_peak
 from .protocols import Backend, Choices
 from .rewrites import rewrite
 
 FORMAT = "1"  # of programs, kernels and entries
 _ROOT = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True)
+class ExportedProgram:
+    """A compiled program that takes its weights as inputs: after the arguments those at positions
+    of the graph's inputs, then the derived ones. `text` is the graph that was compiled."""
+
+    entry: ProgramEntry
+    weights: tuple[tuple[int, Any], ...]
+    derived: tuple[Any, ...]
+    text: str
 
 
 class Engine:
@@ -68,6 +80,16 @@ class Engine:
                 )
             return self._loaded(entry)[0]
 
+    def sized_kernel(self, graph: Graph) -> tuple[Any, tuple[str, ...]]:
+        """The one kernel of a graph as in `kernel`, and the names of its unknown sizes, which may
+        stand in parameters alone."""
+        with self._lock:
+            groups = pipeline.kernel_groups(graph)
+            if len(groups) != 1:
+                raise CompileError(f"kernel: graph {graph.name} has {len(groups)} kernels, not 1")
+            entry = self.kernel_entry(groups[0])
+            return self._load_kernel(entry), entry.sizes
+
     def prepacked(self, graph: Graph, read_only: frozenset[int]) -> Any:
         """A program that keeps what depends only on the inputs at the positions `read_only`
         (constants count after the inputs) from call to call; it is called like a program."""
@@ -75,6 +97,31 @@ class Engine:
         if split is None:
             return self.program(graph)
         return Prepacked(split, self.program(split.derive), self.program(split.main))
+
+    def export(self, graph: Graph, cells: Mapping[int, Any]) -> ExportedProgram:
+        """The program of a graph whose inputs at the positions of `cells` (constants count after
+        the inputs) are these arrays for ever: they and what depends on them alone are `weights`,
+        the program's inputs behind the other ones."""
+        split = self._split(graph, frozenset(cells))
+        if split is None:
+            main, kept, made = graph, tuple(range(_n_inputs(graph))), ()
+        else:
+            main, kept = split.main, split.kept
+            made = self._derive(split, cells)
+        entry = self._entry(main, graph_text(main))
+        weights = tuple((i, cells[i]) for i in kept if i in cells)
+        return ExportedProgram(entry, weights, made, graph_text(main))
+
+    def _derive(self, split: Split, cells: Mapping[int, Any]) -> tuple[Any, ...]:
+        """The derived forms of weights, computed now. They do not depend on unknown sizes, but
+        their kernels may name some: an argument of the smallest such sizes supplies them."""
+        arguments = dict(enumerate(split.derive.inputs))
+        open_ = [i for i, v in arguments.items() if any(map(symbols, v.aval.shape))]
+        used = sorted({*split.read, *open_})
+        derive = replace(split.derive, inputs=tuple(arguments[i] for i in used))
+        given = [cells[i] if i in cells else _smallest(arguments[i].aval) for i in used]
+        made: tuple[Any, ...] = self.program(derive)(*given)
+        return made
 
     def _load(self, graph: Graph, text: str) -> Any:
         dump.write(graph, self.stage)
@@ -86,17 +133,18 @@ class Engine:
             self.cache.remove(self._key(text, self.chosen(graph, text)))
             return self._assemble(self._entry(graph, text), graph.name)
 
+    @timeline.stage("load", lambda self, entry, name: name)
     def _assemble(self, entry: ProgramEntry, name: str) -> Any:
         return self.backend.load_program(entry.words, self._loaded(entry), name)
 
     def _loaded(self, entry: ProgramEntry) -> list[Any]:
-        loaded = []
-        for k in entry.kernels:
-            key = k.words + k.code
-            if key not in self._kernels:
-                self._kernels[key] = self.backend.load_kernel(k.code, k.words, k.tables)
-            loaded.append(self._kernels[key])
-        return loaded
+        return [self._load_kernel(k) for k in entry.kernels]
+
+    def _load_kernel(self, entry: KernelEntry) -> Any:
+        key = entry.words + entry.code
+        if key not in self._kernels:
+            self._kernels[key] = self.backend.load_kernel(entry.code, entry.words, entry.tables)
+        return self._kernels[key]
 
     def _entry(self, graph: Graph, text: str) -> ProgramEntry:
         found = self._entries.get(text)
@@ -106,8 +154,12 @@ class Engine:
         key = self._key(text, chosen)
         raw = self.cache.get(key)
         entry = None if raw is None else ProgramEntry.from_bytes(raw)
+        timeline.moment("program found on disk" if entry else "program not cached", graph.name)
         if entry is None:
-            made = pipeline.compile_program(graph, self.compiler, self.cache, self.scope, chosen)
+            made = pipeline.compile_program(
+                graph, self.compiler, self.cache, self.scope, chosen,
+                pooled=self.backend.pooled_temporaries,
+            )  # fmt: skip
             entry = ProgramEntry(made.words, made.kernels)
             self.cache.put(key, entry.to_bytes())
         self._entries[text] = entry
@@ -172,7 +224,8 @@ class Engine:
     @property
     def compiler(self) -> Any:
         if self._compiler is None:
-            self._compiler = self.backend.compiler()
+            with timeline.span(timeline.Category.COMPILE, "import the compiler"):
+                self._compiler = self.backend.compiler()
         return self._compiler
 
     # ------------------------------------------------------------------ stages as text
@@ -220,7 +273,7 @@ class Engine:
         for group in fuse(graph):
             number = numbers.setdefault(pipeline.group_key(group), len(numbers))
             steps.append(Step(number, group, entry.kernels[number].sizes))
-        plan = plan_program(graph, steps)
+        plan = plan_program(graph, steps, self.backend.pooled_temporaries)
         kernels = self._loaded(entry)
         scratch = [kernels[s.kernel].scratch_bytes(*(values[n] for n in s.sizes)) for s in steps]
         results = tuple((name, evaluate(size, values)) for name, size in plan.results)
@@ -228,6 +281,11 @@ class Engine:
             plan.memory, results=results, scratch=max(scratch, default=0),
             pooled=pooled_peak(plan, values),
         )  # fmt: skip
+
+
+def _smallest(aval: Aval) -> Any:
+    ones = dict.fromkeys(set().union(*map(symbols, aval.shape)), 1)
+    return _native.empty([evaluate(d, ones) for d in aval.shape], aval.dtype.code)
 
 
 def _n_inputs(graph: Graph) -> int:

@@ -115,7 +115,7 @@ def plan(group: Group, knobs: RowKnobs) -> list[Pass]:
     level = _levels(group)
     reduces = [n for n in group.anchors if isinstance(n.primitive.lower, Reduce)]
     n_levels = 1 + max(level[n.inputs[0]] for n in reduces)
-    full = {v for v in group.outputs if _is_full(group, v)}
+    full = {v for v in group.outputs if is_full(group, v)}
     passes: list[Pass] = []
     for i in range(n_levels + 1):
         taken = tuple(n for n in reduces if level[n.inputs[0]] == i)
@@ -135,7 +135,8 @@ def _levels(group: Group) -> dict[Var, int]:
     return level
 
 
-def _is_full(group: Group, var: Var) -> bool:
+def is_full(group: Group, var: Var) -> bool:
+    """Whether a value has an element for each position of the rows, not one a row."""
     is_row = without_ones(var.aval.shape) == group.space[: group.n_outer]
     return not is_row or len(group.space) == group.n_outer
 
@@ -199,7 +200,7 @@ class _Writer:
             self._walk(row, p)
             for node in p.reduces:
                 state = self.states[node]
-                self.frame.scope.sources[node.output] = _known(state.finish(state.state()))
+                self.frame.scope.sources[node.output] = known_value(state.finish(state.state()))
             self._read_back((*p.outputs, *p.kept))
         self._store_rows(row)
         reduced = [n.output for n in self.states]
@@ -273,7 +274,7 @@ class _Writer:
         indices: dict[object, Index] = {}
         n_outer = self.group.n_outer
         for var in self.group.outputs:
-            if _is_full(self.group, var):
+            if is_full(self.group, var):
                 continue
             shape = var.aval.shape
             index = indices.setdefault(shape, index_at(shape, [(n_outer, row)] if n_outer else []))
@@ -281,7 +282,7 @@ class _Writer:
             self.frame.store(var, value, address(self.frame.t, index))
 
 
-def _known(value: Expr) -> Source:
+def known_value(value: Expr) -> Source:
     """The source of a value that is the same at all positions of a row."""
     return lambda index: value
 
