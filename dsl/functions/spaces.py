@@ -40,19 +40,6 @@ def linspace(
     >>> linspace(0, 1, 5)
     array([0.  , 0.25, 0.5 , 0.75, 1.  ])
     """
-    with record.at(device):
-        return _linspace(start, stop, num, endpoint, retstep, dtype, axis)
-
-
-def _linspace(
-    start: ArrayLike,
-    stop: ArrayLike,
-    num: int,
-    endpoint: bool,
-    retstep: bool,
-    dtype: DTypeLike | None,
-    axis: int,
-) -> Any:
     count = _count("linspace", num)
     with record.at(device):
         result, step = _spaced(start, stop, count, endpoint, dtype, axis)
