@@ -67,11 +67,23 @@ def test_info_tells_the_machine_and_the_libraries():
     assert facts["cores"] >= 1
     assert facts["libraries"]["numpy"]
     assert facts["cache"]["folder"]
+    assert facts["database"]["file"].endswith(".db")
+    assert facts["database"]["records"] >= 0
     text = run(cli.app, ["info"]).output
     assert facts["target"] in text
     assert "apache-tvm" in text
     assert facts["devices"][0]["name"] == "cpu"
     assert "cpu: " in text
+
+
+def test_info_tells_a_database_that_cannot_be_read(tmp_path):
+    result = command("info", "--json", TILEWRIGHT_DB=str(tmp_path))
+    assert result.returncode == 0, result.stderr
+    told = json.loads(result.stdout)["database"]
+    assert told["records"] is None
+    assert str(tmp_path) in told["problem"]
+    wide = {"TILEWRIGHT_DB": str(tmp_path), "COLUMNS": "400"}
+    assert told["problem"] in command("info", **wide).stdout
 
 
 def test_info_remembers_the_peaks(tmp_path):
@@ -215,6 +227,6 @@ def test_as_a_module():
 
 def test_the_demo_passes():
     pytest.importorskip("sklearn")
-    result = command("demo", "--no-table")
+    result = command("demo", "--no-table", "--no-tuning")
     assert result.returncode == 0, result.stdout + result.stderr
     assert "checks passed" in result.stdout
