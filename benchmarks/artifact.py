@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import statistics
 import subprocess
@@ -60,7 +61,7 @@ def make_model(widths: tuple[int, ...]) -> nn.Sequential:
     """Linear layers with ReLU between them."""
     tw.seed(0)
     layers: list[Any] = []
-    for wide, narrow in zip(widths, widths[1:], strict=False):
+    for wide, narrow in itertools.pairwise(widths):
         layers += [nn.Linear(wide, narrow), nn.ReLU()]
     return nn.Sequential(*layers[:-1]).eval()
 

@@ -56,12 +56,7 @@ def run(
         tilewright run digits.tw --input x.npy --output y.npy
         tilewright run m.tw -i left=a.npy -i right=b.npy -o total=c.npy --repeat 100
     """
-    package = importlib.import_module("..", __package__)
-    made = package.load(model, trust_weights=trust)
-    if device not in ("", made.manifest["device"]):
-        raise package.ArtifactError(
-            f"run: {model} is for the device {made.manifest['device']}, not {device}"
-        )
+    made = _load(model, device, trust)
     if manifest:
         typer.echo(json.dumps(made.manifest, indent=2))
     if describe:
@@ -70,12 +65,22 @@ def run(
     if manifest or describe:
         return
     if threads is not None:
-        package.set_num_threads(threads)
-    targets = _in_order(outputs or [], [p.name for p in made.outputs], "output")
+        importlib.import_module("..", __package__).set_num_threads(threads)
+    names = [p.name for p in made.outputs]
+    targets = _in_order(outputs or [], names, "output")
     found = _run(made, _read(made, inputs or []), repeat)
     for name, path in targets.items():
-        number = [p.name for p in made.outputs].index(name)
-        _write(Path(path), found[number].numpy())
+        _write(Path(path), found[names.index(name)].numpy())
+
+
+def _load(model: Path, device: str, trust: bool) -> Any:
+    package = importlib.import_module("..", __package__)
+    made = package.load(model, trust_weights=trust)
+    if device not in ("", made.manifest["device"]):
+        raise package.ArtifactError(
+            f"run: {model} is for the device {made.manifest['device']}, not {device}"
+        )
+    return made
 
 
 def _in_order(words: list[str], names: list[str], what: str) -> dict[str, str]:
