@@ -75,12 +75,7 @@ def run(
 
 def _load(model: Path, device: str, trust: bool) -> Any:
     package = importlib.import_module("..", __package__)
-    made = package.load(model, trust_weights=trust)
-    if device not in ("", made.manifest["device"]):
-        raise package.ArtifactError(
-            f"run: {model} is for the device {made.manifest['device']}, not {device}"
-        )
-    return made
+    return package.load(model, trust_weights=trust, device=device)
 
 
 def _in_order(words: list[str], names: list[str], what: str) -> dict[str, str]:
