@@ -24,7 +24,6 @@ from ..dtypes import (
     int64,
     promote,
     promote_scalar,
-    set_constructor,
 )
 from ..errors import ArgumentError, AxisError, DTypeError, ShapeError
 from ..sizes import Dim, Shape
@@ -201,9 +200,6 @@ def convert(x: Array, to: DType) -> Array:
 def expand_first(x: Array) -> Array:
     """A new first axis of size 1."""
     return p.reshape(x, shape=(1, *x.shape))
-
-
-set_constructor(asarray)
 
 
 def join_parts(parts: Sequence[Array], axis: int) -> Array:

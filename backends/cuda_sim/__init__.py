@@ -1,0 +1,1 @@
+"""A device that runs CUDA kernels on the processor, a block thread by thread."""
