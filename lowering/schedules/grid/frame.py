@@ -66,7 +66,10 @@ class GridKernel(KernelFrame):
     def close_grid(
         self, frame: GridFrame, statements: list[Any], blocks: Dim, threads: int
     ) -> None:
-        """Make `statements` what each thread of the next launch does."""
+        """Make `statements` what each thread of the next launch does; of no blocks (known sizes
+        without elements) there is no launch."""
+        if blocks == 0:
+            return
         body = sequence([*frame.declarations, *statements])
         body = _bound(frame.thread, "threadIdx.x", int64(threads), body)
         body = _bound(frame.block, "blockIdx.x", frame.t.size(blocks), body)
