@@ -33,7 +33,7 @@ def source_text(source: KernelSource, architecture: str) -> str:
     """A kernel as a whole CUDA C++ program: our prelude in place of TVM's, which says more than
     our kernels need and includes what an emulation has not."""
     text = device_source(source, {"kind": "cuda", "arch": architecture})
-    kernels = text[max(text.find(_START), 0) :]  # of no phases there is no text
+    kernels = text[text.index(_START) :]
     wants_fragments = "#define TW_FRAGMENTS\n" if "nvcuda::wmma" in kernels else ""
     return f"{wants_fragments}{prelude()}\n{kernels}"
 

@@ -34,10 +34,9 @@ void close_device(tw_device* device) {
 
 uint32_t dtypes_of(DeviceId id) {
   uint32_t all = (1u << tilewright::kDTypes) - 1;
-  const std::string extensions = device_text(id, kExtensions);
   const auto leave_out = [&](DType type) { all &= ~(1u << int(type)); };
   if (!device_value<ULong>(id, kDoubleFpConfig)) leave_out(DType::Float64);
-  if (extensions.find("cl_khr_fp16") == std::string::npos) leave_out(DType::Float16);
+  // Half types need no extension: kernels store them as 16-bit words and compute in float.
   return all;
 }
 
