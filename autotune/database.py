@@ -89,9 +89,7 @@ class Database:
     def get(self, structure: str, environment: str) -> Record | None:
         """The record of a kernel in an environment."""
         where = " WHERE structure = ? AND environment = ?"
-        found = self._ask(
-            f"SELECT {', '.join(_FIELDS)} FROM best{where}", (structure, environment)
-        )
+        found = self._ask(f"SELECT {', '.join(_FIELDS)} FROM best{where}", (structure, environment))
         return checked(dict(zip(_FIELDS, found[0], strict=True))) if found else None
 
     def table(self, environment: str) -> dict[str, str]:
@@ -166,7 +164,7 @@ class Database:
             with contextlib.suppress(OSError):  # what is wrong is told by the attempt to open
                 self.path.parent.mkdir(parents=True, exist_ok=True)
         uri = self.path.absolute().as_uri() + ("" if self.writes else "?mode=ro")
-        if not self.writes and not os.access(self.path.parent, os.W_OK):
+        if not self.writes and not os.access(self.path.parent, os.W_OK, effective_ids=True):
             uri += "&immutable=1"  # a reader of a write-ahead log writes beside the file, too
         opened = sqlite3.connect(uri, uri=True, timeout=_BUSY, isolation_level=None)
         try:
@@ -177,6 +175,7 @@ class Database:
 
     def _set_aside(self, error: sqlite3.DatabaseError) -> None:
         """Rename a damaged file; under a lock, as another process may be doing the same."""
+        told = " ".join(str(error).split())
         try:
             with open(f"{self.path}.lock", "w") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
@@ -191,10 +190,10 @@ class Database:
                             os.rename(f"{self.path}{ending}", f"{aside}{ending}")
         except OSError as failure:
             raise TuningError(
-                f"database {self.path} is damaged ({error}) and cannot be set aside: {failure}"
+                f"database {self.path} is damaged ({told}) and cannot be set aside: {failure}"
             ) from error
         warnings.warn(
-            f"database {self.path} was damaged ({error}); it was set aside as {aside.name}, and a "
+            f"database {self.path} was damaged ({told}); it was set aside as {aside.name}, and a "
             "new one is begun", stacklevel=4,
         )  # fmt: skip
 
@@ -226,7 +225,7 @@ def _prepared(opened: sqlite3.Connection, writes: bool) -> sqlite3.Connection:
 
 def _free_name(path: Path) -> Path:
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
-    names = (f"{path.name}.damaged-{stamp}{n and f'-{n}' or ''}" for n in range(1000))
+    names = (f"{path.name}.damaged-{stamp}{f'-{n}' if n else ''}" for n in range(1000))
     return next(p for name in names if not (p := path.with_name(name)).exists())
 
 

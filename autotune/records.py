@@ -73,7 +73,7 @@ def checked(plain: Mapping[str, Any]) -> Record:
     if set(plain) != set(names):
         raise TuningError(f"record: got the fields {sorted(plain)}; they are {sorted(names)}")
     for name, kind in names.items():
-        wanted = {"str": str, "float": (int, float), "int": int}[str(kind)]
+        wanted = {"str": (str,), "float": (int, float), "int": (int,)}[str(kind)]
         value = plain[name]
         if not isinstance(value, wanted) or isinstance(value, bool):
             raise TuningError(f"record: {name} is {value!r:.40}; it must be {kind}")

@@ -99,7 +99,12 @@ class _Job:
 
 class _Tuning:
     def __init__(
-        self, staged: Jitted, args: tuple[Any, ...], path: Path, seed: int, listener: Listener | None
+        self,
+        staged: Jitted,
+        args: tuple[Any, ...],
+        path: Path,
+        seed: int,
+        listener: Listener | None,
     ) -> None:
         self.started = time.monotonic()
         self.staged, self.path, self.seed, self.listener = staged, path, seed, listener
@@ -247,7 +252,9 @@ class _Tuning:
         try:
             with Database(self.path) as opened:
                 report.is_stored = opened.put(record, beaten=self._beaten(job))
-            report.outcome = "stored" if report.is_stored else "another tuner has stored better ones"
+            report.outcome = (
+                "stored" if report.is_stored else "another tuner has stored better ones"
+            )
             is_elsewhere = report.is_stored and self.path != default_path()
         except TuningError as error:
             report.outcome, is_elsewhere = f"used in this process, not stored: {error}", True
@@ -301,6 +308,12 @@ def _engine() -> Any:
     found: Any = engine()
     if not isinstance(found, Engine):
         raise TuningError(f"tune: got an engine of type {type(found).__name__}; it cannot tune")
+    return found
+
+
+def present_environment() -> str:
+    """The environment that records of this process are for."""
+    found: str = _engine().environment
     return found
 
 

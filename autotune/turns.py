@@ -83,9 +83,9 @@ def duel(incumbent: Run, candidate: Run, effort: Effort, clock: Clock = time.per
     for number in range(effort.most):
         for who in (0, 1) if number % 2 == 0 else (1, 0):
             times[who].append(_turn(runs[who], calls[who], clock))
-        if number + 1 == 2 and effort.gives_up:
-            if min(times[1]) > _HOPELESS * min(times[0]):
-                break
+        is_hopeless = number == 1 and min(times[1]) > _HOPELESS * min(times[0])
+        if is_hopeless and effort.gives_up:
+            break
         if number + 1 >= effort.least and clock() - start > effort.seconds:
             break
     return Duel(tuple(times[0]), tuple(times[1]))

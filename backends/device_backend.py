@@ -65,6 +65,11 @@ class DeviceBackend:
     def pooled_temporaries(self) -> bool:
         return self.manifest.pooled_temporaries
 
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Nothing of the processor beside it."""
+        return ()
+
     def packed_size(
         self, m: Dim, n: Dim, k: Dim, items: Dim, dtype: DType
     ) -> tuple[Dim, DType] | None:

@@ -25,11 +25,13 @@ class Manifest:
 
     `compiler_module` has a function `make_compiler() -> Compiler`; it is imported at the first
     miss of the cache, as it loads the kernel compiler. `find_fingerprint` tells machines apart
-    that may not share code. `load_kernel` and `load_program` are the run side in the host's
-    memory; instead of these three, a device with memory of its own names its table of the native
-    core (core/device.h) in `run_side`, and `device_backend.py` does the rest. `default_float` is
-    what arrays are made of that nothing else says the dtype of; where a device lacks it, float32.
-    `pooled_temporaries`: the device cannot pass a place inside a block of memory to a kernel.
+    that may not share code; `find_needs` lists what a processor must have to run artifacts (its
+    architecture, then its features as /proc/cpuinfo spells them). `load_kernel` and `load_program`
+    are the run side in the host's memory; instead of these and the fingerprint, a device with
+    memory of its own names its table of the native core (core/device.h) in `run_side`, and
+    `device_backend.py` does the rest. `default_float` is what arrays are made of that nothing else
+    says the dtype of; where a device lacks it, float32. `pooled_temporaries`: the device cannot
+    pass a place inside a block of memory to a kernel.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Manifest:
     load_kernel: Callable[[bytes, bytes, Sequence[bytes]], Any] | None = None
     load_program: Callable[[bytes, Sequence[Any], str], Any] | None = None
     find_packed_size: PackedSize = _as_it_is
+    find_needs: Callable[[], tuple[str, ...]] = tuple
     run_side: str = ""
     pooled_temporaries: bool = False
     default_float: DType = float64
@@ -62,6 +65,10 @@ class Manifest:
     def fingerprint(self) -> str:
         assert self.find_fingerprint is not None
         return self.find_fingerprint()
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return self.find_needs()
 
     def packed_size(
         self, m: Dim, n: Dim, k: Dim, items: Dim, dtype: DType

@@ -11,6 +11,10 @@ class ArgumentError(TilewrightError, ValueError):
     """An argument has a value that the operation cannot take."""
 
 
+class DivisionError(TilewrightError, ValueError, ZeroDivisionError):
+    """A number by which the operation divides is 0."""
+
+
 class ShapeError(TilewrightError, ValueError):
     """Sizes do not fit the operation."""
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import _native
 from . import device as placing
-from . import purity, tree
+from . import purity, timeline, tree
 from . import trace as tracing
 from .engine import engine
 from .entry import Commit, Entry, call, graphs_of_call
@@ -55,11 +55,22 @@ class Jitted:
         _check_static(f, self._signature, self._static)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if timeline.on:
+            return self._timed_call(args, kwargs)
         # Without arrays the current device decides, which the signature does not tell.
         key = None if kwargs or not args else _native.signature(args)
         fast = self._fast.get(key)
         if fast is not None:
             return fast(*args)[0]
+        return self._slow_call(key, args, kwargs)
+
+    def _timed_call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        with timeline.span(timeline.Category.CALL, _name(self._f)):
+            key = None if kwargs or not args else _native.signature(args)
+            fast = self._fast.get(key)
+            return self._slow_call(key, args, kwargs) if fast is None else fast(*args)[0]
+
+    def _slow_call(self, key: bytes | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if tracing.current() is not None:
             return self._f(*args, **kwargs)  # a staged function inside another is inlined
         entry, arguments = self._entry(args, kwargs)
@@ -69,6 +80,11 @@ class Jitted:
 
     def __get__(self, owner: Any, kind: type | None = None) -> Any:
         return self if owner is None else functools.partial(self, owner)
+
+    @property
+    def function(self) -> Callable[..., Any]:
+        """The function as it was before it was staged."""
+        return self._f
 
     def __repr__(self) -> str:
         return f"<tw.jit of {_name(self._f)}, {sum(map(len, self._entries.values()))} programs>"
@@ -109,7 +125,7 @@ class Jitted:
             if entry.guards_hold():
                 return entry, arguments
         with self._lock:
-            entry = _trace(self._f, leaves, structure)
+            entry = trace_call(self._f, leaves, structure)
             self._entries.setdefault(key, []).insert(0, entry)
         return entry, arguments
 
@@ -200,16 +216,23 @@ def _hashable(value: Any) -> bool:
 # --------------------------------------------------------------------------- tracing
 
 
-def _trace(f: Callable[..., Any], leaves: list[Any], structure: tree.Tree) -> Entry:
-    around = look_around(f, leaves)
+@timeline.stage("trace", lambda f, *_: _name(f))
+def trace_call(f: Callable[..., Any], leaves: list[Any], structure: tree.Tree) -> Entry:
+    """Trace one call of `f` on the pytree of these leaves, in which an `Aval` stands for an array
+    that is not there yet.
+
+    Raises TraceError for what a program cannot hold, and what the function itself raises.
+    """
+    around = look_around(f, [x for x in leaves if not isinstance(x, Aval)])
     given = [x for x in leaves if isinstance(x, _native.Cell) and x._is_concrete]
     index = placing.common_index(f"jit: {_name(f)}", given)  # type: ignore[arg-type]
     with placing.scope(index), tracing.open_trace(_name(f)) as trace:
         trace.device = index if given else None
         cells: dict[int, Array] = {}
         for leaf in leaves:
-            if isinstance(leaf, _native.Cell) and id(leaf) not in cells:
-                cells[id(leaf)] = trace.add_input(Aval(leaf.shape, leaf.dtype))
+            if isinstance(leaf, _native.Cell | Aval) and id(leaf) not in cells:
+                aval = leaf if isinstance(leaf, Aval) else Aval(leaf.shape, leaf.dtype)
+                cells[id(leaf)] = trace.add_input(aval)
         args, kwargs = tree.unflatten(structure, [cells.get(id(x), x) for x in leaves])
         result = f(*args, **kwargs)
         purity.check(f, around)
@@ -234,7 +257,7 @@ def _finish(trace: Trace, arguments: list[Array], result: Any) -> Entry:
 
     leaves, result_tree = tree.flatten(result)
     results = tuple(
-        output(x) if isinstance(x, _native.Cell) else _Constant(x)  # type: ignore[arg-type]
+        output(x) if isinstance(x, _native.Cell) else Constant(x)  # type: ignore[arg-type]
         for x in leaves
     )
     commits = _argument_commits(trace, arguments, output)
@@ -272,7 +295,7 @@ def _argument_commits(
     return commits
 
 
-class _Constant:
+class Constant:
     """A result that is not an array."""
 
     __slots__ = ("value",)

@@ -8,26 +8,38 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from .. import _native
+from ..dsl import timeline
 from ..dsl.errors import CompileError
-from ..dsl.graph import Graph, graph_text
-from ..dsl.sizes import evaluate
+from ..dsl.graph import Aval, Graph, graph_text
+from ..dsl.sizes import evaluate, symbols
 from . import dump, pipeline
 from .cache import Cache, default_folder, key_of, sources_digest
 from .entry import KernelEntry, ProgramEntry
 from .fusion import Group, fuse
 from .memory import MemoryPlan
-from .prepack import Prepacked, split_graph
+from .prepack import Prepacked, Split, split_graph
 from .program import Step, plan_program, pooled_peak
 from .protocols import Backend, Choices
 from .rewrites import rewrite
 
 FORMAT = "1"  # of programs, kernels and entries
 _ROOT = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True)
+class ExportedProgram:
+    """A compiled program that takes its weights as inputs: after the arguments those at positions
+    of the graph's inputs, then the derived ones. `text` is the graph that was compiled."""
+
+    entry: ProgramEntry
+    weights: tuple[tuple[int, Any], ...]
+    derived: tuple[Any, ...]
+    text: str
 
 
 class Engine:
@@ -86,6 +98,31 @@ class Engine:
             return self.program(graph)
         return Prepacked(split, self.program(split.derive), self.program(split.main))
 
+    def export(self, graph: Graph, cells: Mapping[int, Any]) -> ExportedProgram:
+        """The program of a graph whose inputs at the positions of `cells` (constants count after
+        the inputs) are these arrays for ever: they and what depends on them alone are `weights`,
+        the program's inputs behind the other ones."""
+        split = self._split(graph, frozenset(cells))
+        if split is None:
+            main, kept, made = graph, tuple(range(_n_inputs(graph))), ()
+        else:
+            main, kept = split.main, split.kept
+            made = self._derive(split, cells)
+        entry = self._entry(main, graph_text(main))
+        weights = tuple((i, cells[i]) for i in kept if i in cells)
+        return ExportedProgram(entry, weights, made, graph_text(main))
+
+    def _derive(self, split: Split, cells: Mapping[int, Any]) -> tuple[Any, ...]:
+        """The derived forms of weights, computed now. They do not depend on unknown sizes, but
+        their kernels may name some: an argument of the smallest such sizes supplies them."""
+        arguments = dict(enumerate(split.derive.inputs))
+        open_ = [i for i, v in arguments.items() if any(map(symbols, v.aval.shape))]
+        used = sorted({*split.read, *open_})
+        derive = replace(split.derive, inputs=tuple(arguments[i] for i in used))
+        given = [cells[i] if i in cells else _smallest(arguments[i].aval) for i in used]
+        made: tuple[Any, ...] = self.program(derive)(*given)
+        return made
+
     def _load(self, graph: Graph, text: str) -> Any:
         dump.write(graph, self.stage)
         try:
@@ -96,6 +133,7 @@ class Engine:
             self.cache.remove(self._key(text, self.chosen(graph, text)))
             return self._assemble(self._entry(graph, text), graph.name)
 
+    @timeline.stage("load", lambda self, entry, name: name)
     def _assemble(self, entry: ProgramEntry, name: str) -> Any:
         return self.backend.load_program(entry.words, self._loaded(entry), name)
 
@@ -116,6 +154,7 @@ class Engine:
         key = self._key(text, chosen)
         raw = self.cache.get(key)
         entry = None if raw is None else ProgramEntry.from_bytes(raw)
+        timeline.moment("program found on disk" if entry else "program not cached", graph.name)
         if entry is None:
             made = pipeline.compile_program(
                 graph, self.compiler, self.cache, self.scope, chosen,
@@ -185,7 +224,8 @@ class Engine:
     @property
     def compiler(self) -> Any:
         if self._compiler is None:
-            self._compiler = self.backend.compiler()
+            with timeline.span(timeline.Category.COMPILE, "import the compiler"):
+                self._compiler = self.backend.compiler()
         return self._compiler
 
     # ------------------------------------------------------------------ stages as text
@@ -241,6 +281,11 @@ class Engine:
             plan.memory, results=results, scratch=max(scratch, default=0),
             pooled=pooled_peak(plan, values),
         )  # fmt: skip
+
+
+def _smallest(aval: Aval) -> Any:
+    ones = dict.fromkeys(set().union(*map(symbols, aval.shape)), 1)
+    return _native.empty([evaluate(d, ones) for d in aval.shape], aval.dtype.code)
 
 
 def _n_inputs(graph: Graph) -> int:

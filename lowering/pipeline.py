@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ..dsl import timeline
 from ..dsl.graph import Graph, Var, graph_text
 from .cache import Cache, key_of
 from .entry import KernelEntry
@@ -37,6 +38,7 @@ def kernels_text(graph: Graph) -> str:
     return "\n".join(group_text(group, names) for group in kernel_groups(graph))
 
 
+@timeline.stage("compile", lambda graph, *_: graph.name)
 def compile_program(
     graph: Graph,
     compiler: Compiler,
@@ -86,15 +88,22 @@ def structures(graph: Graph) -> list[str]:
     return list(dict.fromkeys(structure_of(group_key(g)) for g in kernel_groups(graph)))
 
 
+@timeline.stage("schedule", lambda group, *_: group_name(group))
 def source_of(group: Group, compiler: Compiler, choice: str = "") -> KernelSource:
     """A group's kernel before code generation."""
     return compiler.schedules.schedule(group_name(group), group, choice)
 
 
+@timeline.stage("generate code", lambda source, compiler: source.name)
+def code_of(source: KernelSource, compiler: Compiler) -> bytes:
+    """A kernel's machine code."""
+    return compiler.object_code(source)
+
+
 def build_kernel(group: Group, compiler: Compiler, choice: str = "") -> KernelEntry:
     """A group's kernel, compiled now."""
     source = source_of(group, compiler, choice)
-    code = compiler.object_code(source)
+    code = code_of(source, compiler)
     return KernelEntry(code, kernel_words(source), source.tables, source.sizes)
 
 
@@ -107,7 +116,9 @@ def cached_kernel(
     if stored is not None:
         found = KernelEntry.from_bytes(stored)
         if found is not None:
+            timeline.moment("kernel found on disk", group_name(group))
             return found
+    timeline.moment("kernel not cached", group_name(group))
     entry = build_kernel(group, compiler, choice)
     cache.put(key, entry.to_bytes())
     return entry

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ..dsl.graph import Graph, Var
 from ..dsl.sizes import Dim, evaluate, symbol
+from ..dsl.timeline import stage
 from .fusion import Group
 from .memory import Life, MemoryPlan, arrange, lower_bound
 from .spaces import base
@@ -44,6 +45,7 @@ class Plan:
     results: tuple[tuple[str, Dim], ...]
 
 
+@stage("plan", lambda graph, *_: graph.name)
 def plan_program(graph: Graph, steps: Sequence[Step], pooled: bool = False) -> Plan:
     """Give each value a slot and order the instructions; with `pooled`, all temporaries come from
     the pool, for devices that cannot pass places inside a block of memory."""

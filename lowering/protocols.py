@@ -59,6 +59,10 @@ class Backend(Protocol):
     def pooled_temporaries(self) -> bool:
         """Whether all temporaries of programs come from the pool, none from an arena."""
 
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """What a machine must have to run the code: its architecture, then features of it."""
+
     def compiler(self) -> Compiler:
         """The compile side."""
 

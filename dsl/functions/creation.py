@@ -1,4 +1,4 @@
-"""New arrays: filled with a value, counted, spaced evenly, triangles."""
+"""New arrays: filled with a value, counted, triangles."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from .. import primitives as p
 from .. import record
 from ..device import DeviceLike
 from ..dtypes import DType, DTypeLike, bool_, dtype, float64, int64
-from .convert import ArrayLike, asarray, broadcast, convert, is_scalar, result_type
+from ..errors import DivisionError, ShapeError
+from .convert import ArrayLike, asarray, broadcast, check_order, convert, is_scalar, result_type
 from .shapes import ShapeLike, as_shape
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ def full(
     shape: ShapeLike,
     fill_value: ArrayLike,
     dtype: DTypeLike | None = None,
+    order: str = "C",
     *,
     device: DeviceLike | None = None,
 ) -> Array:
@@ -29,6 +31,7 @@ def full(
     >>> full((2,), 7)
     array([7, 7])
     """
+    check_order("full", order)
     sizes = as_shape("full", shape)
     with record.at(device):
         if not is_scalar(fill_value):
@@ -39,11 +42,16 @@ def full(
         return asarray(p.broadcast_to(asarray(fill_value, wanted), shape=sizes), copy=True)
 
 
-def _float(wanted: DTypeLike | None, device: DeviceLike | None) -> DTypeLike:
+def _float(wanted: DTypeLike | None, device: DeviceLike | None) -> DType:
     """The dtype of an array that nothing else says the dtype of."""
     if wanted is not None:
-        return wanted
+        return _dtype(wanted)
     return (placing.current() if device is None else placing.device(device)).default_float
+
+
+def _exact() -> DType:
+    """The widest float of the current device."""
+    return placing.current().fitting_float(float64)
 
 
 _dtype = dtype
@@ -55,7 +63,11 @@ def _fitting(value: bool | int | float, to: DType) -> bool | int | float:
 
 
 def zeros(
-    shape: ShapeLike, dtype: DTypeLike | None = None, *, device: DeviceLike | None = None
+    shape: ShapeLike,
+    dtype: DTypeLike | None = None,
+    order: str = "C",
+    *,
+    device: DeviceLike | None = None,
 ) -> Array:
     """Zeros, by default of the device's float type.
 
@@ -63,58 +75,94 @@ def zeros(
     array([[0., 0.],
            [0., 0.]])
     """
-    return full(shape, 0, _float(dtype, device), device=device)
+    return full(shape, 0, _float(dtype, device), order, device=device)
 
 
 def ones(
-    shape: ShapeLike, dtype: DTypeLike | None = None, *, device: DeviceLike | None = None
-) -> Array:
-    """Ones, by default of the device's float type."""
-    return full(shape, 1, _float(dtype, device), device=device)
-
-
-def empty(
-    shape: ShapeLike, dtype: DTypeLike | None = None, *, device: DeviceLike | None = None
-) -> Array:
-    """An array whose values are not to be relied on (they are zeros)."""
-    return full(shape, 0, _float(dtype, device), device=device)
-
-
-def full_like(
-    x: ArrayLike,
-    fill_value: ArrayLike,
+    shape: ShapeLike,
     dtype: DTypeLike | None = None,
+    order: str = "C",
     *,
     device: DeviceLike | None = None,
 ) -> Array:
-    """One value everywhere, in the shape and dtype of x, on `device` or where x is."""
-    x = asarray(x)
-    return full(x.shape, fill_value, x.dtype if dtype is None else dtype, device=device)
+    """Ones, by default of the device's float type."""
+    return full(shape, 1, _float(dtype, device), order, device=device)
+
+
+def empty(
+    shape: ShapeLike,
+    dtype: DTypeLike | None = None,
+    order: str = "C",
+    *,
+    device: DeviceLike | None = None,
+) -> Array:
+    """An array whose values are not to be relied on (they are zeros)."""
+    return full(shape, 0, _float(dtype, device), order, device=device)
+
+
+def full_like(
+    a: ArrayLike,
+    fill_value: ArrayLike,
+    dtype: DTypeLike | None = None,
+    order: str = "K",
+    subok: bool = True,
+    shape: ShapeLike | None = None,
+    *,
+    device: DeviceLike | None = None,
+) -> Array:
+    """One value everywhere, in the shape and dtype of `a` and where `a` is, unless others are
+    given.
+
+    There are no subclasses, so `subok` changes nothing.
+    """
+    x = asarray(a)
+    wanted = x.shape if shape is None else shape
+    return full(wanted, fill_value, x.dtype if dtype is None else dtype, order, device=device)
 
 
 def zeros_like(
-    x: ArrayLike, dtype: DTypeLike | None = None, *, device: DeviceLike | None = None
+    a: ArrayLike,
+    dtype: DTypeLike | None = None,
+    order: str = "K",
+    subok: bool = True,
+    shape: ShapeLike | None = None,
+    *,
+    device: DeviceLike | None = None,
 ) -> Array:
-    """Zeros in the shape and dtype of x."""
-    return full_like(x, 0, dtype, device=device)
+    """Zeros in the shape and dtype of `a`."""
+    return full_like(a, 0, dtype, order, shape=shape, device=device)
 
 
 def ones_like(
-    x: ArrayLike, dtype: DTypeLike | None = None, *, device: DeviceLike | None = None
+    a: ArrayLike,
+    dtype: DTypeLike | None = None,
+    order: str = "K",
+    subok: bool = True,
+    shape: ShapeLike | None = None,
+    *,
+    device: DeviceLike | None = None,
 ) -> Array:
-    """Ones in the shape and dtype of x."""
-    return full_like(x, 1, dtype, device=device)
+    """Ones in the shape and dtype of `a`."""
+    return full_like(a, 1, dtype, order, shape=shape, device=device)
 
 
 def empty_like(
-    x: ArrayLike, dtype: DTypeLike | None = None, *, device: DeviceLike | None = None
+    prototype: ArrayLike,
+    /,
+    dtype: DTypeLike | None = None,
+    order: str = "K",
+    subok: bool = True,
+    shape: ShapeLike | None = None,
+    *,
+    device: DeviceLike | None = None,
 ) -> Array:
-    """An array like x whose values are not to be relied on."""
-    return full_like(x, 0, dtype, device=device)
+    """An array like the prototype whose values are not to be relied on."""
+    return full_like(prototype, 0, dtype, order, shape=shape, device=device)
 
 
 def arange(
-    start: float,
+    start_or_stop: float,
+    /,
     stop: float | None = None,
     step: float = 1,
     *,
@@ -126,9 +174,9 @@ def arange(
     >>> arange(2, 8, 2)
     array([2, 4, 6])
     """
-    begin, end = (0, start) if stop is None else (start, stop)
+    begin, end = (0, start_or_stop) if stop is None else (start_or_stop, stop)
     if step == 0:
-        raise ValueError("arange: got step 0; it must not be 0")
+        raise DivisionError("arange: got step 0; it must not be 0")
     count = max(math.ceil((end - begin) / step), 0)
     with record.at(device):
         wanted = _dtype(dtype) if dtype is not None else result_type(begin, end, step)
@@ -139,55 +187,24 @@ def arange(
         return convert(numbers, wanted)
 
 
-def _exact() -> DType:
-    """The widest float of the current device."""
-    return placing.current().fitting_float(float64)
-
-
-def linspace(
-    start: float,
-    stop: float,
-    num: int = 50,
-    endpoint: bool = True,
-    *,
-    dtype: DTypeLike | None = None,
-    device: DeviceLike | None = None,
-) -> Array:
-    """`num` numbers from start to stop, evenly spaced.
-
-    >>> linspace(0, 1, 5)
-    array([0.  , 0.25, 0.5 , 0.75, 1.  ])
-    """
-    if num < 0:
-        raise ValueError(f"linspace: got {num} numbers; it must not be negative")
-    steps = num - 1 if endpoint else num
-    with record.at(device):
-        exact = _exact()
-        places = p.iota(size=num, dtype=exact)
-        numbers = places * ((stop - start) / max(steps, 1)) + float(start)
-        if endpoint and num > 1:  # the last is `stop` itself, not a rounding of it
-            last = record.constant(float(stop), exact)
-            numbers = p.where(*broadcast("linspace", places >= float(num - 1), last, numbers))
-        return convert(numbers, _dtype(_float(dtype, device)))
-
-
 def eye(
-    rows: int,
-    columns: int | None = None,
+    N: int,
+    M: int | None = None,
     k: int = 0,
     dtype: DTypeLike | None = None,
+    order: str = "C",
     *,
     device: DeviceLike | None = None,
 ) -> Array:
-    """Ones on the k-th diagonal, zeros elsewhere.
+    """Ones on the k-th diagonal of an N by M matrix, zeros elsewhere.
 
     >>> eye(2)
     array([[1., 0.],
            [0., 1.]])
     """
+    check_order("eye", order)
     with record.at(device):
-        below = _below(rows, rows if columns is None else columns, k, p.eq)
-        return convert(below, _dtype(_float(dtype, device)))
+        return convert(_below(N, N if M is None else M, k, p.eq), _float(dtype, device))
 
 
 def identity(n: int, dtype: DTypeLike | None = None, *, device: DeviceLike | None = None) -> Array:
@@ -203,8 +220,8 @@ def _below(rows: int, columns: int, k: int, compare: object) -> Array:
 
 
 def tri(
-    rows: int,
-    columns: int | None = None,
+    N: int,
+    M: int | None = None,
     k: int = 0,
     dtype: DTypeLike | None = None,
     *,
@@ -212,12 +229,13 @@ def tri(
 ) -> Array:
     """Ones on and below the k-th diagonal, zeros above."""
     with record.at(device):
-        below = _below(rows, rows if columns is None else columns, k, p.le)
-        return convert(below, _dtype(_float(dtype, device)))
+        return convert(_below(N, N if M is None else M, k, p.le), _float(dtype, device))
 
 
 def _triangle(x: ArrayLike, k: int, keep_lower: bool) -> Array:
     x = asarray(x)
+    if x.ndim == 0:
+        raise ShapeError(f"tril: got {x.shape}; it takes one axis or more")
     if x.ndim < 2:
         x = p.broadcast_to(x, shape=(x.shape[0], x.shape[0]))
     lower = _below(x.shape[-2], x.shape[-1], k, p.le)
@@ -226,19 +244,19 @@ def _triangle(x: ArrayLike, k: int, keep_lower: bool) -> Array:
     return p.where(mask, x, zero) if keep_lower else p.where(mask, zero, x)
 
 
-def tril(x: ArrayLike, k: int = 0) -> Array:
-    """x on and below the k-th diagonal of its last two axes, zero above.
+def tril(m: ArrayLike, k: int = 0) -> Array:
+    """m on and below the k-th diagonal of its last two axes, zero above.
 
     >>> tril([[1, 2], [3, 4]])
     array([[1, 0],
            [3, 4]])
     """
-    return _triangle(x, k, True)
+    return _triangle(m, k, True)
 
 
-def triu(x: ArrayLike, k: int = 0) -> Array:
-    """x on and above the k-th diagonal of its last two axes, zero below."""
-    return _triangle(x, k - 1, False)
+def triu(m: ArrayLike, k: int = 0) -> Array:
+    """m on and above the k-th diagonal of its last two axes, zero below."""
+    return _triangle(m, k - 1, False)
 
 
 __all__ = [
@@ -249,7 +267,6 @@ __all__ = [
     "full",
     "full_like",
     "identity",
-    "linspace",
     "ones",
     "ones_like",
     "tri",

@@ -9,7 +9,7 @@ from typing import Any
 from ...dsl.dtypes import DType
 from ...dsl.graph import Node, Var
 from ...dsl.primitive import Expr, Map
-from ...dsl.sizes import Dim, Shape, symbols
+from ...dsl.sizes import Dim, Shape, known, symbols
 from ..frame import sizes_in
 from ..fusion import Group
 from ..index import Index, from_components
@@ -46,13 +46,8 @@ def _refuse(tiles: MatmulTiles, group: Group, machine: Machine) -> str | None:
 
 def _problem(spec: MatmulSpec) -> Problem:
     spec = spec.fold()
-    sizes = map(_known, (spec.m, spec.n, spec.k, spec.items))
-    return Problem(*sizes, spec.dtype, bool(spec.packed_b))
-
-
-def _known(size: Dim) -> int:
-    assert isinstance(size, int), "only products of known sizes are tuned"
-    return size
+    m, n, k, items = known((spec.m, spec.n, spec.k, spec.items))
+    return Problem(m, n, k, items, spec.dtype, bool(spec.packed_b))
 
 
 @tunable(MatmulTiles, choices=product_choices, default=product_default, refuse=_refuse)

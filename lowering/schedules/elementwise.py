@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from ...dsl.graph import Var
 from ...dsl.primitive import Expr
-from ...dsl.sizes import Dim, Shape, ceil_divide, product
+from ...dsl.sizes import Dim, Shape, ceil_divide, known, product
 from ..frame import Frame, KernelFrame
 from ..fusion import Group
 from ..index import Index, address
@@ -69,8 +69,9 @@ def elementwise_choices(group: Group, machine: Machine) -> Mapping[str, Sequence
 def _refuse(knobs: ElementwiseKnobs, group: Group, machine: Machine) -> str | None:
     runs = runs_of(group, group.space)
     width = vector_lanes(group, machine) * knobs.vectors
-    if knobs.vectors > 1 and width > product(group.space):
-        return f"{width} lanes for {product(group.space)} elements"
+    (size,) = known((product(group.space),))
+    if knobs.vectors > 1 and width > size:
+        return f"{width} lanes for {size} elements"
     if len(runs) > 1 and knobs.block % width:
         return f"blocks of {knobs.block} are no multiple of {width} lanes"
     if _transposed_run(group, runs) is not None and 2 * knobs.tile % width:

@@ -40,21 +40,28 @@ def tile_choices(machine: Machine, problem: Problem) -> Mapping[str, Sequence[Va
     steps = {kc for kc in (64, 128, 192, 256, 384, 512, 768, 1024) if kc < problem.k}
     halves = {-(-problem.k // parts) for parts in (2, 3, 4, 6, 8)}
     choices: dict[str, Sequence[Value]] = {
-        "mr": (*range(1, 9), *(range(9, 15) if wide else ())),
+        "mr": [r for r in range(1, 15 if wide else 9) if r <= problem.m],
         "kc": sorted(steps | {kc for kc in halves if 32 <= kc <= 1024} | {_whole(problem.k)}),
-        "block_rows": (16, 32, 64, 96, 128, 192, 256, 384),
-        "form": ("rows", "columns", "items", "direct", "vector"),
+        "block_rows": [r for r in (16, 32, 64, 96, 128, 192, 256, 384) if r < problem.m],
+        "form": _forms(problem),
         "unroll": (1, 2, 4, 8),
         "pack_a": (True, False),
-        "grain": (1, 2, 3, 4, 8),
+        "grain": [g for g in (1, 2, 3, 4, 8) if g < max(problem.m, problem.n) // 4],
         "threads": THREADS,
     }
     if not problem.is_packed:
         narrow = lanes // 2 if lanes >= 8 else lanes
         choices["lanes"] = (lanes, narrow)
         widths = {v * one for one in (lanes, narrow) for v in range(1, 7 if wide else 5)}
-        choices["nr"] = sorted(widths)
+        choices["nr"] = sorted(w for w in widths if w < problem.n + lanes)
     return choices
+
+
+def _forms(problem: Problem) -> list[str]:
+    found = ["rows", "columns"]
+    found += ["items"] if problem.items > 1 else []
+    found += [] if problem.is_packed else ["direct"]
+    return found + (["vector"] if 1 in (problem.m, problem.n) and not problem.is_packed else [])
 
 
 def _whole(k: int) -> int:
@@ -71,23 +78,12 @@ def refuse_tiles(tiles: MatmulTiles, machine: Machine, problem: Problem) -> str 
             f"a tile of {tiles.mr} by {tiles.vectors} vectors needs {needed} registers; "
             f"there are {machine.n_vector_registers}"
         )
-    if tiles.mr > max(problem.m, 1):
-        return f"tiles of {tiles.mr} rows for {problem.m} rows"
-    if tiles.nr >= problem.n + tiles.lanes and tiles.vectors > 1:
-        return f"tiles of {tiles.nr} columns for {problem.n} columns"
     if tiles.mr * tiles.vectors * tiles.unroll > _MOST_WRITTEN:
         return f"{tiles.unroll} steps of {tiles.mr} by {tiles.vectors} vectors are too much code"
     return _refuse_form(tiles, problem)
 
 
 def _refuse_form(tiles: MatmulTiles, problem: Problem) -> str | None:
-    if tiles.form in ("direct", "vector") and problem.is_packed:
-        return f"the form {tiles.form} reads B as it is; here it comes packed"
-    is_vector = 1 in (problem.m, problem.n)
-    if (tiles.form == "vector") > is_vector:
-        return f"the form for vectors for {problem.m} by {problem.n}"
-    if tiles.form == "items" and problem.items < 2:
-        return "the form for batches for a single product"
     if tiles.form in ("rows", "items") and tiles.block_rows < tiles.mr:
         return f"blocks of {tiles.block_rows} rows for tiles of {tiles.mr}"
     if tiles.form in ("direct", "vector") and not tiles.pack_a:

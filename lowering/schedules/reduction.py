@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from ...dsl.dtypes import DType
 from ...dsl.graph import Node
 from ...dsl.primitive import Expr
-from ...dsl.sizes import Dim, Shape, product
+from ...dsl.sizes import Dim, Shape, known, product
 from ..frame import Area, Frame, KernelFrame
 from ..fusion import Group
 from ..index import Index, Run, address
@@ -34,6 +34,7 @@ from .nest import (
     vector_lanes,
     vectors,
 )
+
 
 @dataclass(frozen=True)
 class ReductionKnobs:
@@ -76,7 +77,8 @@ def reduction_choices(group: Group, machine: Machine) -> Mapping[str, Sequence[V
 
 
 def _refuse(knobs: ReductionKnobs, group: Group, machine: Machine) -> str | None:
-    last: Dim = product(axes_of(group.anchors[0]).runs[-1][0]) if group.space else 1
+    runs = axes_of(group.anchors[0]).runs
+    (last,) = known((product(runs[-1][0]) if runs else 1,))
     width = vector_lanes(group, machine) * knobs.vectors
     if knobs.vectors > 1 and (width > last or knobs.block % width):
         return f"{width} lanes for {last} elements in blocks of {knobs.block}"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from ...dsl.graph import Node, Var
 from ...dsl.primitive import Expr, Map, Reduce
-from ...dsl.sizes import Dim, product
+from ...dsl.sizes import Dim, known, product
 from ..frame import Area, Frame, KernelFrame
 from ..fusion import Group
 from ..index import Index, address
@@ -57,7 +57,8 @@ def row_choices(group: Group, machine: Machine) -> Mapping[str, Sequence[Value]]
 
 
 def _refuse(knobs: RowKnobs, group: Group, machine: Machine) -> str | None:
-    length, rows = product(group.space[group.n_outer :]), product(group.space[: group.n_outer])
+    outer, inner = group.space[: group.n_outer], group.space[group.n_outer :]
+    rows, length = known((product(outer), product(inner)))
     width = vector_lanes(group, machine) * knobs.vectors
     if knobs.vectors > 1 and width > length:
         return f"{width} lanes for rows of {length} elements"
@@ -183,9 +184,7 @@ def _needed(p: Pass, producer: dict[Var, Node]) -> Iterator[Var]:
 
 
 class _Writer:
-    def __init__(
-        self, frame: Frame, group: Group, length: Dim, width: int, halves: bool
-    ) -> None:
+    def __init__(self, frame: Frame, group: Group, length: Dim, width: int, halves: bool) -> None:
         self.frame, self.group, self.length, self.halves = frame, group, length, halves
         fits = not isinstance(length, int) or length >= width
         self.width = width if fits else 1

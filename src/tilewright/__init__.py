@@ -7,6 +7,7 @@ together (the dsl asks for an engine; lowering is one, and is loaded when it is 
 from __future__ import annotations
 
 import importlib
+import os
 import platform
 import sys
 from typing import TYPE_CHECKING, Any
@@ -47,6 +48,7 @@ from .dsl.errors import (
     BoundsError,
     CompileError,
     DeviceError,
+    DivisionError,
     DTypeError,
     GradientError,
     ShapeError,
@@ -62,6 +64,9 @@ from .dsl.transforms import grad, value_and_grad
 if TYPE_CHECKING:
     from . import stdlib_nn as nn
     from .autotune.tune import tune
+    from .backends.artifacts import Artifact, compile, load
+    from .native_files import include_dir, library_dir
+    from .profiling import Profile as profile
     from .wiring import DeviceInfo
 
 __version__ = "0.1.0"
@@ -98,7 +103,8 @@ def _wire() -> None:
     promotion = [dtypes.promote(a, b).code for a in dtypes.ALL for b in dtypes.ALL]
     _native.setup(Array, dtypes.ALL, promotion, binary_slow)
     ours = {"value": ArgumentError, "shape": ShapeError, "dtype": DTypeError, "device": DeviceError}
-    _native.set_errors({**ours, "overflow": OverflowError, "memory": MemoryError})
+    files = {"damaged": ArtifactError, "foreign": ArtifactError, "system": OSError}
+    _native.set_errors({**ours, **files, "overflow": OverflowError, "memory": MemoryError})
     engine.install_factory(_make_engine)
     placing.install(_LazyDevices())
 
@@ -106,12 +112,24 @@ def _wire() -> None:
 _wire()
 
 
+# What is not always wanted costs nothing until it is used: its module, and its name there.
+_LATER: dict[str, tuple[str, str | None]] = {
+    "Artifact": (".backends.artifacts", "Artifact"),
+    "compile": (".backends.artifacts", "compile"),
+    "include_dir": (".native_files", "include_dir"),
+    "library_dir": (".native_files", "library_dir"),
+    "load": (".backends.artifacts", "load"),
+    "nn": (".stdlib_nn", None),
+    "profile": (".profiling", "Profile"),
+    "tune": (".autotune.tune", "tune"),
+}
+
+
 def __getattr__(name: str) -> Any:
-    # The neural-net library and the tuner cost nothing until they are used.
-    if name == "nn":
-        return importlib.import_module(".stdlib_nn", __name__)
-    if name == "tune":
-        return importlib.import_module(".autotune.tune", __name__).tune
+    if name in _LATER:
+        module, attribute = _LATER[name]
+        loaded = importlib.import_module(module, __name__)
+        return loaded if attribute is None else getattr(loaded, attribute)
     raise AttributeError(f"module 'tilewright' has no attribute {name!r}")
 
 
@@ -134,9 +152,13 @@ def empty_cache(of: Device | str = "cpu") -> None:
     _native.empty_cache(device(of).index)
 
 
+if os.environ.get("TILEWRIGHT_PROFILE"):
+    importlib.import_module(".profiling.session", __name__).profile_process()
+
 __all__ = [
     "ArgumentError",
     "Array",
+    "Artifact",
     "ArtifactError",
     "AxisError",
     "BoundsError",
@@ -144,6 +166,7 @@ __all__ = [
     "DTypeError",
     "Device",
     "DeviceError",
+    "DivisionError",
     "GradientError",
     "ShapeError",
     "TilewrightError",
@@ -151,6 +174,7 @@ __all__ = [
     "TuningError",
     "bfloat16",
     "bool_",
+    "compile",
     "device",
     "devices",
     "dtype",
@@ -161,14 +185,18 @@ __all__ = [
     "float64",
     "get_num_threads",
     "grad",
+    "include_dir",
     "int8",
     "int16",
     "int32",
     "int64",
     "jit",
+    "library_dir",
+    "load",
     "memory_stats",
     "nn",
     "no_grad",
+    "profile",
     "set_num_threads",
     "tune",
     "uint8",

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from . import TilewrightError, __version__
-from .commands import demo, info
+from .commands import bench, db, demo, info, tune
 
 app = typer.Typer(
     add_completion=False,
@@ -23,6 +23,9 @@ app = typer.Typer(
 _START, _FAST, _AWAY = "Start here", "Make it fast", "Take it elsewhere"
 app.command(rich_help_panel=_START)(demo.demo)
 app.command(rich_help_panel=_START)(info.info)
+app.command(rich_help_panel=_FAST)(bench.bench)
+app.command(rich_help_panel=_FAST)(tune.tune)
+app.add_typer(db.app, name="db", rich_help_panel=_FAST)
 
 
 def _print_version(wanted: bool) -> None:
@@ -48,10 +51,10 @@ def _tilewright(
     """
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """The entry point: an error becomes one red line and exit code 1."""
     try:
-        app(prog_name="tilewright")
+        app(arguments, prog_name="tilewright")
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
