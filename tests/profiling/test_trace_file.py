@@ -112,7 +112,8 @@ def device_recording(dropped=0):
         _EVENT.pack(1050, 1090, 64, 7, 2, 0, 2, 4),
         _EVENT.pack(1100, 1150, 4096, 0, 3, 0, 2, 5),
     ]
-    tracks = [(1, 4321, b"MainThread"), (2, 0, b"a device, queue 0"), (3, 0, b"unused")]
+    tracks = [(1, 4321, b"MainThread", True), (2, 0, b"a device, queue 0", True)]
+    tracks += [(3, 0, b"unused", True)]
     found = {"events": b"".join(events), "names": names, "tracks": tracks, "dropped": dropped}
     return Recording(1000, 1200, 0, found, {})
 
@@ -143,6 +144,17 @@ def test_what_is_missing_is_told(tmp_path):
     (told,) = [e["name"] for e in validate(path) if e.get("s") == "g"]
     assert told == "the recording was full: 1000 events are missing"
     assert json.loads(path.read_text())["otherData"]["dropped_events"] == 1000
+
+
+def test_a_thread_number_that_came_again_is_two_tracks(tmp_path):
+    events = [_EVENT.pack(1000, 1010, 0, 0, 1, 0, track, 0) for track in (1, 2)]
+    tracks = [(1, 99, b"first", True), (2, 99, b"python", False)]
+    found = {"events": b"".join(events), "names": [b"", b"x"], "tracks": tracks, "dropped": 0}
+    recording = Recording(1000, 1020, 0, found, {99: "second"})
+    assert [track.name for track in recording.tracks] == ["first", "second"]
+    trace_file.write_trace(tmp_path / "trace.json", recording)
+    spans = [e for e in validate(tmp_path / "trace.json") if e["ph"] == "X"]
+    assert len({e["tid"] for e in spans}) == 2
 
 
 def test_the_layout_of_events_is_that_of_the_core():
