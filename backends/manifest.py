@@ -26,7 +26,8 @@ class Manifest:
     `compiler_module` has a function `make_compiler() -> Compiler`; it is imported at the first
     miss of the cache, as it loads the kernel compiler. `find_fingerprint` tells machines apart
     that may not share code; `find_needs` lists what a processor must have to run artifacts (its
-    architecture, then its features as /proc/cpuinfo spells them). `load_kernel` and `load_program` are the run side.
+    architecture, then its features as /proc/cpuinfo spells them). `load_kernel` and
+    `load_program` are the run side.
     """
 
     name: str

@@ -313,6 +313,7 @@ _ELEMENTARY = (
     "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "sinc",
     "asin", "acos", "atan", "atan2", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh",
     "sigmoid", "erf", "pow", "cbrt", "hypot", "ldexp", "mantissa", "exponent", "gcd", "bit_count",
+    "i0", "i1",
 )  # fmt: skip
 
 CALLS: dict[str, Function] = {

@@ -21,6 +21,7 @@ from ..dtypes import (
     float64,
     promote,
     promote_scalar,
+    set_constructor,
 )
 from ..errors import ArgumentError, AxisError, DTypeError, ShapeError
 from ..sizes import Dim, Shape
@@ -157,6 +158,9 @@ def convert(x: Array, to: DType) -> Array:
 def expand_first(x: Array) -> Array:
     """A new first axis of size 1."""
     return p.reshape(x, shape=(1, *x.shape))
+
+
+set_constructor(asarray)
 
 
 def join_parts(parts: Sequence[Array], axis: int) -> Array:

@@ -39,7 +39,10 @@ class Cell:
     def shape(self) -> tuple[int, ...]: ...
     @property
     def strides(self) -> tuple[int, ...]:
-        """In elements, within the base's buffer; of a traced cell those of a contiguous array."""
+        """In bytes, within the base's buffer; of a traced cell those of a contiguous array."""
+    @property
+    def _steps(self) -> tuple[int, ...]:
+        """The strides in elements."""
     @property
     def ndim(self) -> int: ...
     @property

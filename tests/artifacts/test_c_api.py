@@ -65,7 +65,10 @@ def test_the_library_is_small_and_shows_the_api_alone() -> None:
     library = Path(tw.library_dir()) / "libtilewright.so"
     assert library.stat().st_size < 1 << 20
     listed = subprocess.run(
-        [compiler("nm"), "-D", "--defined-only", library], capture_output=True, text=True, check=True
+        [compiler("nm"), "-D", "--defined-only", library],
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
     shown = {line.split()[-1] for line in listed.splitlines()}
     declared = set(

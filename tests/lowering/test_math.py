@@ -102,8 +102,8 @@ def reference(name: str, *arrays: Array) -> Array:
     wide = [a.astype(np.longdouble if is_long else np.float64) for a in arrays]
     if name == "sigmoid":
         return 1 / (1 + np.exp(-wide[0]))
-    if name == "sinc":
-        return np.asarray(REGISTRY[name].reference(*wide))  # NumPy's has pi in double only
+    if name in ("sinc", "i0", "i1"):  # NumPy has no more than double precision of these
+        return np.asarray(REGISTRY[name].reference(*wide))
     if name == "erf":
         return long_erf(*wide) if is_long else special.erf(*wide)
     return getattr(np, {"pow": "power"}.get(name, name))(*wide)

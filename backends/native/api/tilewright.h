@@ -140,7 +140,7 @@ TILEWRIGHT_API tilewright_status tilewright_infer(const tilewright_model* model,
 
 /* Runs the model. Outputs whose data is NULL get memory of the library's, to be given back by
  * tilewright_release; others are written to their memory, which must not overlap any input or other
- * output and must be large enough: nothing is written otherwise. On failure no output owns memory. */
+ * output and must be large enough. On failure the outputs are left as they were. */
 TILEWRIGHT_API tilewright_status tilewright_run(const tilewright_model* model, int32_t n_inputs,
                                                 const tilewright_tensor* inputs, int32_t n_outputs,
                                                 tilewright_tensor* outputs);

@@ -158,7 +158,8 @@ void Artifact::load_weights(const ArtifactFile& file, const Json& manifest) {
 void Artifact::add_weight(const Tensor& tensor, const std::shared_ptr<const void>& owner) {
   const int number = int(inputs_.size() + weights_.size());
   const std::vector<SizeExpr>& dims = program_->input_dims(number);
-  bool fits = tensor.type == program_->input_type(number) && dims.size() == size_t(tensor.shape.ndim);
+  bool fits = tensor.type == program_->input_type(number) &&
+              dims.size() == size_t(tensor.shape.ndim);
   for (size_t axis = 0; fits && axis < dims.size(); ++axis)
     fits = dims[axis].is_constant() && dims[axis].evaluate(nullptr) == tensor.shape.dims[axis];
   if (!fits) damaged("weight " + tensor.name + " is not what the program takes");
