@@ -69,6 +69,10 @@ class Artifact:
         outputs = self._native.run(inputs)
         return outputs[0] if self._is_single else trees.build(self._result, outputs)
 
+    def run(self, inputs: Sequence[Array]) -> list[Array]:
+        """All outputs, in the order of `outputs`, for arrays in the order of `inputs`."""
+        return self._native.run(inputs)
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the artifact to a file, by convention NAME.tw: a file of that name stays whole
         until the new one is. Raises OSError when it cannot be written."""
