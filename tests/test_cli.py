@@ -156,10 +156,11 @@ def test_the_checkout_runs_the_same_benchmarks():
     assert told == run(cli.app, ["bench", "--list"]).output
 
 
-def test_help_and_info_load_no_compiler():
+@pytest.mark.parametrize("words", [["--help"], ["info"], ["bench", "--list"], ["tune", "--help"]])
+def test_looking_around_loads_no_compiler(words):
     code = (
         "import sys\nfrom tilewright import cli\n"
-        "try:\n    cli.app(['info'])\nexcept SystemExit as end:\n    assert end.code == 0\n"
+        f"try:\n    cli.app({words})\nexcept SystemExit as end:\n    assert end.code == 0\n"
         "heavy = {'tvm', 'sklearn', 'torch'} & set(sys.modules)\nassert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

@@ -6,11 +6,13 @@ import json
 import os
 import stat
 
+import numpy as np
 import pytest
 from trace_format import validate
+from typer.testing import CliRunner
 
 import tilewright as tw
-from tilewright import _native
+from tilewright import _native, cli
 from tilewright.profiling import trace_file
 from tilewright.profiling.recording import _EVENT, Recording
 from tilewright.profiling.summary import summarise, summary_text
@@ -102,6 +104,18 @@ def test_places_that_cannot_be_written_are_refused_before_the_body(tmp_path):
     ):
         with pytest.raises(tw.ArgumentError, match=why):
             tw.profile(path)
+
+
+def test_tilewright_run_records_an_artifact(tmp_path):
+    artifact, x, y, trace = (str(tmp_path / n) for n in ("m.tw", "x.npy", "y.npy", "trace.json"))
+    tw.compile(lambda x: tw.exp(x) + 1, tw.ones((3, 4))).save(artifact)
+    np.save(x, np.ones((3, 4)))
+    words = ["run", artifact, "-i", x, "-o", y, "--repeat", "5", "--profile", trace]
+    result = CliRunner().invoke(cli.app, words)
+    assert result.exit_code == 0, result.output
+    np.testing.assert_allclose(np.load(y), np.exp(1) + 1)
+    spans = [e["cat"] for e in validate(tmp_path / "trace.json") if e["ph"] == "X"]
+    assert spans.count("program") == spans.count("launch") == 5
 
 
 def device_recording(dropped=0):
