@@ -121,6 +121,7 @@ def test_bench_lists_what_there_is():
     folder = Path(tw.__file__).parent / "benchmarks"
     wanted = {p.stem for p in folder.glob("*.py") if "\ndef cases(" in p.read_text()}
     assert {line.split()[0] for line in told.splitlines()} == wanted
+    assert all(len(line.split()) > 3 for line in told.splitlines())
     assert "chain" in wanted
 
 

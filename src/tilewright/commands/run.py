@@ -71,14 +71,13 @@ def run(
         importlib.import_module(".compile", __package__).show(made)
     if manifest or describe:
         return
-    if threads is not None:
-        package.set_num_threads(threads)
-    targets = _in_order(outputs or [], [p.name for p in made.outputs], "output")
+    package.set_num_threads(threads or package.get_num_threads())
+    names = [p.name for p in made.outputs]
+    targets = _in_order(outputs or [], names, "output")
     with package.profile(profile) if profile else nullcontext():
         found = _run(made, _read(made, inputs or []), repeat)
     for name, path in targets.items():
-        number = [p.name for p in made.outputs].index(name)
-        _write(Path(path), found[number].numpy())
+        _write(Path(path), found[names.index(name)].numpy())
 
 
 def _in_order(words: list[str], names: list[str], what: str) -> dict[str, str]:
