@@ -45,7 +45,7 @@ sanitize: .venv/has-test
 	$(BIN)/python scripts/sanitize.py
 
 bench: .venv/has-bench
-	$(BIN)/python -m benchmarks
+	$(BIN)/tilewright bench
 
 .venv/has-%: $(SETUP)
 	$(PYTHON) scripts/environment.py --extra $*

@@ -25,7 +25,9 @@ class Manifest:
 
     `compiler_module` has a function `make_compiler() -> Compiler`; it is imported at the first
     miss of the cache, as it loads the kernel compiler. `find_fingerprint` tells machines apart
-    that may not share code. `load_kernel` and `load_program` are the run side.
+    that may not share code; `find_needs` lists what a processor must have to run artifacts (its
+    architecture, then its features as /proc/cpuinfo spells them). `load_kernel` and
+    `load_program` are the run side.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Manifest:
     load_kernel: Callable[[bytes, bytes, Sequence[bytes]], Any]
     load_program: Callable[[bytes, Sequence[Any], str], Any]
     find_packed_size: PackedSize = _as_it_is
+    find_needs: Callable[[], tuple[str, ...]] = tuple
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z][a-z0-9_]*", self.name):
@@ -47,6 +50,10 @@ class Manifest:
     @property
     def fingerprint(self) -> str:
         return self.find_fingerprint()
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return self.find_needs()
 
     def packed_size(
         self, m: Dim, n: Dim, k: Dim, items: Dim, dtype: DType

@@ -96,7 +96,7 @@ def markdown(results: dict[str, list[Result]]) -> str:
         goals = dict.fromkeys(r.case.goal.text for r in found)
         for text in goals:
             group = [r for r in found if r.case.goal.text == text]
-            lines.append(f"| {text} | {_figure(group)} | `python -m benchmarks {script}` |")
+            lines.append(f"| {text} | {_figure(group)} | `tilewright bench {script}` |")
     return "\n".join(lines)
 
 

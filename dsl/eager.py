@@ -65,6 +65,13 @@ def _cached(key: Any, make: Callable[[], Any]) -> Any:
     return found
 
 
+def forget_programs() -> None:
+    """Ask the engine for every program again at its next use, as when kernels were tuned."""
+    for key, found in list(_kernels.items()):
+        if not isinstance(found, _native.MapKernel):
+            del _kernels[key]
+
+
 def _graph(
     primitive: Primitive, inputs: tuple[Var, ...], params: dict[str, Any], *before: Node
 ) -> Graph:

@@ -66,6 +66,10 @@ class Entry:
             self._program = engine().prepacked(self.graph, self.read_only())
         return self._program
 
+    def forget(self) -> None:
+        """Ask the engine for the program again at the next call."""
+        self._program = None
+
     def read_only(self) -> frozenset[int]:
         """The inputs that calls only read: state that is not written, and constants."""
         written = {id(c.target) for c in self.commits}
@@ -127,11 +131,27 @@ def _constant_cell(var: Var, host: Any) -> Array:
 def call(entry: Entry, arguments: list[Array]) -> Any:
     """Run an entry on its arguments: the function's result, with all state committed."""
     inputs = arguments if entry.is_simple else entry.inputs(arguments)
-    if _native.grad_enabled():
-        wanted = tuple(x.dtype.is_float and is_tracked(x) for x in inputs)
-        if any(wanted) and not _is_self_contained(entry):
-            return _rebuild(entry, staged_gradient.call(entry.gradient(wanted), inputs), arguments)
+    pair = _gradient_of_call(entry, inputs)
+    if pair is not None:
+        return _rebuild(entry, staged_gradient.call(pair, inputs), arguments)
     return _rebuild(entry, entry.program()(*inputs), arguments)
+
+
+def graphs_of_call(entry: Entry, arguments: list[Array]) -> list[tuple[Graph, frozenset[int]]]:
+    """The graphs whose programs a call runs (and the backward of its results, if they are on the
+    tape), each with the positions of the inputs that calls only read."""
+    pair = _gradient_of_call(entry, entry.inputs(arguments))
+    if pair is not None:
+        return [(pair.forward, frozenset()), (pair.backward, frozenset())]
+    return [(entry.graph, entry.read_only())]
+
+
+def _gradient_of_call(entry: Entry, inputs: Sequence[Array]) -> staged_gradient.Pair | None:
+    """The programs of a call that goes on the tape; None if it does not."""
+    if not _native.grad_enabled():
+        return None
+    wanted = tuple(x.dtype.is_float and is_tracked(x) for x in inputs)
+    return entry.gradient(wanted) if any(wanted) and not _is_self_contained(entry) else None
 
 
 def _is_self_contained(entry: Entry) -> bool:

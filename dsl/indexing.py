@@ -16,7 +16,7 @@ from . import primitives as p
 from . import record
 from .dtypes import bool_, int64
 from .errors import BoundsError, DTypeError, ShapeError, TraceError
-from .functions.convert import asarray, boolean, broadcast_shapes
+from .functions.convert import asarray, boolean, common_shape
 from .functions.selection import positions
 from .sizes import Dim, Shape, product
 
@@ -271,7 +271,7 @@ def _flatten(x: Array, plan: Plan) -> _Flat:
 
 def _combine(indices: list[Any], sizes: Shape) -> Array:
     """Positions along several axes as positions along the flattened one."""
-    shape = broadcast_shapes(*(tuple(i.shape) for i in indices), name="index")
+    shape = common_shape("index", *(tuple(i.shape) for i in indices))
     if all(isinstance(i, np.ndarray) for i in indices):
         host: Any = 0
         for i, size in zip(indices, sizes, strict=True):

@@ -10,16 +10,17 @@ import functools
 import gc
 import inspect
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import _native
-from . import purity, tree
+from . import purity, timeline, tree
 from . import trace as tracing
 from .engine import engine
-from .entry import Commit, Entry, call
+from .entry import Commit, Entry, call, graphs_of_call
 from .errors import TraceError
-from .graph import Aval, Var
+from .graph import Aval, Graph, Var
 from .graph_code import code_text
 from .record import read
 from .surroundings import look_around
@@ -27,6 +28,15 @@ from .trace import Trace
 
 if TYPE_CHECKING:
     from .array import Array
+
+
+_alive: weakref.WeakSet[Jitted] = weakref.WeakSet()
+
+
+def forget_programs() -> None:
+    """`Jitted.forget_programs` of every staged function."""
+    for staged in list(_alive):
+        staged.forget_programs()
 
 
 class Jitted:
@@ -40,13 +50,25 @@ class Jitted:
         self._entries: dict[Any, list[Entry]] = {}
         self._fast: dict[bytes | None, Any] = {}  # programs that are the whole of a call
         self._lock = threading.RLock()
+        _alive.add(self)
         _check_static(f, self._signature, self._static)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if timeline.on:
+            return self._timed_call(args, kwargs)
         key = None if kwargs else _native.signature(args)
         fast = self._fast.get(key)
         if fast is not None:
             return fast(*args)[0]
+        return self._slow_call(key, args, kwargs)
+
+    def _timed_call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        with timeline.span(timeline.Category.CALL, _name(self._f)):
+            key = None if kwargs else _native.signature(args)
+            fast = self._fast.get(key)
+            return self._slow_call(key, args, kwargs) if fast is None else fast(*args)[0]
+
+    def _slow_call(self, key: bytes | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if tracing.current() is not None:
             return self._f(*args, **kwargs)  # a staged function inside another is inlined
         entry, arguments = self._entry(args, kwargs)
@@ -56,6 +78,11 @@ class Jitted:
 
     def __get__(self, owner: Any, kind: type | None = None) -> Any:
         return self if owner is None else functools.partial(self, owner)
+
+    @property
+    def function(self) -> Callable[..., Any]:
+        """The function as it was before it was staged."""
+        return self._f
 
     def __repr__(self) -> str:
         return f"<tw.jit of {_name(self._f)}, {sum(map(len, self._entries.values()))} programs>"
@@ -77,6 +104,18 @@ class Jitted:
         """The memory plan: each buffer's place and lifetime, and the peak."""
         return self.ir(*args, stage="memory", **kwargs)
 
+    def graphs(self, *args: Any, **kwargs: Any) -> list[tuple[Graph, frozenset[int]]]:
+        """The graphs of the programs that a call with these arguments runs, each with the
+        positions of the inputs that calls only read."""
+        return graphs_of_call(*self._entry(args, kwargs))
+
+    def forget_programs(self) -> None:
+        """Ask the engine for every program again at its next call, as when kernels were tuned."""
+        with self._lock:
+            self._fast.clear()
+            for entry in [e for found in self._entries.values() for e in found]:
+                entry.forget()
+
     def _entry(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Entry, list[Array]]:
         leaves, structure = tree.flatten((args, kwargs))
         key, arguments = _signature(leaves, structure)
@@ -84,7 +123,7 @@ class Jitted:
             if entry.guards_hold():
                 return entry, arguments
         with self._lock:
-            entry = _trace(self._f, leaves, structure)
+            entry = trace_call(self._f, leaves, structure)
             self._entries.setdefault(key, []).insert(0, entry)
         return entry, arguments
 
@@ -173,13 +212,20 @@ def _hashable(value: Any) -> bool:
 # --------------------------------------------------------------------------- tracing
 
 
-def _trace(f: Callable[..., Any], leaves: list[Any], structure: tree.Tree) -> Entry:
-    around = look_around(f, leaves)
+@timeline.stage("trace", lambda f, *_: _name(f))
+def trace_call(f: Callable[..., Any], leaves: list[Any], structure: tree.Tree) -> Entry:
+    """Trace one call of `f` on the pytree of these leaves, in which an `Aval` stands for an array
+    that is not there yet.
+
+    Raises TraceError for what a program cannot hold, and what the function itself raises.
+    """
+    around = look_around(f, [x for x in leaves if not isinstance(x, Aval)])
     with tracing.open_trace(_name(f)) as trace:
         cells: dict[int, Array] = {}
         for leaf in leaves:
-            if isinstance(leaf, _native.Cell) and id(leaf) not in cells:
-                cells[id(leaf)] = trace.add_input(Aval(leaf.shape, leaf.dtype))
+            if isinstance(leaf, _native.Cell | Aval) and id(leaf) not in cells:
+                aval = leaf if isinstance(leaf, Aval) else Aval(leaf.shape, leaf.dtype)
+                cells[id(leaf)] = trace.add_input(aval)
         args, kwargs = tree.unflatten(structure, [cells.get(id(x), x) for x in leaves])
         result = f(*args, **kwargs)
         purity.check(f, around)
@@ -204,7 +250,7 @@ def _finish(trace: Trace, arguments: list[Array], result: Any) -> Entry:
 
     leaves, result_tree = tree.flatten(result)
     results = tuple(
-        output(x) if isinstance(x, _native.Cell) else _Constant(x)  # type: ignore[arg-type]
+        output(x) if isinstance(x, _native.Cell) else Constant(x)  # type: ignore[arg-type]
         for x in leaves
     )
     commits = _argument_commits(trace, arguments, output)
@@ -242,7 +288,7 @@ def _argument_commits(
     return commits
 
 
-class _Constant:
+class Constant:
     """A result that is not an array."""
 
     __slots__ = ("value",)

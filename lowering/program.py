@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ..dsl.graph import Graph, Var
 from ..dsl.sizes import Dim, evaluate, symbol
+from ..dsl.timeline import stage
 from .fusion import Group
 from .memory import Life, MemoryPlan, arrange, lower_bound
 from .spaces import base
@@ -44,6 +45,7 @@ class Plan:
     results: tuple[tuple[str, Dim], ...]
 
 
+@stage("plan", lambda graph, steps: graph.name)
 def plan_program(graph: Graph, steps: Sequence[Step]) -> Plan:
     """Give each value a slot and order the instructions."""
     return _Planner(graph, steps).plan()

@@ -169,6 +169,10 @@ class TirxVocabulary:
 
     # ------------------------------------------------------------------ half types and storage
 
+    def stored(self, dtype: DType) -> str:
+        """The tirx type of a buffer of `dtype`."""
+        return stored(dtype)
+
     def rounded(self, x: Expr, dtype: DType) -> Expr:
         """A float32 expression rounded to a half type, still as float32."""
         if dtype not in _HALF:

@@ -21,9 +21,10 @@ from ..dtypes import (
     float64,
     promote,
     promote_scalar,
+    set_constructor,
 )
-from ..errors import AxisError, DTypeError, ShapeError
-from ..sizes import Shape
+from ..errors import ArgumentError, AxisError, DTypeError, ShapeError
+from ..sizes import Dim, Shape
 
 if TYPE_CHECKING:
     from ..array import Array
@@ -42,8 +43,14 @@ def is_array(x: Any) -> bool:
     return isinstance(x, _native.Cell)
 
 
-def asarray(obj: ArrayLike, dtype: DTypeLike | None = None, *, copy: bool | None = None) -> Array:
-    """An array of `obj`; an Array of this dtype is returned as it is.
+def asarray(
+    a: ArrayLike,
+    dtype: DTypeLike | None = None,
+    order: str | None = None,
+    *,
+    copy: bool | None = None,
+) -> Array:
+    """An array of `a`; an Array of this dtype is returned as it is.
 
     `copy=False` shares foreign memory (and raises where that is impossible), `copy=True` always
     copies; by default foreign memory is copied.
@@ -51,30 +58,44 @@ def asarray(obj: ArrayLike, dtype: DTypeLike | None = None, *, copy: bool | None
     >>> asarray([1.0, 2.0])
     array([1., 2.])
     """
+    check_order("asarray", order)
     wanted = None if dtype is None else _dtype(dtype)
-    if is_array(obj):
-        return _from_array(obj, wanted, copy)
+    if is_array(a):
+        return _from_array(a, wanted, copy)
     if copy is False:
-        return _shared(obj, wanted)
-    if isinstance(obj, np.ndarray | np.generic) or is_scalar(obj):
-        return _from_host(np.asarray(obj), wanted)
-    if hasattr(obj, "__dlpack__"):
-        return _from_array(_native.from_dlpack(obj, True), wanted, None)
-    if _holds_arrays(obj):
-        parts = [asarray(part) for part in obj]
+        return _shared(a, wanted)
+    if isinstance(a, np.ndarray | np.generic) or is_scalar(a):
+        return _from_host(np.asarray(a), wanted)
+    if hasattr(a, "__dlpack__"):
+        return _from_array(_native.from_dlpack(a, True), wanted, None)
+    if _holds_arrays(a):
+        parts = [asarray(part) for part in a]
         joined = join_parts([expand_first(x) for x in same_dtype(*parts)], 0)
         return joined if wanted is None else convert(joined, wanted)
-    return _from_host(_nested(obj), wanted)
+    return _from_host(_nested(a), wanted)
 
 
-def array(obj: ArrayLike, dtype: DTypeLike | None = None, *, copy: bool | None = True) -> Array:
-    """A new array of `obj`: nested lists, a scalar, a NumPy array, another Array.
+def array(
+    object: ArrayLike,
+    dtype: DTypeLike | None = None,
+    *,
+    copy: bool | None = True,
+    order: str | None = "K",
+    ndmin: int = 0,
+    ndmax: int = 0,
+) -> Array:
+    """A new array of nested lists, a scalar, a NumPy array or another Array; with `ndmin`, of that
+    many axes or more.
 
     >>> array([[1, 2], [3, 4]])
     array([[1, 2],
            [3, 4]])
     """
-    return asarray(obj, dtype, copy=copy)
+    made = asarray(object, dtype, order, copy=copy)
+    if 0 < ndmax < made.ndim:
+        raise ShapeError(f"array: got {made.ndim} axes; ndmax is {ndmax}, and deeper is no number")
+    missing = ndmin - made.ndim
+    return made if missing <= 0 else p.reshape(made, shape=(1,) * missing + tuple(made.shape))
 
 
 _dtype = dtype
@@ -139,6 +160,9 @@ def expand_first(x: Array) -> Array:
     return p.reshape(x, shape=(1, *x.shape))
 
 
+set_constructor(asarray)
+
+
 def join_parts(parts: Sequence[Array], axis: int) -> Array:
     """Arrays of one dtype joined along an axis."""
     return p.concatenate(*parts, axis=axis)
@@ -147,14 +171,14 @@ def join_parts(parts: Sequence[Array], axis: int) -> Array:
 # --------------------------------------------------------------------------- promotion
 
 
-def result_type(*operands: Any) -> DType:
+def result_type(*arrays_and_dtypes: Any) -> DType:
     """The dtype of an operation on these arrays, dtypes and (weak) Python scalars.
 
     >>> result_type(float32, 2.5)
     tilewright.float32
     """
-    scalars = [x for x in operands if is_scalar(x)]
-    strong = [_dtype_of(x) for x in operands if not is_scalar(x)]
+    scalars = [x for x in arrays_and_dtypes if is_scalar(x)]
+    strong = [_dtype_of(x) for x in arrays_and_dtypes if not is_scalar(x)]
     if not strong:
         strong = [dtype(type(scalars.pop()))] if scalars else []
     if not strong:
@@ -202,12 +226,17 @@ def inexact(of: DType) -> DType:
 # --------------------------------------------------------------------------- broadcasting
 
 
-def broadcast_shapes(*shapes: Shape, name: str = "broadcast") -> Shape:
-    """The common shape of arrays that are combined elementwise.
+def broadcast_shapes(*args: Shape | Dim) -> Shape:
+    """The common shape of arrays that are combined elementwise; a number is a 1-D shape.
 
     >>> broadcast_shapes((3, 1), (4,))
     (3, 4)
     """
+    return common_shape("broadcast_shapes", *(_sizes(x) for x in args))
+
+
+def common_shape(name: str, *shapes: Shape) -> Shape:
+    """The common shape of the operands of an operation, which errors name."""
     ndim = max(map(len, shapes), default=0)
     result: list[Any] = [1] * ndim
     for shape in shapes:
@@ -223,12 +252,16 @@ def broadcast_shapes(*shapes: Shape, name: str = "broadcast") -> Shape:
     return tuple(result)
 
 
+def _sizes(shape: Any) -> tuple[Any, ...]:
+    return tuple(shape) if isinstance(shape, Sequence) else (shape,)
+
+
 def broadcast(name: str, *arrays: Array) -> list[Array]:
     """Arrays repeated to their common shape."""
     first = arrays[0].shape
     if all(x.shape == first for x in arrays):
         return list(arrays)
-    shape = broadcast_shapes(*(x.shape for x in arrays), name=name)
+    shape = common_shape(name, *(x.shape for x in arrays))
     return [x if x.shape == shape else p.broadcast_to(x, shape=shape) for x in arrays]
 
 
@@ -258,6 +291,13 @@ def many_axes(name: str, axis: Axis, ndim: int) -> tuple[int, ...]:
     if len(set(axes)) != len(axes):
         raise AxisError(f"{name}: got axes {given}; an axis is named twice")
     return tuple(sorted(axes))
+
+
+def check_order(name: str, order: str | None) -> str:
+    """The order of elements, 'C' or 'F'; arrays here always lie in C order."""
+    if order not in ("C", "F", "A", "K", None):
+        raise ArgumentError(f"{name}: got order {order!r}; it is 'C', 'F', 'A' or 'K'")
+    return "F" if order == "F" else "C"
 
 
 def boolean(x: ArrayLike) -> Array:

@@ -7,6 +7,7 @@ together (the dsl asks for an engine; lowering is one, and is loaded when it is 
 from __future__ import annotations
 
 import importlib
+import os
 import platform
 import sys
 from typing import TYPE_CHECKING, Any
@@ -45,11 +46,13 @@ from .dsl.errors import (
     BoundsError,
     CompileError,
     DeviceError,
+    DivisionError,
     DTypeError,
     GradientError,
     ShapeError,
     TilewrightError,
     TraceError,
+    TuningError,
 )
 from .dsl.functions import *  # noqa: F403
 from .dsl.functions import __all__ as _functions
@@ -58,6 +61,10 @@ from .dsl.transforms import grad, value_and_grad
 
 if TYPE_CHECKING:
     from . import stdlib_nn as nn
+    from .autotune.tune import tune
+    from .backends.artifacts import Artifact, compile, load
+    from .native_files import include_dir, library_dir
+    from .profiling import Profile as profile
 
 __version__ = "0.1.0"
 
@@ -67,7 +74,8 @@ class _LazyEngine:
 
     def __getattr__(self, name: str) -> Any:
         backend = importlib.import_module(".backends.cpu", __name__).MANIFEST
-        made = importlib.import_module(".lowering.engine", __name__).make_engine(backend)
+        choices = importlib.import_module(".autotune.choices", __name__).CHOICES
+        made = importlib.import_module(".lowering.engine", __name__).make_engine(backend, choices)
         engine.install(made)
         return getattr(made, name)
 
@@ -76,17 +84,32 @@ def _wire() -> None:
     promotion = [dtypes.promote(a, b).code for a in dtypes.ALL for b in dtypes.ALL]
     _native.setup(Array, dtypes.ALL, promotion, binary_slow)
     kinds = {"value": ArgumentError, "shape": ShapeError, "dtype": DTypeError}
-    _native.set_errors({**kinds, "overflow": OverflowError, "memory": MemoryError})
+    files = {"damaged": ArtifactError, "foreign": ArtifactError, "system": OSError}
+    _native.set_errors({**kinds, **files, "overflow": OverflowError, "memory": MemoryError})
     engine.install(_LazyEngine())
 
 
 _wire()
 
 
+# What is not always wanted costs nothing until it is used: its module, and its name there.
+_LATER: dict[str, tuple[str, str | None]] = {
+    "Artifact": (".backends.artifacts", "Artifact"),
+    "compile": (".backends.artifacts", "compile"),
+    "include_dir": (".native_files", "include_dir"),
+    "library_dir": (".native_files", "library_dir"),
+    "load": (".backends.artifacts", "load"),
+    "nn": (".stdlib_nn", None),
+    "profile": (".profiling", "Profile"),
+    "tune": (".autotune.tune", "tune"),
+}
+
+
 def __getattr__(name: str) -> Any:
-    # The neural-net library costs nothing until it is used.
-    if name == "nn":
-        return importlib.import_module(".stdlib_nn", __name__)
+    if name in _LATER:
+        module, attribute = _LATER[name]
+        loaded = importlib.import_module(module, __name__)
+        return loaded if attribute is None else getattr(loaded, attribute)
     raise AttributeError(f"module 'tilewright' has no attribute {name!r}")
 
 
@@ -95,21 +118,28 @@ get_num_threads = _native.get_num_threads
 memory_stats = _native.memory_stats
 empty_cache = _native.empty_cache
 
+if os.environ.get("TILEWRIGHT_PROFILE"):
+    importlib.import_module(".profiling.session", __name__).profile_process()
+
 __all__ = [
     "ArgumentError",
     "Array",
+    "Artifact",
     "ArtifactError",
     "AxisError",
     "BoundsError",
     "CompileError",
     "DTypeError",
     "DeviceError",
+    "DivisionError",
     "GradientError",
     "ShapeError",
     "TilewrightError",
     "TraceError",
+    "TuningError",
     "bfloat16",
     "bool_",
+    "compile",
     "dtype",
     "empty_cache",
     "enable_grad",
@@ -118,15 +148,20 @@ __all__ = [
     "float64",
     "get_num_threads",
     "grad",
+    "include_dir",
     "int8",
     "int16",
     "int32",
     "int64",
     "jit",
+    "library_dir",
+    "load",
     "memory_stats",
     "nn",
     "no_grad",
+    "profile",
     "set_num_threads",
+    "tune",
     "uint8",
     "uint16",
     "uint32",

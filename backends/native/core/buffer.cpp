@@ -8,6 +8,7 @@
 #include <new>
 
 #include "error.h"
+#include "timeline.h"
 
 namespace tilewright {
 namespace {
@@ -95,6 +96,14 @@ Buffer* new_block(Heap& h, int64_t capacity) {
 
 int64_t counted(int64_t bytes) { return round_up(bytes, kAlignment); }
 
+// Tells the timeline how much is in use. Without the lock: the timeline has one of its own.
+void tell_use(const Heap& h, std::unique_lock<std::mutex>& lock) {
+  if (!timeline::enabled()) return;
+  const int64_t in_use = h.in_use;
+  lock.unlock();
+  timeline::count(timeline::Category::Memory, in_use);
+}
+
 int64_t parse_bytes(const char* text) {
   char* end = nullptr;
   const double number = std::strtod(text, &end);
@@ -126,7 +135,7 @@ Buffer* allocate(int64_t bytes) {
   int64_t capacity;
   const int index = size_class(bytes, &capacity);
   Heap& h = heap();
-  std::lock_guard<std::mutex> lock(h.mutex);
+  std::unique_lock<std::mutex> lock(h.mutex);
   Buffer* buffer = h.free[index];
   if (buffer) {
     h.free[index] = buffer->next;
@@ -143,6 +152,7 @@ Buffer* allocate(int64_t bytes) {
   buffer->holders.store(1, std::memory_order_relaxed);
   h.in_use += counted(bytes);
   if (h.in_use > h.peak) h.peak = h.in_use;
+  tell_use(h, lock);
   return buffer;
 }
 
@@ -170,11 +180,12 @@ void destroy(Buffer* buffer) {
   int64_t capacity;
   const int index = size_class(buffer->capacity, &capacity);
   Heap& h = heap();
-  std::lock_guard<std::mutex> lock(h.mutex);
+  std::unique_lock<std::mutex> lock(h.mutex);
   h.in_use -= counted(buffer->bytes);
   h.pooled += capacity;
   buffer->next = h.free[index];
   h.free[index] = buffer;
+  tell_use(h, lock);
 }
 
 MemoryStats memory_stats() {

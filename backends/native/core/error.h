@@ -8,7 +8,8 @@
 
 namespace tilewright {
 
-enum class ErrorKind { Value, Shape, DType, Overflow, Memory };
+// Damaged and Foreign are of artifacts: what was read is not what was written, or is not for here.
+enum class ErrorKind { Value, Shape, DType, Overflow, Memory, Damaged, Foreign, System };
 
 class Error : public std::runtime_error {
  public:

@@ -1,9 +1,11 @@
 #include "kernel.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "call.h"
 #include "pool.h"
+#include "timeline.h"
 
 namespace tilewright {
 namespace {
@@ -22,6 +24,18 @@ int64_t in_range(const SizeExpr& expression, const int64_t* sizes, int64_t low, 
 int64_t saturating_multiply(int64_t a, int64_t b) {
   int64_t result;
   return __builtin_mul_overflow(a, b, &result) ? kMaxExtent : result;
+}
+
+// What the symbols of a kernel's phases begin with: its name.
+std::string common_name(const std::vector<std::string>& symbols) {
+  std::string name = symbols.front();
+  for (const std::string& other : symbols) {
+    size_t same = 0;
+    while (same < name.size() && same < other.size() && name[same] == other[same]) ++same;
+    name.resize(same);
+  }
+  const size_t end = std::min(name.find("_phase"), name.find_last_not_of('_') + 1);
+  return end && end != std::string::npos ? name.substr(0, end) : symbols.front();
 }
 
 BufferRef copy_table(const void* data, size_t bytes) {
@@ -58,17 +72,22 @@ void Kernel::read(WordReader& words) {
     const bool per_thread = words.next("per-thread flag", 0, 1) != 0;
     scratch_.push_back({per_thread, SizeExpr::read(words, n_sizes_)});
   }
-  for (int64_t i = 0; i < n_phases; ++i) read_phase(words);
+  std::vector<std::string> symbols;
+  for (int64_t i = 0; i < n_phases; ++i) symbols.push_back(read_phase(words));
   words.finish();
+  label_ = timeline::intern(common_name(symbols));
 }
 
-void Kernel::read_phase(WordReader& words) {
+std::string Kernel::read_phase(WordReader& words) {
   Phase phase;
-  phase.function = image_->function(words.text("length of a symbol", 4096));
+  const std::string symbol = words.text("length of a symbol", 4096);
+  phase.function = image_->function(symbol);
+  phase.label = timeline::intern(symbol);
   phase.extent = SizeExpr::read(words, n_sizes_);
   phase.grain = SizeExpr::read(words, n_sizes_);
   phase.cost = SizeExpr::read(words, n_sizes_);
   phases_.push_back(std::move(phase));
+  return symbol;
 }
 
 void Kernel::plan(const int64_t* sizes, LaunchPlan& plan) const {
@@ -118,11 +137,13 @@ void Kernel::set_scratch(const LaunchPlan& plan, int threads, int thread, char* 
 }
 
 void Kernel::run_phase(const LaunchPlan& plan, int phase, int threads, char* memory,
-                       const int64_t* arguments) const {
+                       const int64_t* arguments, int64_t launch) const {
   void* const function = phases_[size_t(phase)].function;
   const Caller call = caller_of<kMaxArguments>(n_arguments_);
   const int range = n_arguments_ - n_sizes_ - 2;
+  const int32_t label = phases_[size_t(phase)].label;
   auto body = [&](int thread, int64_t begin, int64_t end) {
+    const timeline::Span span(timeline::Category::Kernel, label, end - begin, launch);
     int64_t mine[kMaxArguments];
     std::memcpy(mine, arguments, sizeof(int64_t) * size_t(n_arguments_));
     set_scratch(plan, threads, thread, memory, mine);
@@ -138,7 +159,13 @@ void Kernel::run_phase(const LaunchPlan& plan, int phase, int threads, char* mem
 }
 
 void Kernel::run(const LaunchPlan& plan, void* const* buffers) const {
-  if (scratch_.empty() && plan.cost < kParallelCost) return run_serial(plan, buffers);
+  const timeline::LaunchSpan span(label_);
+  if (scratch_.empty() && plan.cost < kParallelCost) {
+    const int32_t label = n_phases() == 1 ? phases_[0].label : label_;
+    const timeline::Span kernel(timeline::Category::Kernel, label, plan.phases[0].extent,
+                                span.number());
+    return run_serial(plan, buffers);
+  }
   const int threads = num_threads();
   BufferRef memory;
   if (!scratch_.empty()) memory = BufferRef(allocate(scratch_bytes(plan, threads)));
@@ -146,7 +173,7 @@ void Kernel::run(const LaunchPlan& plan, void* const* buffers) const {
   set_arguments(plan, buffers, arguments);
   for (int i = 0; i < n_phases(); ++i)
     if (plan.phases[i].extent)
-      run_phase(plan, i, threads, memory ? memory->data : nullptr, arguments);
+      run_phase(plan, i, threads, memory ? memory->data : nullptr, arguments, span.number());
 }
 
 void Kernel::run_serial(const LaunchPlan& plan, void* const* buffers) const {

@@ -40,6 +40,7 @@ class Kernel {
   int n_sizes() const { return n_sizes_; }
   int n_phases() const { return int(phases_.size()); }
   int n_scratch() const { return int(scratch_.size()); }
+  int32_t label() const { return label_; }  // of its name, in the timeline
 
   // Throws Error(Shape) if a size overflows or is negative.
   void plan(const int64_t* sizes, LaunchPlan& plan) const;
@@ -56,6 +57,7 @@ class Kernel {
  private:
   struct Phase {
     void* function;
+    int32_t label;  // of the symbol, in the timeline
     SizeExpr extent, grain, cost;
   };
   struct Scratch {
@@ -64,13 +66,14 @@ class Kernel {
   };
 
   void read(WordReader& words);
-  void read_phase(WordReader& words);
+  std::string read_phase(WordReader& words);  // gives its symbol
   void set_arguments(const LaunchPlan& plan, void* const* buffers, int64_t* arguments) const;
   void set_scratch(const LaunchPlan& plan, int threads, int thread, char* memory,
                    int64_t* arguments) const;
   void run_phase(const LaunchPlan& plan, int phase, int threads, char* memory,
-                 const int64_t* arguments) const;
+                 const int64_t* arguments, int64_t launch) const;
 
+  int32_t label_ = 0;
   int n_buffers_ = 0, n_outputs_ = 0, n_tables_ = 0, n_sizes_ = 0, n_arguments_ = 0;
   std::vector<Scratch> scratch_;
   std::vector<Phase> phases_;

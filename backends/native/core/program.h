@@ -12,6 +12,7 @@
 #include "kernel.h"
 #include "layout.h"
 #include "sizes.h"
+#include "timeline.h"
 
 namespace tilewright {
 
@@ -58,14 +59,22 @@ class Program {
   const std::string& name() const { return name_; }
   int n_inputs() const { return int(inputs_.size()); }
   int n_outputs() const { return int(outputs_.size()); }
+  int n_symbols() const { return int(n_symbols_); }
+  DType input_type(int input) const { return inputs_[size_t(input)].type; }
   DType output_type(int output) const { return outputs_[size_t(output)].type; }
+  const std::vector<SizeExpr>& input_dims(int input) const { return inputs_[size_t(input)].dims; }
+  const std::vector<SizeExpr>& output_dims(int output) const {
+    return outputs_[size_t(output)].dims;
+  }
 
   // Checks types and sizes against what the program was compiled for (Error(DType),
   // Error(Shape)) and gives the plan for these sizes.
   PlanRef plan(const ProgramInput* inputs) const;
 
   // Fills `outputs[0..n_outputs)`. The caller holds the inputs meanwhile. Safe on many threads.
-  void run(const ProgramPlan& plan, const ProgramInput* inputs, ProgramOutput* outputs) const;
+  // With `places`, output i is written to places[i], unless that is null, and has no buffer.
+  void run(const ProgramPlan& plan, const ProgramInput* inputs, ProgramOutput* outputs,
+           char* const* places = nullptr) const;
 
  private:
   enum SlotKind { InputSlot, OutputSlot, ArenaSlot, TemporarySlot };
@@ -111,6 +120,8 @@ class Program {
 
   static constexpr int kPlans = 8;  // kept for the sizes that come first
   std::string name_;
+  timeline::Category category_;
+  int32_t label_;
   int64_t n_symbols_ = 0;
   SizeExpr arena_;
   std::vector<Type> inputs_;

@@ -6,11 +6,15 @@
 namespace tilewright {
 namespace {
 constexpr int64_t kMagic = 0x545031, kVersion = 1, kMany = 1 << 20;
+constexpr std::string_view kEager = "eager_";  // what the names of eager operations begin with
 }
 
 Program::Program(const void* words, size_t bytes,
                  std::vector<std::shared_ptr<const Kernel>> kernels, std::string name)
     : name_(std::move(name)), kernels_(std::move(kernels)) {
+  const bool is_eager = name_.compare(0, kEager.size(), kEager) == 0;
+  category_ = is_eager ? timeline::Category::Eager : timeline::Category::Program;
+  label_ = timeline::intern(std::string_view(name_).substr(is_eager ? kEager.size() : 0));
   WordReader reader(name_.c_str(), words, bytes);
   read(reader);
 }

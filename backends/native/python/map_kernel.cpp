@@ -7,6 +7,7 @@
 #include "../core/map_job.h"
 #include "gil.h"
 #include "scalars.h"
+#include "timeline_python.h"
 
 namespace tilewright {
 
@@ -180,6 +181,7 @@ PyObject* make(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
     self->call = call;
     self->name = Py_NewRef(name);
     self->text = text;
+    self->label = timeline::intern(text);
     self->compile = Py_NewRef(compile);
     self->n_inputs = inputs.ndim;
     self->output_type = output;
@@ -216,6 +218,7 @@ PyMemberDef members[] = {
 }  // namespace
 
 Cell* run_map(MapKernel* kernel, const MapArgument* arguments) {
+  const PythonSpan span(timeline::Category::Eager, kernel->label);
   Cell* result = run_flat(kernel, arguments);
   return result ? result : run_general(kernel, arguments);
 }

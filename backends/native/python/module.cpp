@@ -1,11 +1,13 @@
 // The module tilewright._native; _native.pyi documents it.
 #include "../core/pool.h"
+#include "artifact_object.h"
 #include "cell.h"
 #include "create.h"
 #include "dlpack_python.h"
 #include "kernel_object.h"
 #include "operators.h"
 #include "signature.h"
+#include "timeline_python.h"
 #include "program_object.h"
 
 namespace tilewright {
@@ -46,7 +48,10 @@ void set_errors(const py::dict& errors) {
                                                      {"shape", ErrorKind::Shape},
                                                      {"dtype", ErrorKind::DType},
                                                      {"overflow", ErrorKind::Overflow},
-                                                     {"memory", ErrorKind::Memory}};
+                                                     {"memory", ErrorKind::Memory},
+                                                     {"damaged", ErrorKind::Damaged},
+                                                     {"foreign", ErrorKind::Foreign},
+                                                     {"system", ErrorKind::System}};
   for (const auto& [key, type] : errors) {
     bool known = false;
     for (const auto& [name, kind] : kinds) {
@@ -155,6 +160,8 @@ PYBIND11_MODULE(_native, m) {
   m.add_object("MapKernel", py::handle(reinterpret_cast<PyObject*>(make_map_kernel_type())));
   m.add_object("Program", py::handle(reinterpret_cast<PyObject*>(make_program_type())));
   bind_kernel(m);
+  bind_artifact(m);
   bind_values(m);
   bind_state(m);
+  bind_timeline(m);
 }

@@ -6,6 +6,7 @@
 
 #include "../core/program.h"
 #include "gil.h"
+#include "timeline_python.h"
 
 namespace tilewright {
 namespace {
@@ -61,6 +62,7 @@ void run(const Program& program, PyObject* const* cells, Py_ssize_t count, PyObj
   Scratch<ProgramOutput> outputs(static_cast<size_t>(program.n_outputs()));
   std::vector<BufferRef> copies;
   read_inputs(program, cells, inputs.data(), copies);
+  name_thread_in_timeline();
   const PlanRef plan = program.plan(inputs.data());
   {
     ReleaseGil release(plan->cost, [&](auto hold) {
