@@ -11,7 +11,6 @@ from ..errors import ArgumentError, DTypeError
 from .arithmetic import divide, maximum, minimum, multiply, subtract
 from .convert import ArrayLike, asarray, convert, same_dtype
 from .logic import equal, isnan, less, less_equal, logical_and, logical_not, logical_or, where
-from .outputs import casts
 from .reductions import all as all_
 from .reductions import max as max_
 from .reductions import min as min_
@@ -182,8 +181,8 @@ def bincount(x: ArrayLike, /, weights: ArrayLike | None = None, minlength: int =
     x = asarray(x)
     if x.ndim != 1:
         raise ArgumentError(f"bincount: got {x.shape}; it takes one axis")
-    if x.size and not casts(x.dtype, int64, "safe"):
-        raise DTypeError(f"bincount: got {x.dtype}, which does not cast to int64 by 'safe'")
+    if x.size and x.dtype.is_float:
+        raise DTypeError(f"bincount: got {x.dtype}; it takes integers")
     if minlength < 0:
         raise ArgumentError(f"bincount: got minlength {minlength}; it must not be negative")
     length = minlength

@@ -13,7 +13,7 @@ from .convert import ArrayLike, asarray, boolean, convert, same_dtype
 from .creation import ones, zeros
 from .elementary import cos
 from .linear import matmul
-from .logic import less_equal, where
+from .logic import less, less_equal, logical_and, where
 from .rearranging import flip
 from .shapes import ravel, reshape
 
@@ -46,7 +46,9 @@ def _full(x: Array, v: Array) -> Array:
     block = min(size, _BLOCK)
     n_blocks = -(-size // block)
     width = block + taps - 1
-    rows = reshape(p.pad(x, low=(0,), high=(n_blocks * block - size,), value=0), (n_blocks, block))
+    rest = n_blocks * block - size
+    whole = p.pad(x, low=(0,), high=(rest,), value=0) if rest else x
+    rows = reshape(whole, (n_blocks, block))
     products = matmul(rows, _band(v, block, width))
     if n_blocks == 1:
         return reshape(products, (width,))[: size + taps - 1]
@@ -60,10 +62,8 @@ def _band(v: Array, block: int, width: int) -> Array:
     """The matrix whose row i holds v from column i on."""
     row = reshape(p.iota(size=block, dtype=int64), (block, 1))
     ahead = p.iota(size=width, dtype=int64) - row
-    padded = p.pad(v, low=(1,), high=(1,), value=0)
-    last = v.shape[0]
-    place = where(less_equal(-1, ahead), where(less_equal(ahead, last), ahead, last), -1)
-    return p.gather(padded, place + 1, axis=0)
+    inside = logical_and(less_equal(0, ahead), less(ahead, v.shape[0]))
+    return where(inside, p.gather(v, ahead, axis=0), zeros((), v.dtype))
 
 
 def _cut(full: Array, longer: int, shorter: int, mode: str) -> Array:

