@@ -116,6 +116,8 @@ class Primitive:
     `samples(dtype)` yields the inputs of the registry's tests for each dtype of `dtypes`.
     `ulp[dtype.name]` is the declared error bound in units in the last place (0: exact), against
     the exact result; for sums and products of many terms it is per the reference's own scale.
+    `scale(*numpy_arrays)` is what the bound is relative to where that is not the result, because
+    terms may cancel; its docstring says it in words.
     """
 
     name: str
@@ -126,6 +128,7 @@ class Primitive:
     dtypes: tuple[DType, ...]
     vjp: Callable[..., tuple[Array | None, ...]] | None = None
     ulp: Mapping[str, float] = field(default_factory=dict)
+    scale: Callable[..., Any] | None = None
 
     def infer_all(self, *avals: Aval, **params: Any) -> tuple[Aval, ...]:
         return (self.infer(*avals, **params),)

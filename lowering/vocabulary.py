@@ -306,7 +306,10 @@ def _elementary(name: str) -> Function:
 
 
 _ELEMENTARY = (
-    "exp", "expm1", "log", "log1p", "tanh", "sigmoid", "erf", "sin", "cos", "pow",
+    "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "sinc",
+    "asin", "acos", "atan", "atan2", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh",
+    "sigmoid", "erf", "pow", "cbrt", "hypot", "ldexp", "mantissa", "exponent", "gcd", "bit_count",
+    "i0", "i1",
 )  # fmt: skip
 
 CALLS: dict[str, Function] = {
@@ -319,10 +322,12 @@ CALLS: dict[str, Function] = {
     "maximum": _extremum(tirx.GT),
     "minimum": _extremum(tirx.LT),
     "copysign": _copysign,
+    "signbit": lambda t, x: _copysign(t, tirx.FloatImm(type_of(x), 1.0), x) < zero(type_of(x)),
     "fmod": _fmod,
     "div": lambda t, a, b: tirx.Div(a, b),
     "floordiv": lambda t, a, b: tirx.floordiv(a, b),
     "mod": lambda t, a, b: tirx.floormod(a, b),
+    "truncmod": lambda t, a, b: tirx.truncmod(a, b),
     "index_div": lambda t, a, b: tirx.truncdiv(a, b),
     "index_mod": lambda t, a, b: tirx.truncmod(a, b),
     "bitwise_and": _logical(tirx.And, tirx.bitwise_and),
@@ -341,5 +346,6 @@ CALLS: dict[str, Function] = {
     "ge": _compare(tirx.GE),
     "isnan": lambda t, x: not_equal(x, x) if _is_float(x) else tirx.const(False, "bool"),
     "bitcast": _bitcast,
+    "nextafter": lambda t, x, y, dtype: math.nextafter(t, t.let(x), t.let(y), dtype),
     "let": lambda t, x: t.let(x),
 }

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy_coverage
 
 from tilewright.dsl import dtypes
+from tilewright.dsl.functions.accuracy import COMPOSITES, Composite
 from tilewright.dsl.primitive import REGISTRY, Contract, Primitive, Scatter
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -39,6 +40,14 @@ LLVM may contract `a * b + c` to one rounding, so the last bits of fused and unf
 |---|{}---|
 """
 
+MIDDLE = """
+Functions made of primitives that declare a bound of their own, which
+`tests/dsl/test_elementary_functions.py` holds; all others have those of their parts:
+
+| function | {} |
+|---|{}
+"""
+
 TAIL = """
 All other primitives are exact, bit for bit what NumPy returns:
 
@@ -54,8 +63,15 @@ def accuracy() -> str:
         for p in known
         if any(p.ulp.values())
     ]
-    head = HEAD.format(" | ".join(map(str, FLOATS)), "---|" * len(FLOATS))
-    return head + "".join(rows) + TAIL + textwrap.fill(f"{exact}.", 99) + "\n"
+    names, lines = " | ".join(map(str, FLOATS)), "---|" * len(FLOATS)
+    composites = "".join(_composite_row(n, c) for n, c in sorted(COMPOSITES.items()))
+    head, middle = HEAD.format(names, lines), MIDDLE.format(names, lines)
+    return head + "".join(rows) + middle + composites + TAIL + textwrap.fill(f"{exact}.", 99) + "\n"
+
+
+def _composite_row(name: str, composite: Composite) -> str:
+    bounds = (f"{composite.ulp[d.name]:g}" for d in FLOATS)
+    return " | ".join([f"| `{name}`", *bounds]) + " |\n"
 
 
 def _bound(primitive: Primitive, dtype: dtypes.DType) -> str:
@@ -64,6 +80,8 @@ def _bound(primitive: Primitive, dtype: dtypes.DType) -> str:
 
 
 def _scale(primitive: Primitive) -> str:
+    if primitive.scale is not None:
+        return str(primitive.scale.__doc__)
     is_sum = isinstance(primitive.lower, Contract | Scatter) or primitive.name in SUMS
     return "the sum of the terms' magnitudes" if is_sum else "the exact result"
 

@@ -11,10 +11,12 @@ from . import (
     differences,
     einstein,
     elementary,
+    floats,
     foreign,
     functional,
     grids,
     histograms,
+    integers,
     joining,
     kinds,
     linear,
@@ -34,6 +36,7 @@ from . import (
     spaces,
     splitting,
     statistics,
+    trigonometric,
 )
 from .arithmetic import *  # noqa: F403
 from .bits import *  # noqa: F403
@@ -45,10 +48,12 @@ from .diagonals import *  # noqa: F403
 from .differences import *  # noqa: F403
 from .einstein import *  # noqa: F403
 from .elementary import *  # noqa: F403
+from .floats import *  # noqa: F403
 from .foreign import *  # noqa: F403
 from .functional import *  # noqa: F403
 from .grids import *  # noqa: F403
 from .histograms import *  # noqa: F403
+from .integers import *  # noqa: F403
 from .joining import *  # noqa: F403
 from .kinds import *  # noqa: F403
 from .linear import *  # noqa: F403
@@ -68,6 +73,7 @@ from .signals import *  # noqa: F403
 from .spaces import *  # noqa: F403
 from .splitting import *  # noqa: F403
 from .statistics import *  # noqa: F403
+from .trigonometric import *  # noqa: F403
 
 # Not `*`: mypy reads a plain list of names, and the modules' own lists are short.
 __all__ = [
@@ -89,10 +95,12 @@ __all__ = [
     *differences.__all__,
     *einstein.__all__,
     *elementary.__all__,
+    *floats.__all__,
     *foreign.__all__,
     *functional.__all__,
     *grids.__all__,
     *histograms.__all__,
+    *integers.__all__,
     *joining.__all__,
     *kinds.__all__,
     *linear.__all__,
@@ -111,4 +119,5 @@ __all__ = [
     *spaces.__all__,
     *splitting.__all__,
     *statistics.__all__,
+    *trigonometric.__all__,
 ]

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 from .. import primitives as p
 from ..dtypes import bool_, float64, int64
 from ..errors import ArgumentError
-from .arithmetic import add
+from .arithmetic import add, divide
 from .convert import ArrayLike, asarray, boolean, convert, same_dtype
 from .creation import ones, zeros
-from .elementary import cos
+from .elementary import i0, sqrt
 from .linear import matmul
 from .logic import less, less_equal, logical_and, where
 from .rearranging import flip
 from .shapes import ravel, reshape
+from .trigonometric import cos
 
 if TYPE_CHECKING:
     from ..array import Array
@@ -157,4 +158,17 @@ def hanning(M: float) -> Array:
     return _trivial(M) if n is None else 0.5 + 0.5 * cos(n * (math.pi / (M - 1)))
 
 
-__all__ = ["bartlett", "blackman", "convolve", "correlate", "hamming", "hanning"]
+def kaiser(M: float, beta: float) -> Array:
+    """Kaiser's window: a Bessel function, the steeper the larger `beta` is.
+
+    >>> kaiser(3, 0.0)
+    array([1., 1., 1.])
+    """
+    n = _places(M)
+    if n is None:
+        return _trivial(M)
+    rest = divide(n, float(M - 1))
+    return divide(i0(sqrt(1.0 - rest * rest) * float(beta)), i0(float(beta)))
+
+
+__all__ = ["bartlett", "blackman", "convolve", "correlate", "hamming", "hanning", "kaiser"]

@@ -3,6 +3,7 @@
 Names that Python has taken end in an underscore: `p.sum_`, `p.slice_`.
 """
 
+from .bessel import i0, i1
 from .comparison import cast, eq, ge, gt, le, lt, ne, where
 from .contraction import matmul
 from .elementwise import (
@@ -41,7 +42,9 @@ from .elementwise import (
     tanh,
     trunc,
 )
+from .floats import copysign, exponent, fmax, fmin, fmod, ldexp, mantissa, nextafter, signbit
 from .indexing import gather, scatter_add, scatter_set
+from .integers import bit_count, gcd
 from .movement import (
     broadcast_to,
     reshape,
@@ -51,38 +54,84 @@ from .movement import (
 from .random import random_bits
 from .reductions import argmax, argmin, max_, min_, prod, sum_
 from .sources import full, iota
+from .transcendental import (
+    acos,
+    acosh,
+    asin,
+    asinh,
+    atan,
+    atan2,
+    atanh,
+    cbrt,
+    cosh,
+    exp2,
+    hypot,
+    log2,
+    log10,
+    logaddexp,
+    logaddexp2,
+    sinc,
+    sinh,
+    tan,
+)
 from .windows import concatenate, pad, slice_, update_slice
 
 __all__ = [
     "abs_",
+    "acos",
+    "acosh",
     "add",
     "argmax",
     "argmin",
+    "asin",
+    "asinh",
+    "atan",
+    "atan2",
+    "atanh",
+    "bit_count",
     "bitwise_and",
     "bitwise_not",
     "bitwise_or",
     "bitwise_xor",
     "broadcast_to",
     "cast",
+    "cbrt",
     "ceil",
     "concatenate",
+    "copysign",
     "cos",
+    "cosh",
     "div",
     "eq",
     "erf",
     "exp",
+    "exp2",
     "expm1",
+    "exponent",
     "floor",
     "floordiv",
+    "fmax",
+    "fmin",
+    "fmod",
     "full",
     "gather",
+    "gcd",
     "ge",
     "gt",
+    "hypot",
+    "i0",
+    "i1",
     "iota",
+    "ldexp",
     "le",
     "log",
     "log1p",
+    "log2",
+    "log10",
+    "logaddexp",
+    "logaddexp2",
     "lt",
+    "mantissa",
     "matmul",
     "max_",
     "maximum",
@@ -92,6 +141,7 @@ __all__ = [
     "mul",
     "ne",
     "neg",
+    "nextafter",
     "pad",
     "pow_",
     "prod",
@@ -105,13 +155,17 @@ __all__ = [
     "shift_right",
     "sigmoid",
     "sign",
+    "signbit",
     "sin",
+    "sinc",
+    "sinh",
     "slice_",
     "sqrt",
     "stop_gradient",
     "sub",
     "sum_",
     "sum_to",
+    "tan",
     "tanh",
     "transpose",
     "trunc",

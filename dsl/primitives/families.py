@@ -73,6 +73,7 @@ def elementwise(
     dtypes: DTypes = FLOATS,
     result: DType | None = None,
     ulp: Mapping[str, float] | None = None,
+    scale: Callable[..., Any] | None = None,
     cost: int = 1,
 ) -> Primitive:
     """A pointwise primitive; `lower` is a rule or a vocabulary name (default: its own)."""
@@ -87,18 +88,23 @@ def elementwise(
             samples=samples,
             dtypes=dtypes,
             ulp=ulp or {},
+            scale=scale,
         )
     )
 
 
-def unary(name: str, reference: Callable[..., Any], **rules: Any) -> Primitive:
+def unary(
+    name: str, reference: Callable[..., Any], *, samples: Samples = unary_samples, **rules: Any
+) -> Primitive:
     """A pointwise function of one array."""
-    return elementwise(name, reference, unary_samples, **rules)
+    return elementwise(name, reference, samples, **rules)
 
 
-def binary(name: str, reference: Callable[..., Any], **rules: Any) -> Primitive:
+def binary(
+    name: str, reference: Callable[..., Any], *, samples: Samples = binary_samples, **rules: Any
+) -> Primitive:
     """A pointwise function of two arrays of one shape and dtype."""
-    return elementwise(name, reference, binary_samples, **rules)
+    return elementwise(name, reference, samples, **rules)
 
 
 def comparison(name: str, reference: Callable[..., Any]) -> Primitive:
