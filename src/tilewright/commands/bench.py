@@ -59,8 +59,8 @@ def bench(
     """
     runner = importlib.import_module("..benchmarks.run", __package__)
     if show_list:
-        for name, script in runner.scripts().items():
-            typer.echo(f"{name:<12}{(script.__doc__ or '').splitlines()[0]}")
+        for name, told in runner.scripts().items():
+            typer.echo(f"{name:<12}{told}")
         return
     chosen = tuple(dict.fromkeys(names or ()))
     threads = threads or len(os.sched_getaffinity(0))
