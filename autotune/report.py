@@ -139,7 +139,7 @@ class TuningReport:
     def summary(self) -> str:
         """One sentence."""
         return (
-            f"{self.trials} trials in {self.seconds:.1f} s ({self.trials_per_second:.1f} a second); "
+            f"{self.trials} trials in {self.seconds:.1f} s, {self.trials_per_second:.1f} a second; "
             f"{len(self.improved)} of {len(self.kernels)} kernels improved, "
             f"{self.speedup:.2f}x in all; database {self.database}"
         )

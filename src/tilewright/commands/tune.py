@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 import typer
 
-
 _Target = Annotated[str, typer.Argument(help="A name (see --list), or path/to/file.py:function.")]
 _Shape = Annotated[str | None, typer.Option(help="Sizes of a named target, such as 33x257x129.")]
 _DType = Annotated[str, typer.Option(help="Element type of a named target.")]
