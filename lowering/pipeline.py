@@ -38,7 +38,7 @@ def kernels_text(graph: Graph) -> str:
     return "\n".join(group_text(group, names) for group in kernel_groups(graph))
 
 
-@timeline.stage("compile", lambda graph, *_: graph.name)
+@timeline.stage("compile", lambda graph, *_, **__: graph.name)
 def compile_program(
     graph: Graph,
     compiler: Compiler,

@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -265,14 +266,20 @@ def nobody() -> Iterator[None]:
         os.seteuid(0)
 
 
-def test_a_read_only_folder_can_be_read_and_says_so_when_written(tmp_path: Path) -> None:
-    path = tmp_path / "tuning.db"
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that everybody may enter, as those of pytest are not."""
+    with tempfile.TemporaryDirectory(prefix="tilewright-test-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+def test_a_read_only_folder_can_be_read_and_says_so_when_written(open_folder: Path) -> None:
+    path = open_folder / "tuning.db"
     with Database(path) as db:
         db.put(a_record())
-    for place in (tmp_path, *tmp_path.parents[:2]):
-        place.chmod(0o755)
     path.chmod(0o444)
-    tmp_path.chmod(0o555)
+    open_folder.chmod(0o555)
     try:
         with nobody():
             with Database(path, writes=False) as db:
@@ -280,9 +287,9 @@ def test_a_read_only_folder_can_be_read_and_says_so_when_written(tmp_path: Path)
             with pytest.raises(TuningError, match="readonly|unable to open"):
                 Database(path).put(a_record(structure=structure(2)))
             with pytest.raises(TuningError, match="unable to open"):
-                Database(tmp_path / "no" / "tuning.db")
+                Database(open_folder / "no" / "tuning.db")
     finally:
-        tmp_path.chmod(0o755)
+        open_folder.chmod(0o755)
 
 
 def test_a_path_that_is_no_file(tmp_path: Path) -> None:
