@@ -104,7 +104,6 @@ __all__ = [
     *functional.__all__,
     *grids.__all__,
     *histograms.__all__,
-    *integers.__all__,
     *joining.__all__,
     *kinds.__all__,
     *linear.__all__,
