@@ -36,16 +36,19 @@ _SHIFTS = {"tirx.shift_left": tirx.shift_left, "tirx.bitwise_not": tirx.bitwise_
 
 def plain_c(function: Any) -> Any:
     """The function with everything said in terms of the prelude's functions."""
+    unknown: set[str] = set()  # an exception inside of a map would end the process
     body = structural_map(
         function.body,
         [
             (tirx.FloatImm, _constant),
             (tirx.Select, _select),
             (tirx.Cast, _wrapped),
-            (Call, _call),
+            (Call, lambda call: _call(call, unknown)),
             (_ARITHMETIC, _narrow),
         ],
     )
+    if unknown:
+        raise CompileError(f"plain_c: there is no plain function for {', '.join(sorted(unknown))}")
     made = tirx.PrimFunc(function.params, _without_cells(body), ret_type=None)
     return made.with_attr(dict(function.attrs.items()))
 
@@ -125,7 +128,7 @@ def _narrow(made: Any) -> Expr:
     return tirx.Cast(kind, type(made)(a, b))
 
 
-def _call(call: Any) -> Expr:
+def _call(call: Any, unknown: set[str]) -> Expr:
     name, kind = getattr(call.op, "name", ""), str(call.ty)
     if name in _SHIFTS and kind in _SMALL:
         return tirx.Cast(kind, _SHIFTS[name](*(tirx.Cast("uint32", x) for x in call.args)))
@@ -137,5 +140,5 @@ def _call(call: Any) -> Expr:
     if function in _IDENTITY:
         return call.args[1]
     if function not in MATH:
-        raise CompileError(f"plain_c: there is no plain function for {function}")
+        unknown.add(function)
     return _extern(call.ty, f"tw_{function}", *call.args[1:])

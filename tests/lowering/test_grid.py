@@ -169,7 +169,11 @@ def check_product(found: Any, a: Any, b: Any, bound: float) -> None:
     ("of", "bound", "shape"),
     [
         *((float32, 1e-6, shape) for shape in SHAPES),
-        *((of, bound, shape) for of, bound in ((float16, 1e-3), (int32, 0)) for shape in SHAPES[2:6]),
+        *(
+            (of, bound, shape)
+            for of, bound in ((float16, 1e-3), (int32, 0))
+            for shape in SHAPES[2:6]
+        ),
     ],
     ids=str,
 )
