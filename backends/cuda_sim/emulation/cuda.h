@@ -59,6 +59,9 @@ static inline T atomicCAS(T* at, T compare, T value) {
   return old;
 }
 
+static inline int __popc(uint32_t x) { return __builtin_popcount(x); }
+static inline int __popcll(uint64_t x) { return __builtin_popcountll(x); }
+
 // ---------------------------------------------------------------- shuffles
 
 template <class T>
