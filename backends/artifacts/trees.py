@@ -97,7 +97,7 @@ def _build_dict(content: list[Any], leaf: Callable[[Json], Any], depth: int) -> 
 def _build_named(content: list[Any], leaf: Callable[[Json], Any], depth: int) -> Any:
     try:
         name, fields, children = content
-        return namedtuple(name, fields)(*(_build(c, leaf, depth + 1) for c in children))  # noqa: PYI024
+        return namedtuple(name, fields)(*(_build(c, leaf, depth + 1) for c in children))
     except (TypeError, ValueError) as error:
         raise _damaged() from error
 
