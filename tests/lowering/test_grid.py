@@ -20,6 +20,7 @@ from tilewright.dsl.graph import Graph
 from tilewright.dsl.sizes import symbol
 from tilewright.lowering.schedules.grid import SCHEDULES
 
+
 @pytest.fixture(params=[name for name in device_names() if name != "cpu"])
 def device(request: pytest.FixtureRequest) -> Iterator[Device]:
     """Each device of grids that runs here."""
