@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from . import device
@@ -23,6 +23,10 @@ class Engine(Protocol):
     def prepacked(self, graph: Graph, read_only: frozenset[int]) -> Any:
         """A program, called in the same way, that keeps what depends only on the inputs at the
         positions `read_only` for as long as these cells keep their values."""
+
+    def export(self, graph: Graph, cells: Mapping[int, Any]) -> Any:
+        """What an artifact holds of a graph whose inputs at the positions of `cells` (constants
+        count after the inputs) are these arrays for ever; `lowering.engine.ExportedProgram`."""
 
     def kernel(self, graph: Graph) -> _native.Kernel:
         """The single kernel of a graph that lowers to one launch with buffers in graph order."""

@@ -69,7 +69,7 @@ def _refuse_state(f: Callable[..., Any], entry: Entry) -> None:
             _refuse(f, "its arguments are written to")
         if commit.kind == "grad":
             _refuse(f, "it sets the .grad of an array, as backward() does")
-        places = dict((id(c), p) for c, p in entry.places).get(id(commit.target), ())
+        places = {id(c): p for c, p in entry.places}.get(id(commit.target), [])
         named = " and ".join(str(p) for p in places[:2]) or f"an array {commit.target.var.aval}"
         _refuse(f, f"it writes {named}, which is outside its arguments")
     if entry.clears or entry.rebinds or entry.slots:
@@ -86,7 +86,7 @@ def _refuse(f: Callable[..., Any], why: str) -> NoReturn:
 
 def _cell_names(f: Callable[..., Any], entry: Entry) -> Iterator[str]:
     """Names for the captured arrays: those of the module that `f` is, or where they were found."""
-    owners = [f, getattr(f, "__self__", None)]
+    owners: list[Any] = [f, getattr(f, "__self__", None)]
     known = {
         id(value): name
         for owner in owners

@@ -29,7 +29,7 @@ class NumPyProtocols:
         made = call(*inputs, **kwargs)
         results = made if isinstance(made, tuple) else (made,)
         for target, result in zip(targets, results, strict=True):
-            target[...] = result.numpy()
+            np.copyto(target, result.numpy(), casting=kwargs.get("casting", "same_kind"))
         return targets[0] if len(targets) == 1 else targets
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:

@@ -191,7 +191,7 @@ class Selection:
 
 
 class Flags:
-    """How an array lies in memory, by NumPy's names: `x.flags.c_contiguous`, `x.flags["OWNDATA"]`."""
+    """Where an array lies, by NumPy's names: `x.flags.c_contiguous`, `x.flags["OWNDATA"]`."""
 
     def __init__(self, of: Array) -> None:
         self.c_contiguous = bool(of._contiguous)
@@ -263,7 +263,7 @@ class Layout:
     @property
     def data(self) -> memoryview:
         """The elements' memory on the host, read-only."""
-        return memoryview(cast("Array", self).numpy())
+        return memoryview(cast(Any, cast("Array", self).numpy()))
 
     def tobytes(self, order: str = "C") -> bytes:
         """The bytes of all elements, row by row ("C") or column by column ("F")."""

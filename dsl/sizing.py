@@ -1,7 +1,7 @@
 """A program for unknown sizes: traced at several points, then tried at others.
 
-What does not hold at a small size becomes a condition that calls are checked for; what does not hold
-at a large one is an error now.
+What does not hold at a small size becomes a condition that calls are checked for; what does not
+hold at a large one is an error now.
 """
 
 from __future__ import annotations

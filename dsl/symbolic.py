@@ -1,8 +1,9 @@
 """One graph for all sizes, from graphs that were traced at some.
 
-Cells have sizes of Python ints, so a trace is always at known sizes. A function is traced at several
-points; where the graphs agree but for numbers, each number becomes a polynomial of the unknown
-sizes. Where they do not, the function does something else for other sizes, which is refused.
+Cells have sizes of Python ints, so a trace is always at known sizes. A function is traced at
+several points; where the graphs agree but for numbers, each number becomes a polynomial of the
+unknown sizes. Where they do not, the function does something else for other sizes, which is
+refused.
 """
 
 from __future__ import annotations
@@ -261,8 +262,8 @@ def _refuse(grid: Grid, one: Sequence[int], other: Sequence[int], difference: st
     raise TraceError(
         f"compile: the program depends on more than numbers on the unknown sizes: for "
         f"{_point_text(grid, one)} it is another than for {_point_text(grid, other)} "
-        f"({difference}). A Python `if`, loop or index that uses such a size makes one; compile for "
-        "fixed sizes, or write it with tw.where and array functions"
+        f"({difference}). A Python `if`, loop or index that uses such a size makes one; compile "
+        "for fixed sizes, or write it with tw.where and array functions"
     )
 
 

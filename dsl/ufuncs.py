@@ -129,7 +129,8 @@ class Ufunc:
                 more["dtype"] = dtype
             elif dtype is not None:
                 array = asarray(array, dtype)
-            return known(array, axis, out=out, keepdims=keepdims, where=where, **more)
+            total: Array = known(array, axis, out=out, keepdims=keepdims, where=where, **more)
+            return total
         x = asarray(array) if dtype is None else asarray(array, dtype)
         axes = many_axes(self.__name__, axis, x.ndim)
         if len(axes) > 1 and self.__name__ not in _ASSOCIATIVE:
@@ -151,6 +152,8 @@ class Ufunc:
 
     def _fold(self, x: Array, place: int, initial: Any) -> Array:
         size = x.shape[place]
+        if self.__name__.startswith("logical"):
+            x = convert(x, as_dtype(bool))
         if size == 0:
             shape = tuple(n for a, n in enumerate(x.shape) if a != place)
             return f.full(shape, self._neutral(x, initial, "no element"), x.dtype)
@@ -167,8 +170,6 @@ class Ufunc:
             total = rows[0]
             for row in rows[1:]:
                 total = self(total, row)
-        if self.__name__.startswith("logical"):
-            total = convert(total, as_dtype(bool))
         return total if initial is NO_VALUE or initial is None else self(initial, total)
 
     def accumulate(self, array: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Array:
@@ -217,13 +218,15 @@ class Ufunc:
 
     def at(self, a: Array, indices: Any, b: Any = None, /) -> None:
         """Apply the function in place at an index, once for each time that a place is named."""
+        places = f.reshape(f.arange(a.size), a.shape)[indices]
+        flat = f.ravel(places)
         if self.nin == 1:
-            a[indices] = self(a[indices])
+            for place in flat.tolist():
+                key = tuple(int(i) for i in np.unravel_index(place, a.shape))
+                a[key] = self(a[key])
             return
         self._binary("at")
-        places = f.reshape(f.arange(a.size), a.shape)[indices]
         updates = f.ravel(f.broadcast_to(asarray(b), places.shape))
-        flat = f.ravel(places)
         if self.__name__ in ("add", "subtract"):
             values = convert(updates, a.dtype)
             signed = values if self.__name__ == "add" else f.negative(values)
@@ -232,8 +235,7 @@ class Ufunc:
         if not casts(f.result_type(a, updates), a.dtype, "same_kind"):
             raise DTypeError(f"{self.__name__}.at: got {updates.dtype} for {a.dtype}")
         for place, update in zip(flat.tolist(), updates, strict=True):
-            index = np.unravel_index(place, a.shape)
-            key = tuple(int(i) for i in index)
+            key = tuple(int(i) for i in np.unravel_index(place, a.shape))
             a[key] = self(a[key], update)
 
 

@@ -22,7 +22,7 @@ Bind = Callable[[Primitive, tuple["Array", ...], dict[str, Any]], "Array"]
 
 def window(name: str, cell: Array, params: dict[str, Any]) -> Window | None:
     """The window that movement primitive `name` gives on the window of `cell`."""
-    return MOVES[name](cell.shape, cell.strides, cell._offset, **params)
+    return MOVES[name](cell.shape, cell._steps, cell._offset, **params)
 
 
 def _reshape(

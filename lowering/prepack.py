@@ -146,7 +146,9 @@ class _Splitter:
         kept = tuple(
             i
             for i, v in enumerate(self.arguments)
-            if v in used or v not in self.static or not all(isinstance(d, int) for d in v.aval.shape)
+            if v in used
+            or v not in self.static
+            or not all(isinstance(d, int) for d in v.aval.shape)
         )
         inputs = (*(self.arguments[i] for i in kept), *made)
         read_vars = {v for n in derive.nodes for v in n.inputs}

@@ -1,5 +1,5 @@
-"""Write what the documentation reads off the code: docs/accuracy.md and the list of files in
-docs/architecture.md.
+"""Write what the documentation reads off the code: docs/accuracy.md, docs/numpy.md and the list of
+files in docs/architecture.md.
 
     documents.py            write them anew
     documents.py --check    end with an error if one is not current (tests/test_docs.py runs this)
@@ -14,12 +14,15 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy_coverage
+
 from tilewright.dsl import dtypes
 from tilewright.dsl.functions.accuracy import COMPOSITES, Composite
 from tilewright.dsl.primitive import REGISTRY, Contract, Primitive, Scatter
 
 ROOT = Path(__file__).resolve().parent.parent
 ACCURACY = ROOT / "docs" / "accuracy.md"
+NUMPY = ROOT / "docs" / "numpy.md"
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
 FLOATS = (dtypes.float32, dtypes.float64, dtypes.float16, dtypes.bfloat16)
 SUMS = {"sum", "mean"}
@@ -144,7 +147,12 @@ def architecture() -> str:
 
 def main() -> None:
     """Write the pages, or compare them."""
-    for path, text in ((ACCURACY, accuracy()), (ARCHITECTURE, architecture())):
+    pages = (
+        (ACCURACY, accuracy()),
+        (NUMPY, numpy_coverage.page()),
+        (ARCHITECTURE, architecture()),
+    )
+    for path, text in pages:
         if "--check" not in sys.argv[1:]:
             path.write_text(text)
         elif not path.exists() or path.read_text() != text:

@@ -67,11 +67,23 @@ def test_info_tells_the_machine_and_the_libraries():
     assert facts["cores"] >= 1
     assert facts["libraries"]["numpy"]
     assert facts["cache"]["folder"]
+    assert facts["database"]["file"].endswith(".db")
+    assert facts["database"]["records"] >= 0
     text = run(cli.app, ["info"]).output
     assert facts["target"] in text
     assert "apache-tvm" in text
     assert facts["devices"][0]["name"] == "cpu"
     assert "cpu: " in text
+
+
+def test_info_tells_a_database_that_cannot_be_read(tmp_path):
+    result = command("info", "--json", TILEWRIGHT_DB=str(tmp_path))
+    assert result.returncode == 0, result.stderr
+    told = json.loads(result.stdout)["database"]
+    assert told["records"] is None
+    assert str(tmp_path) in told["problem"]
+    wide = {"TILEWRIGHT_DB": str(tmp_path), "COLUMNS": "400"}
+    assert told["problem"] in command("info", **wide).stdout
 
 
 def test_info_remembers_the_peaks(tmp_path):
@@ -109,6 +121,7 @@ def test_bench_lists_what_there_is():
     folder = Path(tw.__file__).parent / "benchmarks"
     wanted = {p.stem for p in folder.glob("*.py") if "\ndef cases(" in p.read_text()}
     assert {line.split()[0] for line in told.splitlines()} == wanted
+    assert all(len(line.split()) > 3 for line in told.splitlines())
     assert "chain" in wanted
 
 
@@ -144,10 +157,11 @@ def test_the_checkout_runs_the_same_benchmarks():
     assert told == run(cli.app, ["bench", "--list"]).output
 
 
-def test_help_and_info_load_no_compiler():
+@pytest.mark.parametrize("words", [["--help"], ["info"], ["bench", "--list"], ["tune", "--help"]])
+def test_looking_around_loads_no_compiler(words):
     code = (
         "import sys\nfrom tilewright import cli\n"
-        "try:\n    cli.app(['info'])\nexcept SystemExit as end:\n    assert end.code == 0\n"
+        f"try:\n    cli.app({words})\nexcept SystemExit as end:\n    assert end.code == 0\n"
         "heavy = {'tvm', 'sklearn', 'torch'} & set(sys.modules)\nassert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
@@ -215,6 +229,6 @@ def test_as_a_module():
 
 def test_the_demo_passes():
     pytest.importorskip("sklearn")
-    result = command("demo", "--no-table")
+    result = command("demo", "--no-table", "--no-tuning")
     assert result.returncode == 0, result.stdout + result.stderr
     assert "checks passed" in result.stdout

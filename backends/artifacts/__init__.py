@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from .artifact import Artifact, Port, load
-from .compile import compile
+from .compilation import compile
 
 __all__ = ["Artifact", "Port", "compile", "load"]

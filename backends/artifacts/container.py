@@ -44,7 +44,7 @@ def assemble(sections: Mapping[str, Section]) -> mmap.mmap:
 
 def _write(whole: mmap.mmap, at: int, pieces: Section) -> None:
     for piece in pieces:
-        whole[at : at + len(piece)] = piece  # type: ignore[assignment]
+        whole[at : at + len(piece)] = piece
         at += len(piece)
 
 

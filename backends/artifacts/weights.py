@@ -36,5 +36,5 @@ def weights_section(weights: Mapping[str, Array]) -> list[bytes | memoryview]:
         at = end
     header = json.dumps(table, separators=(",", ":")).encode()
     header += b" " * (-(8 + len(header)) % ALIGNMENT)
-    data = [memoryview(hosts[n].reshape(-1).view(np.uint8)) for n in order if hosts[n].nbytes]
+    data = [hosts[n].reshape(-1).view(np.uint8).data for n in order if hosts[n].nbytes]
     return [len(header).to_bytes(8, "little"), header, *data]

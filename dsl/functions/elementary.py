@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import primitives as p
-from ..dtypes import DType, promote
+from ..dtypes import DType, float64, promote
 from ..primitive import Primitive
 from .accuracy import within
 from .arithmetic import absolute, combine, divide, multiply
@@ -147,6 +147,16 @@ def erf(x: ArrayLike) -> Array:
     return float_function(p.erf, x)
 
 
+def i0(x: ArrayLike) -> Array:
+    """The modified Bessel function of the first kind of order 0. Float64 for integers.
+
+    >>> i0([0.0, 1.0])
+    array([1.        , 1.26606588])
+    """
+    x = asarray(x)
+    return p.i0(x if x.dtype.is_float else convert(x, float64))
+
+
 def sigmoid(x: ArrayLike) -> Array:
     """1 / (1 + exp(-x)).
 
@@ -162,6 +172,7 @@ __all__ = [
     "exp",
     "exp2",
     "expm1",
+    "i0",
     "log",
     "log1p",
     "log2",

@@ -182,7 +182,7 @@ def histogramdd(
     range: Sequence[Range] | None = None,
     density: bool | None = None,
     weights: ArrayLike | None = None,
-) -> tuple[Array, tuple[Array, ...]]:
+) -> tuple[Array, list[Array]]:
     """How many points (rows of `sample`) fall into each cell of a grid, and its edges by axis."""
     points = _points(sample)
     n_axes = points.shape[1]
@@ -210,7 +210,7 @@ def histogramdd(
         for i, edge in enumerate(edges):
             aligned = tuple(-1 if a == i else 1 for a in np.arange(n_axes))
             counts = divide(counts, reshape(diff(edge), aligned))
-    return counts, tuple(edges)
+    return counts, edges
 
 
 def _points(sample: Any) -> Array:

@@ -40,20 +40,20 @@ def linspace(
     >>> linspace(0, 1, 5)
     array([0.  , 0.25, 0.5 , 0.75, 1.  ])
     """
+    count = _count("linspace", num)
     with record.at(device):
-        return _linspace(start, stop, num, endpoint, retstep, dtype, axis)
+        result, step = _spaced(start, stop, count, endpoint, dtype, axis)
+    return (result, step) if retstep else result
 
 
-def _linspace(
+def _spaced(
     start: ArrayLike,
     stop: ArrayLike,
-    num: int,
+    count: int,
     endpoint: bool,
-    retstep: bool,
     dtype: DTypeLike | None,
     axis: int,
-) -> Any:
-    count = _count("linspace", num)
+) -> tuple[Array, Array]:
     first, last = broadcast("linspace", *same_dtype(_float(start), _float(stop)))
     kind = first.dtype
     div = count - 1 if endpoint else count
@@ -68,8 +68,7 @@ def _linspace(
         numbers = p.where(*broadcast("linspace", is_last, last, numbers))
     wanted = kind if dtype is None else _dtype(dtype)
     whole = floor(numbers) if wanted.is_integer else numbers
-    result = convert(moveaxis(whole, 0, axis) if axis else whole, wanted)
-    return (result, step) if retstep else result
+    return convert(moveaxis(whole, 0, axis) if axis else whole, wanted), step
 
 
 def _count(name: str, num: Any) -> int:

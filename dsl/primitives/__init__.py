@@ -3,6 +3,7 @@
 Names that Python has taken end in an underscore: `p.sum_`, `p.slice_`.
 """
 
+from .bessel import i0, i1
 from .comparison import cast, eq, ge, gt, le, lt, ne, where
 from .contraction import matmul
 from .elementwise import (
@@ -118,6 +119,8 @@ __all__ = [
     "ge",
     "gt",
     "hypot",
+    "i0",
+    "i1",
     "iota",
     "ldexp",
     "le",

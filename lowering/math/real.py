@@ -146,6 +146,11 @@ class Real:
         product = self.product(a, b)
         return product, self.fma(a, b, self.neg(product))
 
+    def pair_product(self, a: Pair, b: Pair) -> Pair:
+        """The product of two pairs, to about twice the digits of the type."""
+        high, low = self.two_product(a[0], b[0])
+        return high, self.fma(a[0], b[1], self.fma(a[1], b[0], low))
+
 
 def real(t: TirxVocabulary, x: Expr) -> Real:
     """The arithmetic of the type of x."""

@@ -113,20 +113,26 @@ def quarter_turns(m: Real, x: Expr, needs_low: bool = False) -> tuple[Expr, Expr
 
 
 def single_turns(m: Real, x: Expr, needs_low: bool) -> tuple[Expr, Expr, Expr]:
-    """The reduction of a float32 in float64, where its products with 29 bits are exact."""
+    """The reduction of a float32 in float64, where a product has 24 bits to spare.
+
+    From 2**78 on a float32 times the first piece of 2/pi, a multiple of 2**-53, is a multiple of
+    four: then the next three pieces do what the first three do for smaller numbers.
+    """
     wide = Real(m.t, "float64")
-    full = [wide.const(c * 2.0**-58) for c in coefficients.TWO_OVER_PI_53_BY_29]
-    pieces = [wide.const(c) for c in coefficients.TWO_OVER_PI_29]
     size = m.let(tirx.Cast("float64", x))
-    size, (pieces, full) = shifted(wide, size, [pieces, full], 29, 2, (2, 3))
-    first = modulo_four(wide, wide.let(size * pieces[0]))
-    # the second product, below 2**25, and the third, below 1/16, are small enough to be left so
-    second, unit = wide.let(size * pieces[1]), wide.const(2.0**-29)
-    total = wide.fma(size, full[2], wide.fma(second, unit, first))
+    is_large = size >= wide.const(2.0**78)
+    pieces = [wide.const(c * 2.0 ** (-53 * i)) for i, c in enumerate(coefficients.TWO_OVER_PI_53)]
+    first, second, third = (wide.select(is_large, pieces[i + 1], pieces[i]) for i in range(3))
+    high, high_low = wide.two_product(size, first)
+    middle, middle_low = wide.two_product(size, second)
+    low = wide.fma(size, third, middle_low)
+    high = modulo_four(wide, high)
+    total = wide.let(wide.let(high + high_low) + middle)
     turned = wide.let(total + wide.const(wide.shifter))
     whole = wide.let(turned - wide.const(wide.shifter))
-    rest = wide.fma(size, full[2], wide.fma(second, unit, wide.let(first - whole)))
-    angle = wide.let(rest * wide.const(pi / 2))
+    # in this order all sums but the last are exact, or what they lose is far below the rest
+    rest = wide.let(wide.let(wide.let(high - whole) + high_low) + middle)
+    angle = wide.let(wide.let(rest + low) * wide.const(pi / 2))
     r = m.let(tirx.Cast("float32", angle))
     n = m.let(tirx.Cast("uint32", wide.bits(turned)))
     if not needs_low:

@@ -40,7 +40,10 @@ class Cell:
     def shape(self) -> tuple[int, ...]: ...
     @property
     def strides(self) -> tuple[int, ...]:
-        """In elements, within the base's buffer; of a traced cell those of a contiguous array."""
+        """In bytes, within the base's buffer; of a traced cell those of a contiguous array."""
+    @property
+    def _steps(self) -> tuple[int, ...]:
+        """The strides in elements."""
     @property
     def ndim(self) -> int: ...
     @property
@@ -278,7 +281,7 @@ class Artifact:
     """A compiled function from a file: its program, kernels and weights."""
 
     @staticmethod
-    def open(path: str, check_weights: bool, copy: bool) -> Artifact:
+    def open(path: str, check_weights: bool, copy: bool, device: str) -> Artifact:
         """Map (or with `copy` read) and check a file."""
     @staticmethod
     def from_memory(source: Any, check_weights: bool) -> Artifact:
@@ -374,7 +377,7 @@ def timeline_start() -> int:
 def timeline_stop(since: int) -> dict[str, Any]:
     """End a recording. `events` are the records of core/timeline.h that began since, as bytes;
     `names` their texts by number (UTF-8); `tracks` tuples (number, the system's thread number or 0,
-    name); `dropped` counts the events that did not fit."""
+    name, whether somebody gave that name); `dropped` counts the events that did not fit."""
 
 def timeline_record(category: int, name: str, start: int, end: int, detail: str = "") -> None:
     """Record a span of this thread, in nanoseconds of time.perf_counter_ns()."""

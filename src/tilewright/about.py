@@ -15,6 +15,9 @@ from rich.console import Console
 from rich.table import Table
 
 from . import __version__, get_num_threads
+from .autotune.database import Database
+from .autotune.place import default_path
+from .dsl.errors import TuningError
 from .lowering import cache, machine
 from .peaks import record
 
@@ -40,6 +43,7 @@ def facts() -> dict[str, Any]:
         "devices": _devices(),
         "peak": _peak(),
         "cache": _cache(),
+        "database": _database(),
         "libraries": {name: _version(name) for name in _LIBRARIES},
     }
 
@@ -64,6 +68,11 @@ def _plain_row(key: str, value: Any) -> Rows:
 
 def _cache_row(key: str, value: Any) -> Rows:
     return [(key, f"{value['folder']} ({value['files']} files, {value['size']})")]
+
+
+def _database_row(key: str, value: Any) -> Rows:
+    records = value.get("problem") or f"{value['records']} kernels tuned, {value['size']}"
+    return [(key, f"{value['file']} ({records})")]
 
 
 def _library_rows(key: str, value: Any) -> Rows:
@@ -92,6 +101,7 @@ def _peak_rows(key: str, value: Any) -> Rows:
 
 _ROWS: dict[str, Callable[[str, Any], Rows]] = {
     "cache": _cache_row,
+    "database": _database_row,
     "devices": _device_rows,
     "libraries": _library_rows,
     "peak": _peak_rows,
@@ -136,6 +146,21 @@ def _cache() -> dict[str, Any]:
     folder = cache.default_folder()
     sizes = [f.stat().st_size for f in _files(folder)]
     return {"folder": str(folder), "files": len(sizes), "size": _size(sum(sizes))}
+
+
+def _database() -> dict[str, Any]:
+    path = default_path()
+    try:
+        size = path.stat().st_size
+    except OSError:
+        size = 0
+    told: dict[str, Any] = {"file": str(path), "records": 0, "size": _size(size)}
+    try:
+        with Database(path, writes=False) as opened:
+            told["records"] = len(opened.records())
+    except TuningError as error:
+        told |= {"records": None, "problem": str(error)}
+    return told
 
 
 def _files(folder: Path) -> list[Path]:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from . import TilewrightError, __version__
-from .commands import bench, db, demo, info, tune
+from .commands import bench, compile, config, db, demo, info, run, tune
 
 app = typer.Typer(
     add_completion=False,
@@ -26,6 +26,9 @@ app.command(rich_help_panel=_START)(info.info)
 app.command(rich_help_panel=_FAST)(bench.bench)
 app.command(rich_help_panel=_FAST)(tune.tune)
 app.add_typer(db.app, name="db", rich_help_panel=_FAST)
+app.command(rich_help_panel=_AWAY)(compile.compile)
+app.command(rich_help_panel=_AWAY)(run.run)
+app.command(rich_help_panel=_AWAY)(config.config)
 
 
 def _print_version(wanted: bool) -> None:

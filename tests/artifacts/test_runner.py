@@ -195,9 +195,7 @@ GOOD = "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 2, 1), }"
         (npy("", bytes(8)), "no dictionary"),
     ],
 )
-def test_bad_npy_files(
-    content: bytes, message: str, same: dict[str, Path], tmp_path: Path
-) -> None:
+def test_bad_npy_files(content: bytes, message: str, same: dict[str, Path], tmp_path: Path) -> None:
     (tmp_path / "x.npy").write_bytes(content)
     fails(3, message, same["float32"], "-i", tmp_path / "x.npy")
     fails(3, "not a regular file", same["float32"], "-i", tmp_path)

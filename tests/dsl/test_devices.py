@@ -86,7 +86,8 @@ def test_numbers_mix_and_devices_do_not() -> None:
         assert (there + np.ones(3, "f4")).device.name == name
         for mix in (
             lambda t: host + t, lambda t: tw.where(t > 0, t, host),
-            lambda t: tw.concatenate([t, host]), lambda t: tw.jit(lambda a, b: a * b)(host, t), lambda t: host.__setitem__(..., t),
+            lambda t: tw.concatenate([t, host]), lambda t: host.__setitem__(..., t),
+            lambda t: tw.jit(lambda a, b: a * b)(host, t),
             lambda t: tw.jit(lambda a: a * host)(t),
         ):  # fmt: skip
             with pytest.raises(tw.DeviceError, match=f"cpu.* {name}|{name}.* cpu"):

@@ -18,7 +18,7 @@ from tilewright.dsl.primitives.samples import binary_samples, unary_samples
 
 UNARY = """
 tan arcsin arccos arctan sinh cosh arcsinh arccosh arctanh cbrt exp2 log2 log10 sinc deg2rad
-rad2deg degrees radians fabs rint fix signbit spacing isposinf isneginf nan_to_num real imag conj
+rad2deg degrees radians fabs rint fix signbit spacing isposinf isneginf nan_to_num i0 real imag conj
 angle isreal iscomplex bitwise_count frexp modf
 """
 SPECIAL = np.array([0.0, -0.0, 1.0, -1.0, 0.3, -0.75, 2.5, 1e-310, -3e300, np.inf, -np.inf, np.nan])
@@ -53,6 +53,8 @@ def test_unary(name: str) -> None:
     for x in VALUES:
         if x.dtype == np.bool_ and name in ("conj", "fix"):
             continue  # NumPy's answers for bool are accidents of its loops
+        if name == "i0":  # NumPy's gives nan where it overflows
+            x = np.where(np.abs(x.astype(float)) < 700, x, x.dtype.type(1))
         if name == "spacing" and np.spacing(x).dtype == np.float16:
             x = np.abs(x.astype(np.float16))[
                 np.isfinite(x)

@@ -42,7 +42,8 @@ typedef enum tilewright_status {
   TILEWRIGHT_FOREIGN = 5,      /* it is for another processor, device or version of the library */
   TILEWRIGHT_NO_MEMORY = 6,
   TILEWRIGHT_SYSTEM = 7,       /* the file cannot be opened or read */
-  TILEWRIGHT_INTERNAL = 8      /* a fault of the library */
+  TILEWRIGHT_DEVICE_FAILED = 8, /* the device or its driver failed */
+  TILEWRIGHT_INTERNAL = 9      /* a fault of the library */
 } tilewright_status;
 
 typedef enum tilewright_dtype {
@@ -68,7 +69,7 @@ typedef struct tilewright_model tilewright_model;
 typedef struct tilewright_options {
   int32_t skip_weights_checksum; /* 1: trust the weights (the rest is always checked) */
   int32_t copy;                  /* 1: read the file instead of mapping it into memory */
-  const char* device;            /* where to run; NULL: the device it was compiled for */
+  const char* device;            /* which of several, as "opencl:1"; NULL: the first */
 } tilewright_options;
 
 /* What an input or output is. The texts belong to the model. */
@@ -140,7 +141,7 @@ TILEWRIGHT_API tilewright_status tilewright_infer(const tilewright_model* model,
 
 /* Runs the model. Outputs whose data is NULL get memory of the library's, to be given back by
  * tilewright_release; others are written to their memory, which must not overlap any input or other
- * output and must be large enough: nothing is written otherwise. On failure no output owns memory. */
+ * output and must be large enough. On failure the outputs are left as they were. */
 TILEWRIGHT_API tilewright_status tilewright_run(const tilewright_model* model, int32_t n_inputs,
                                                 const tilewright_tensor* inputs, int32_t n_outputs,
                                                 tilewright_tensor* outputs);

@@ -28,9 +28,8 @@ class Program::Run {
   // Results that go to the caller's memory are computed there.
   void lend(size_t output, char* place) {
     const size_t slot = size_t(program_.outputs_[output].slot);
-    const bool fits =
-        program_.slots_[slot].kind == OutputSlot && bytes(output) == plan_.slots[slot];
-    if (place && fits && !data_[slot]) data_[slot] = place;
+    if (!place || program_.slots_[slot].kind != OutputSlot || data_[slot]) return;
+    if (bytes(output) == plan_.slots[slot]) data_[slot] = place;
   }
 
   void allocate_slots() {

@@ -14,9 +14,18 @@ PyObject* get_shape(PyObject* self, void*) {
   });
 }
 
-PyObject* get_strides(PyObject* self, void*) {
+PyObject* get_steps(PyObject* self, void*) {
   return guarded([&] {
     return shape_tuple(self_of(self)->ndim, self_of(self)->strides).release().ptr();
+  });
+}
+
+PyObject* get_strides(PyObject* self, void*) {
+  return guarded([&] {
+    const Cell* cell = self_of(self);
+    int64_t bytes[kMaxRank];
+    for (int i = 0; i < cell->ndim; ++i) bytes[i] = cell->strides[i] * itemsize(cell->type);
+    return shape_tuple(cell->ndim, bytes).release().ptr();
   });
 }
 
@@ -113,7 +122,8 @@ PyObject* dlpack_device(PyObject* self, PyObject*) {
 
 PyGetSetDef cell_attributes[] = {
     {"shape", get_shape, nullptr, "The sizes of the axes.", nullptr},
-    {"strides", get_strides, nullptr, "The steps along the axes, in elements.", nullptr},
+    {"strides", get_strides, nullptr, "The steps along the axes, in bytes.", nullptr},
+    {"_steps", get_steps, nullptr, nullptr, nullptr},
     {"ndim", get_ndim, nullptr, "The number of axes.", nullptr},
     {"size", get_size, nullptr, "The number of elements.", nullptr},
     {"nbytes", get_nbytes, nullptr, "The bytes of all elements.", nullptr},

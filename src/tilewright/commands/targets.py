@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
-import inspect
 import math
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +13,7 @@ from .. import Array, array, dtype
 from ..dsl import functions as tw
 from ..dsl.errors import ArgumentError
 from ..dsl.jit import jit
+from . import user_file
 
 
 @dataclass(frozen=True)
@@ -87,7 +84,7 @@ def find(target: str, shape: str | None, kind: str) -> Target:
             raise ArgumentError(
                 f"tune: got --shape for {target}; the shapes of a file are those of its example"
             )
-        return _from_file(target)
+        return Target(target, *user_file.load("tune", target))
     if target not in NAMED:
         raise ArgumentError(
             f"tune: got {target!r}; it must be one of {', '.join(NAMED)}, or a function of a file "
@@ -115,46 +112,3 @@ def _sizes(target: str, named: Named, text: str) -> tuple[int, ...]:
     if math.prod(sizes) > 1 << 40:
         raise ArgumentError(f"tune: got --shape {text}; that is more than can be tuned")
     return sizes
-
-
-def _from_file(target: str) -> Target:
-    """`path/to/file.py:function`, its example arguments by `function.example_args`."""
-    place, _, name = target.rpartition(":")
-    if not place or not name:
-        raise ArgumentError(f"tune: got {target!r}; of a file it must be path/to/file.py:function")
-    path = Path(place)
-    if not path.is_file():
-        raise ArgumentError(f"tune: there is no file {place}")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None:
-        raise ArgumentError(f"tune: got {place}; it must be a Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # as an import would: dataclasses look for their module
-    sys.path.insert(0, str(path.resolve().parent))
-    spec.loader.exec_module(module)
-    function = getattr(module, name, None)
-    if not callable(function):
-        raise ArgumentError(f"tune: {place} has no function {name}")
-    return Target(target, function, _example(function, target))
-
-
-def _example(function: Callable[..., Any], target: str) -> tuple[Any, ...]:
-    made = getattr(function, "example_args", None)
-    if callable(made):
-        made = made()
-    if made is None and not _parameters(function):
-        made = ()
-    if not isinstance(made, tuple):
-        name = target.rpartition(":")[2]
-        raise ArgumentError(
-            f"tune: {target} needs example arguments: add `{name}.example_args = lambda: (...)` "
-            f"to the file, a function that gives a tuple of them"
-        )
-    return made
-
-
-def _parameters(function: Callable[..., Any]) -> list[str]:
-    try:
-        return list(inspect.signature(function).parameters)
-    except (TypeError, ValueError):
-        return ["?"]

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from .. import _native
+from .. import memory_stats
 from ..atomic import check_place
 from ..dsl import timeline
 from ..dsl.errors import ArgumentError
@@ -58,7 +58,7 @@ class Profile:
         if self._since is not None:
             raise ArgumentError("profile: got a second entry; each profile records one time")
         self._process = os.getpid()
-        self._in_use = _native.memory_stats()["in_use"]
+        self._in_use = memory_stats()["in_use"]
         self._since = timeline.start()
         return self
 
