@@ -103,7 +103,7 @@ def contiguous(cell: Array) -> Array:
     if cell.size == 0:
         return _empty(out)
     base = cell if cell._base is None else cell._base
-    runs = views.merged(cell.shape, cell.strides)
+    runs = views.merged(cell.shape, cell._steps)
     rank, raw = len(runs), _RAW[cell.dtype.itemsize]
 
     def make() -> Graph:
@@ -165,7 +165,7 @@ def _pointwise(
 
 
 def _is_single(cell: Array) -> bool:
-    steps = zip(cell.shape, cell.strides, strict=True)
+    steps = zip(cell.shape, cell._steps, strict=True)
     return cell.size == 1 or all(n == 1 or step == 0 for n, step in steps)
 
 

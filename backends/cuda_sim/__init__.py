@@ -8,6 +8,4 @@ from __future__ import annotations
 
 from ..manifest import Manifest
 
-MANIFEST = Manifest(
-    name="cuda_sim", compiler_module=f"{__name__}.compiler", run_side="cuda_sim"
-)
+MANIFEST = Manifest(name="cuda_sim", compiler_module=f"{__name__}.compiler", run_side="cuda_sim")

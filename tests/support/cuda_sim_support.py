@@ -18,7 +18,12 @@ Shape = tuple[int, int, int]
 
 
 def kernel(
-    body: str, *, grid: Shape = (1, 1, 1), block: Shape = (32, 1, 1), shared: int = 0, sizes: int = 0
+    body: str,
+    *,
+    grid: Shape = (1, 1, 1),
+    block: Shape = (32, 1, 1),
+    shared: int = 0,
+    sizes: int = 0,
 ) -> Any:
     """The loaded kernel `k(const float* x, float* y, int64_t n0, ...)` with this body."""
     names = "".join(f", int64_t n{i}" for i in range(sizes))
