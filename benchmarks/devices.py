@@ -1,4 +1,4 @@
-"""Devices against the host on the same cores: eager, staged and a training step, each waited for."""
+"""Devices against the host on the same cores: eager, staged and training, each waited for."""
 
 from __future__ import annotations
 

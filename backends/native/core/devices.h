@@ -93,8 +93,8 @@ class Device {
 // The last holder of a device's block has left.
 void give_back(Buffer* buffer);
 
-// Registers the table of a shared library that exports `const tw_device_api* tw_device_table()`, and
-// gives its name. Throws Error(Device).
+// Registers the table of a shared library that exports `const tw_device_api* tw_device_table()`,
+// and gives its name. Throws Error(Device).
 std::string load_device_table(const char* path);
 
 }  // namespace tilewright

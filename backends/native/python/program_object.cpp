@@ -109,7 +109,8 @@ PyObject* run_method(PyObject* self, PyObject* inputs) {
     if (!fast) throw py::error_already_set();
     py::list results(program_of(self).n_outputs());
     run(reinterpret_cast<ProgramObject*>(self), PySequence_Fast_ITEMS(fast.ptr()),
-        PySequence_Fast_GET_SIZE(fast.ptr()), reinterpret_cast<PyListObject*>(results.ptr())->ob_item);
+        PySequence_Fast_GET_SIZE(fast.ptr()),
+        reinterpret_cast<PyListObject*>(results.ptr())->ob_item);
     return results.release().ptr();
   });
 }
