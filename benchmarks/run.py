@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import json
 import os
-import pkgutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from rich.console import Console
@@ -37,26 +36,27 @@ class Plan:
     markdown: bool
     json: Path | None
     profile: Path | None
+    tune_seconds: float = 30.0
 
     def words(self) -> list[str]:
         """The command line that says it."""
         words = [*self.scripts, "--torch" if self.torch else "--no-torch"]
         words += ["--markdown"] if self.markdown else []
-        for name in ("rounds", "threads", "patience", "json", "profile"):
+        for name in ("rounds", "threads", "patience", "json", "profile", "tune_seconds"):
             value = getattr(self, name)
-            words += [] if value is None else [f"--{name}", str(value)]
+            words += [] if value is None else [f"--{name.replace('_', '-')}", str(value)]
         return words
 
 
-def scripts() -> dict[str, ModuleType]:
-    """The modules of this package that have cases, by name."""
-    names = [m.name for m in pkgutil.iter_modules([str(Path(__file__).parent)])]
-    modules = {
-        name: importlib.import_module(f".{name}", __package__)
-        for name in names
-        if name != "__main__"
-    }
-    return {name: module for name, module in modules.items() if hasattr(module, "cases")}
+def scripts() -> dict[str, str]:
+    """The modules of this package that have cases, with what they say of themselves; read, not
+    imported, as they load what they measure."""
+    found = {}
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        if any(isinstance(node, ast.FunctionDef) and node.name == "cases" for node in tree.body):
+            found[path.stem] = (ast.get_docstring(tree) or "").partition("\n")[0]
+    return found
 
 
 def run(plan: Plan) -> int:
@@ -75,23 +75,23 @@ def run(plan: Plan) -> int:
     if variables != dict(os.environ):
         command = [sys.executable, "-m", "tilewright", "bench", *plan.words()]
         return subprocess.run(command, env=variables, check=False).returncode
-    chosen = {name: known[name] for name in plan.scripts or known}
     with nullcontext() if plan.profile is None else tw.profile(plan.profile):
-        return _measure(plan, chosen)
+        return _measure(plan, plan.scripts or tuple(known))
 
 
-def _measure(plan: Plan, chosen: Mapping[str, ModuleType]) -> int:
+def _measure(plan: Plan, chosen: Sequence[str]) -> int:
     harness = importlib.import_module(".harness", __package__)
     report = importlib.import_module(".report", __package__)
     torch = machine.torch_module(plan.threads) if plan.torch else None
-    options = harness.Options(plan.rounds, plan.threads, torch, plan.patience)
+    options = harness.Options(plan.rounds, plan.threads, torch, plan.patience, plan.tune_seconds)
     console = Console(stderr=plan.markdown)
     console.width = max(console.width, WIDTH)
     told = report.facts(options)
     report.show_facts(console, told)
     results: dict[str, Sequence[Any]] = {}
     before = machine.usage()
-    for name, script in chosen.items():
+    for name in chosen:
+        script = importlib.import_module(f".{name}", __package__)
         with console.status(f"{name} ..."):
             results[name] = list(harness.measure(script.cases(options), options))
         console.print(report.table(results[name], f"\n{name}"))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..dsl.array import Array
-from ..dsl.errors import BoundsError, DTypeError, ShapeError
 from ..dsl.device import following
+from ..dsl.errors import BoundsError, DTypeError, ShapeError
 from ..dsl.functions import arange, asarray, log_softmax, where
 from ..dsl.record import is_tracing
 

@@ -45,6 +45,11 @@ def is_array(x: Any) -> bool:
     return isinstance(x, _native.Cell)
 
 
+def on_host(x: ArrayLike) -> Any:
+    """Values that decide what is to be done. What is no Array is known in staged code too."""
+    return x.numpy() if is_array(x) else np.asarray(x)
+
+
 def asarray(
     a: ArrayLike,
     dtype: DTypeLike | None = None,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from .. import device as placing
 from .. import primitives as p
 from .. import record
@@ -11,10 +13,9 @@ from ..device import DeviceLike
 from ..dtypes import DTypeLike, dtype, float64
 from ..errors import ArgumentError
 from .arithmetic import absolute, floor, power, sign
-from .convert import ArrayLike, asarray, broadcast, convert, result_type, same_dtype
+from .convert import ArrayLike, asarray, broadcast, convert, on_host, result_type, same_dtype
 from .elementary import log10
 from .logic import equal, where
-from .reductions import any as any_
 from .shapes import moveaxis
 
 if TYPE_CHECKING:
@@ -128,9 +129,10 @@ def geomspace(
     array([1., 2., 4., 8.])
     """
     first, last = broadcast("geomspace", *same_dtype(_float(start), _float(stop)))
-    if bool(any_(equal(first, 0))) or bool(any_(equal(last, 0))):
+    signs = np.sign(on_host(start)), np.sign(on_host(stop))
+    if (signs[0] == 0).any() or (signs[1] == 0).any():
         raise ArgumentError("geomspace: got an end that is 0; a geometric sequence cannot hold it")
-    if bool(any_(sign(first) != sign(last))):
+    if (signs[0] != signs[1]).any():
         raise ArgumentError("geomspace: got ends of different sign; between them lies 0")
     count = _count("geomspace", num)
     ends = log10(absolute(first)), log10(absolute(last))

@@ -317,7 +317,7 @@ def timeline_start() -> int:
 def timeline_stop(since: int) -> dict[str, Any]:
     """End a recording. `events` are the records of core/timeline.h that began since, as bytes;
     `names` their texts by number (UTF-8); `tracks` tuples (number, the system's thread number or 0,
-    name); `dropped` counts the events that did not fit."""
+    name, whether somebody gave that name); `dropped` counts the events that did not fit."""
 
 def timeline_record(category: int, name: str, start: int, end: int, detail: str = "") -> None:
     """Record a span of this thread, in nanoseconds of time.perf_counter_ns()."""

@@ -194,8 +194,10 @@ def test_places_do_not_mix(device: Fake) -> None:
     with pytest.raises(tw.DeviceError, match="buffer 0 is on cpu; the kernel runs on fake:0"):
         twice(device.device.index)([host, x], [1])
     with pytest.raises(ValueError, match="is a program of the host"):
-        _native.Program(program_words(inputs=[], outputs=[], slots=[], instructions=[]),
-                        [twice(device.device.index)])
+        _native.Program(
+            program_words(inputs=[], outputs=[], slots=[], instructions=[]),
+            [twice(device.device.index)],
+        )
     for touch in (memoryview, lambda c: c._address, lambda c: c.__dlpack__(max_version=(1, 0))):
         with pytest.raises((BufferError, tw.DeviceError)):
             touch(x)

@@ -87,7 +87,8 @@ def test_a_row_of_the_table():
 
 
 def test_tuning_shows_before_and_after_and_stays_right(monkeypatch):
-    monkeypatch.setattr(tuning, "SEARCH", 2.0)
+    monkeypatch.setattr(tuning, "SEARCH", 300.0)
+    monkeypatch.setattr(tuning, "TRIALS", 2)
     monkeypatch.setattr(tuning, "LIMIT", float("inf"))
     told = io.StringIO()
     checks = Checks(Console(file=told, width=200))

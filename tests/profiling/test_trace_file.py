@@ -6,11 +6,13 @@ import json
 import os
 import stat
 
+import numpy as np
 import pytest
 from trace_format import validate
+from typer.testing import CliRunner
 
 import tilewright as tw
-from tilewright import _native
+from tilewright import _native, cli
 from tilewright.profiling import trace_file
 from tilewright.profiling.recording import _EVENT, Recording
 from tilewright.profiling.summary import summarise, summary_text
@@ -104,6 +106,18 @@ def test_places_that_cannot_be_written_are_refused_before_the_body(tmp_path):
             tw.profile(path)
 
 
+def test_tilewright_run_records_an_artifact(tmp_path):
+    artifact, x, y, trace = (str(tmp_path / n) for n in ("m.tw", "x.npy", "y.npy", "trace.json"))
+    tw.compile(lambda x: tw.exp(x) + 1, tw.ones((3, 4))).save(artifact)
+    np.save(x, np.ones((3, 4)))
+    words = ["run", artifact, "-i", x, "-o", y, "--repeat", "5", "--profile", trace]
+    result = CliRunner().invoke(cli.app, words)
+    assert result.exit_code == 0, result.output
+    np.testing.assert_allclose(np.load(y), np.exp(1) + 1)
+    spans = [e["cat"] for e in validate(tmp_path / "trace.json") if e["ph"] == "X"]
+    assert spans.count("program") == spans.count("launch") == 5
+
+
 def device_recording(dropped=0):
     """A launch on a thread, its kernel later on a device's queue, and another queue's copy."""
     names = [b"", b"launched", b"kernel", b"copy"]
@@ -112,7 +126,8 @@ def device_recording(dropped=0):
         _EVENT.pack(1050, 1090, 64, 7, 2, 0, 2, 4),
         _EVENT.pack(1100, 1150, 4096, 0, 3, 0, 2, 5),
     ]
-    tracks = [(1, 4321, b"MainThread"), (2, 0, b"a device, queue 0"), (3, 0, b"unused")]
+    tracks = [(1, 4321, b"MainThread", True), (2, 0, b"a device, queue 0", True)]
+    tracks += [(3, 0, b"unused", True)]
     found = {"events": b"".join(events), "names": names, "tracks": tracks, "dropped": dropped}
     return Recording(1000, 1200, 0, found, {})
 
@@ -143,6 +158,17 @@ def test_what_is_missing_is_told(tmp_path):
     (told,) = [e["name"] for e in validate(path) if e.get("s") == "g"]
     assert told == "the recording was full: 1000 events are missing"
     assert json.loads(path.read_text())["otherData"]["dropped_events"] == 1000
+
+
+def test_a_thread_number_that_came_again_is_two_tracks(tmp_path):
+    events = [_EVENT.pack(1000, 1010, 0, 0, 1, 0, track, 0) for track in (1, 2)]
+    tracks = [(1, 99, b"first", True), (2, 99, b"python", False)]
+    found = {"events": b"".join(events), "names": [b"", b"x"], "tracks": tracks, "dropped": 0}
+    recording = Recording(1000, 1020, 0, found, {99: "second"})
+    assert [track.name for track in recording.tracks] == ["first", "second"]
+    trace_file.write_trace(tmp_path / "trace.json", recording)
+    spans = [e for e in validate(tmp_path / "trace.json") if e["ph"] == "X"]
+    assert len({e["tid"] for e in spans}) == 2
 
 
 def test_the_layout_of_events_is_that_of_the_core():

@@ -266,23 +266,21 @@ static inline void tw_call(void (*kernel)(Args...), const void* const* arguments
 // Compiled with -fsanitize=thread and linked without its runtime, every access of global and shared
 // memory that a kernel makes calls one of these.
 #ifdef TW_VISIBLE_ACCESSES
-#define TW_ACCESS(bytes)                                                                       \
-  void __tsan_read##bytes(void* at) { if (tw_host->access) tw_host->access(at, bytes, 0); }    \
-  void __tsan_write##bytes(void* at) { if (tw_host->access) tw_host->access(at, bytes, 1); }   \
-  void __tsan_unaligned_read##bytes(void* at) { __tsan_read##bytes(at); }                      \
-  void __tsan_unaligned_write##bytes(void* at) { __tsan_write##bytes(at); }
+#define TW_UNSEEN __attribute__((no_sanitize("thread")))  // or each call would call itself
+#define TW_TELL(at, bytes, write) if (tw_host->access) tw_host->access(at, int(bytes), write)
+#define TW_ACCESS(bytes)                                                                  \
+  TW_UNSEEN void __tsan_read##bytes(void* at) { TW_TELL(at, bytes, 0); }                  \
+  TW_UNSEEN void __tsan_write##bytes(void* at) { TW_TELL(at, bytes, 1); }                 \
+  TW_UNSEEN void __tsan_unaligned_read##bytes(void* at) { TW_TELL(at, bytes, 0); }        \
+  TW_UNSEEN void __tsan_unaligned_write##bytes(void* at) { TW_TELL(at, bytes, 1); }
 extern "C" {
 TW_ACCESS(1)
 TW_ACCESS(2)
 TW_ACCESS(4)
 TW_ACCESS(8)
 TW_ACCESS(16)
-void __tsan_read_range(void* at, unsigned long bytes) {
-  if (tw_host->access) tw_host->access(at, int(bytes), 0);
-}
-void __tsan_write_range(void* at, unsigned long bytes) {
-  if (tw_host->access) tw_host->access(at, int(bytes), 1);
-}
+TW_UNSEEN void __tsan_read_range(void* at, unsigned long bytes) { TW_TELL(at, bytes, 0); }
+TW_UNSEEN void __tsan_write_range(void* at, unsigned long bytes) { TW_TELL(at, bytes, 1); }
 void __tsan_init() {}
 void __tsan_func_entry(void*) {}
 void __tsan_func_exit() {}

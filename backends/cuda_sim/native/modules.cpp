@@ -3,8 +3,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdio>
 #include <cstring>
+#include <string>
 
 #include "records.h"
 
@@ -22,7 +24,15 @@ bool write_all(int file, const void* code, size_t bytes) {
   return true;
 }
 
-// Each module has a file of its own in memory, so that no two are taken for the same.
+// A path to an open file that was never used before: the loader takes equal paths for one library,
+// and numbers of files come again. The count is written in ways of saying nothing ("/." and "/").
+std::string fresh_path(int file) {
+  static std::atomic<uint32_t> count{0};
+  std::string path = "/proc/self/fd";
+  for (uint32_t left = ++count; left; left >>= 1) path += left & 1 ? "/." : "/";
+  return path + "/" + std::to_string(file);
+}
+
 void* open_library(const void* code, size_t bytes, tw_error* error) {
   const int file = memfd_create("tilewright-module", MFD_CLOEXEC);
   if (file < 0 || !write_all(file, code, bytes)) {
@@ -30,9 +40,7 @@ void* open_library(const void* code, size_t bytes, tw_error* error) {
     failed(error, TW_FAILED, "cudaErrorInvalidImage: no file in memory could be written");
     return nullptr;
   }
-  char path[64];
-  std::snprintf(path, sizeof path, "/proc/self/fd/%d", file);
-  void* library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+  void* library = dlopen(fresh_path(file).c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!library) {
     const char* reason = dlerror();
     std::snprintf(error->text, sizeof error->text, "cudaErrorInvalidImage: %s", reason);

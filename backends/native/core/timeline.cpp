@@ -26,7 +26,6 @@ constexpr int64_t kMaxChunks = kMaxEvents / kChunk;
 // nobody records any more, and its thread is not writing, the one who stopped empties it.
 struct Log {
   Track track;
-  bool has_name = false;
   bool has_ended = false;  // its thread
   std::atomic<bool> writing{false};
   std::atomic<int64_t> count{0};
@@ -91,7 +90,7 @@ Log* own_log(State& s) {
   char name[32] = {};
   prctl(PR_GET_NAME, name);
   std::lock_guard<std::mutex> lock(s.mutex);
-  log->track = {++s.tracks, syscall(SYS_gettid), name};
+  log->track = {++s.tracks, syscall(SYS_gettid), name, false};
   mine.log = log.get();
   s.logs.push_back(std::move(log));
   return mine.log;
@@ -164,7 +163,7 @@ int32_t intern(std::string_view text) {
 int32_t make_track(const std::string& name) {
   State& s = state();
   std::lock_guard<std::mutex> lock(s.mutex);
-  s.queues.push_back({++s.tracks, 0, name});
+  s.queues.push_back({++s.tracks, 0, name, true});
   return s.tracks;
 }
 
@@ -173,10 +172,10 @@ void name_thread(const std::string& name) {
   Log* log = own_log(s);
   std::lock_guard<std::mutex> lock(s.mutex);
   log->track.name = name;
-  log->has_name = true;
+  log->track.is_named = true;
 }
 
-bool thread_has_name() { return mine.log && mine.log->has_name; }
+bool thread_has_name() { return mine.log && mine.log->track.is_named; }
 
 void record(const Event& event) noexcept {
   if (!enabled()) return;

@@ -38,6 +38,7 @@ struct Track {
   int32_t number;
   int64_t thread;  // the system's thread number; 0: not a thread
   std::string name;
+  bool is_named;  // else the name is the system's, which may be that of the whole process
 };
 
 // All that began since some time. `names[i]` is the text of number i. `dropped` counts the events

@@ -17,7 +17,8 @@ py::dict stop(int64_t since) {
   py::list names, tracks;
   for (const std::string& name : found.names) names.append(py::bytes(name));
   for (const timeline::Track& track : found.tracks)
-    tracks.append(py::make_tuple(track.number, track.thread, py::bytes(track.name)));
+    tracks.append(
+        py::make_tuple(track.number, track.thread, py::bytes(track.name), track.is_named));
   py::dict result;
   result["events"] = py::bytes(reinterpret_cast<const char*>(found.events.data()),
                                found.events.size() * sizeof(timeline::Event));

@@ -6,6 +6,7 @@ import importlib
 import json
 import statistics
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -31,6 +32,7 @@ _Device = Annotated[str, typer.Option(help="Where to run; what it was compiled f
 _Trust = Annotated[
     bool, typer.Option("--trust-weights", help="Leave out the checksum of the weights.")
 ]
+_Profile = Annotated[Path | None, typer.Option(help="Write a timeline for Perfetto.")]
 
 
 def run(
@@ -43,12 +45,12 @@ def run(
     threads: _Threads = None,
     device: _Device = "",
     trust: _Trust = False,
+    profile: _Profile = None,
 ) -> None:
     """Run a compiled artifact on arrays in .npy files.
 
-    `tilewright-run` takes the same options and needs no Python: it is what to use in production.
-
-    Artifacts hold machine code: run only those that you trust.
+    `tilewright-run` takes the same options (but --profile) and needs no Python: it is what to use
+    in production. Artifacts hold machine code: run only those that you trust.
 
     Examples:
 
@@ -64,11 +66,13 @@ def run(
         importlib.import_module(".compile", __package__).show(made)
     if manifest or describe:
         return
+    package = importlib.import_module("..", __package__)
     if threads is not None:
-        importlib.import_module("..", __package__).set_num_threads(threads)
+        package.set_num_threads(threads)
     names = [p.name for p in made.outputs]
     targets = _in_order(outputs or [], names, "output")
-    found = _run(made, _read(made, inputs or []), repeat)
+    with package.profile(profile) if profile else nullcontext():
+        found = _run(made, _read(made, inputs or []), repeat)
     for name, path in targets.items():
         _write(Path(path), found[names.index(name)].numpy())
 

@@ -17,6 +17,7 @@ from .timing import medians
 
 ROWS, MIDDLE, COLUMNS = 201, 311, 257  # no tile divides them
 SEARCH, LIMIT = 12.0, 20.0  # seconds: of the search, of all of it
+TRIALS: int | None = None  # what the time allows
 
 
 def attend(x: Any, w: Any) -> Any:
@@ -40,7 +41,8 @@ def check_tuning(checks: Checks, seed: int) -> None:
 
         # A database of the demo's own: it leaves none of its records behind.
         where = Path(folder, "demo.db")
-        report = tune(staged, *arrays, seconds=SEARCH, seed=seed, database=where, progress=tell)
+        limits = {"seconds": SEARCH, "trials": TRIALS}
+        report = tune(staged, *arrays, **limits, seed=seed, database=where, progress=tell)
     after = medians({"call": lambda: staged(*arrays)})["call"]
     checks.console.print(report.table())
     checks.console.print(

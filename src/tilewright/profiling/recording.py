@@ -54,11 +54,11 @@ class Recording(Sequence[Event]):
         self.duration = until - since  # nanoseconds
         self.in_use = in_use  # bytes, at the start
         self._raw: bytes = found["events"]
-        self._names = [name.decode(errors="replace") for name in found["names"]]
+        self._names = [_text(name) for name in found["names"]]
         self.dropped: int = found["dropped"]
         named = (
-            Track(number, thread, threads.get(thread, name.decode(errors="replace")))
-            for number, thread, name in found["tracks"]
+            Track(number, thread, _text(name) if is_named else threads.get(thread, _text(name)))
+            for number, thread, name, is_named in found["tracks"]
         )
         used = {record[6] for record in _EVENT.iter_unpack(self._raw)}
         self.tracks = tuple(track for track in named if track.number in used)
@@ -87,3 +87,7 @@ class Recording(Sequence[Event]):
             value=value,
             launch=launch,
         )
+
+
+def _text(name: bytes) -> str:
+    return name.decode(errors="replace")

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from ..atomic import written
-from .recording import Event, Recording
+from .recording import Event, Recording, Track
 
-_QUEUES = 10_000_000  # thread numbers are smaller; tracks of devices get numbers from here on
+_QUEUES = 10_000_000  # the system's numbers are smaller; tracks without one count from here
 _VALUES = {"copy": "bytes", "kernel": "units"}
 
 
@@ -40,7 +40,7 @@ def _write(file: IO[str], recording: Recording) -> None:
 def trace_events(recording: Recording) -> Iterator[dict[str, Any]]:
     """The objects of the file: names of tracks, events, arrows."""
     process = os.getpid()
-    numbers = {t.number: t.thread or _QUEUES + t.number for t in recording.tracks}
+    numbers = _numbers(recording.tracks)
     yield _metadata("process_name", process, 0, name="tilewright")
     for order, track in enumerate(recording.tracks):
         yield _metadata("thread_name", process, numbers[track.number], name=track.name)
@@ -56,6 +56,15 @@ def trace_events(recording: Recording) -> Iterator[dict[str, Any]]:
         text = f"the recording was full: {recording.dropped} events are missing"
         end = recording.duration / 1000
         yield {"ph": "i", "s": "g", "name": text, "ts": end, "pid": process, "tid": 0}
+
+
+def _numbers(tracks: Iterable[Track]) -> dict[int, int]:
+    """A thread number for each track. The system may give that of an ended thread again."""
+    found: dict[int, int] = {}
+    for track in tracks:
+        is_free = track.thread and track.thread not in found.values()
+        found[track.number] = track.thread if is_free else _QUEUES + track.number
+    return found
 
 
 def _metadata(kind: str, process: int, thread: int, **args: Any) -> dict[str, Any]:
