@@ -134,6 +134,12 @@ def _require(holds: bool, node: Node, message: str) -> None:
         raise TraceError(f"graph: node {node.primitive.name} at {node.source}: {message}")
 
 
+def graph_dtypes(graph: Graph) -> set[DType]:
+    """The dtypes of all values of a graph."""
+    made = [v for n in graph.nodes for v in n.outputs]
+    return {v.aval.dtype for v in (*graph.inputs, *(v for v, _ in graph.constants), *made)}
+
+
 def graph_text(graph: Graph) -> str:
     """The graph as text, values numbered in order, so that equal graphs give equal text.
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import _native
+from . import device as placing
 from . import purity, timeline, tree
 from . import trace as tracing
 from .engine import engine
@@ -56,7 +57,8 @@ class Jitted:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if timeline.on:
             return self._timed_call(args, kwargs)
-        key = None if kwargs else _native.signature(args)
+        # Without arrays the current device decides, which the signature does not tell.
+        key = None if kwargs or not args else _native.signature(args)
         fast = self._fast.get(key)
         if fast is not None:
             return fast(*args)[0]
@@ -64,7 +66,7 @@ class Jitted:
 
     def _timed_call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         with timeline.span(timeline.Category.CALL, _name(self._f)):
-            key = None if kwargs else _native.signature(args)
+            key = None if kwargs or not args else _native.signature(args)
             fast = self._fast.get(key)
             return self._slow_call(key, args, kwargs) if fast is None else fast(*args)[0]
 
@@ -98,7 +100,7 @@ class Jitted:
     def ir(self, *args: Any, stage: str = "kernels", **kwargs: Any) -> str:
         """The program at a stage of lowering: graph, kernels, tir, asm or memory."""
         entry = self._entry(args, kwargs)[0]
-        return engine().stage(entry.graph, stage, entry.read_only())
+        return engine(entry.device).stage(entry.graph, stage, entry.read_only())
 
     def memory(self, *args: Any, **kwargs: Any) -> str:
         """The memory plan: each buffer's place and lifetime, and the peak."""
@@ -183,13 +185,15 @@ def _signature(leaves: list[Any], structure: tree.Tree) -> tuple[Any, list[Array
         if isinstance(leaf, _native.Cell):
             same = positions.setdefault(id(leaf), len(arguments))
             if same == len(arguments):
-                key.append((leaf.shape, leaf._code))
+                key.append((leaf.shape, leaf._code, leaf._device))
                 arguments.append(leaf)  # type: ignore[arg-type]
             else:
                 key.append(same)
         else:
             # As text, 0.0 differs from -0.0, and nan equals itself.
             key.append((type(leaf), leaf.hex() if type(leaf) is float else leaf))
+    if not arguments:
+        key.append(placing.current().index)
     try:
         hash(key := tuple(key))  # type: ignore[assignment]
     except TypeError:
@@ -220,7 +224,10 @@ def trace_call(f: Callable[..., Any], leaves: list[Any], structure: tree.Tree) -
     Raises TraceError for what a program cannot hold, and what the function itself raises.
     """
     around = look_around(f, [x for x in leaves if not isinstance(x, Aval)])
-    with tracing.open_trace(_name(f)) as trace:
+    given = [x for x in leaves if isinstance(x, _native.Cell) and x._is_concrete]
+    index = placing.common_index(f"jit: {_name(f)}", given)  # type: ignore[arg-type]
+    with placing.scope(index), tracing.open_trace(_name(f)) as trace:
+        trace.device = index if given else None
         cells: dict[int, Array] = {}
         for leaf in leaves:
             if isinstance(leaf, _native.Cell | Aval) and id(leaf) not in cells:

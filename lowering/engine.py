@@ -80,6 +80,16 @@ class Engine:
                 )
             return self._loaded(entry)[0]
 
+    def sized_kernel(self, graph: Graph) -> tuple[Any, tuple[str, ...]]:
+        """The one kernel of a graph as in `kernel`, and the names of its unknown sizes, which may
+        stand in parameters alone."""
+        with self._lock:
+            groups = pipeline.kernel_groups(graph)
+            if len(groups) != 1:
+                raise CompileError(f"kernel: graph {graph.name} has {len(groups)} kernels, not 1")
+            entry = self.kernel_entry(groups[0])
+            return self._load_kernel(entry), entry.sizes
+
     def prepacked(self, graph: Graph, read_only: frozenset[int]) -> Any:
         """A program that keeps what depends only on the inputs at the positions `read_only`
         (constants count after the inputs) from call to call; it is called like a program."""
@@ -128,13 +138,13 @@ class Engine:
         return self.backend.load_program(entry.words, self._loaded(entry), name)
 
     def _loaded(self, entry: ProgramEntry) -> list[Any]:
-        loaded = []
-        for k in entry.kernels:
-            key = k.words + k.code
-            if key not in self._kernels:
-                self._kernels[key] = self.backend.load_kernel(k.code, k.words, k.tables)
-            loaded.append(self._kernels[key])
-        return loaded
+        return [self._load_kernel(k) for k in entry.kernels]
+
+    def _load_kernel(self, entry: KernelEntry) -> Any:
+        key = entry.words + entry.code
+        if key not in self._kernels:
+            self._kernels[key] = self.backend.load_kernel(entry.code, entry.words, entry.tables)
+        return self._kernels[key]
 
     def _entry(self, graph: Graph, text: str) -> ProgramEntry:
         found = self._entries.get(text)
@@ -146,7 +156,10 @@ class Engine:
         entry = None if raw is None else ProgramEntry.from_bytes(raw)
         timeline.moment("program found on disk" if entry else "program not cached", graph.name)
         if entry is None:
-            made = pipeline.compile_program(graph, self.compiler, self.cache, self.scope, chosen)
+            made = pipeline.compile_program(
+                graph, self.compiler, self.cache, self.scope, chosen,
+                pooled=self.backend.pooled_temporaries,
+            )  # fmt: skip
             entry = ProgramEntry(made.words, made.kernels)
             self.cache.put(key, entry.to_bytes())
         self._entries[text] = entry
@@ -260,7 +273,7 @@ class Engine:
         for group in fuse(graph):
             number = numbers.setdefault(pipeline.group_key(group), len(numbers))
             steps.append(Step(number, group, entry.kernels[number].sizes))
-        plan = plan_program(graph, steps)
+        plan = plan_program(graph, steps, self.backend.pooled_temporaries)
         kernels = self._loaded(entry)
         scratch = [kernels[s.kernel].scratch_bytes(*(values[n] for n in s.sizes)) for s in steps]
         results = tuple((name, evaluate(size, values)) for name, size in plan.results)

@@ -40,10 +40,16 @@ def kernels_text(graph: Graph) -> str:
 
 @timeline.stage("compile", lambda graph, *_: graph.name)
 def compile_program(
-    graph: Graph, compiler: Compiler, cache: Cache, scope: str, chosen: Mapping[str, str]
+    graph: Graph,
+    compiler: Compiler,
+    cache: Cache,
+    scope: str,
+    chosen: Mapping[str, str],
+    *,
+    pooled: bool = False,
 ) -> Compiled:
     """Compile a graph; kernels that are in the cache (under `scope`) are taken from it. `chosen`
-    has the tuned knobs of kernels by `structure`."""
+    has the tuned knobs of kernels by `structure`; `pooled` as in `plan_program`."""
     graph = rewrite(graph)
     entries: dict[str, int] = {}
     kernels: list[KernelEntry] = []
@@ -56,7 +62,7 @@ def compile_program(
             kernels.append(cached_kernel(group, choice, compiler, cache, scope))
         number = entries[text]
         steps.append(Step(number, group, kernels[number].sizes))
-    plan = plan_program(graph, steps)
+    plan = plan_program(graph, steps, pooled)
     return Compiled(program_words(plan.layout), tuple(kernels), plan)
 
 

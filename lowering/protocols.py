@@ -56,6 +56,10 @@ class Backend(Protocol):
         """Equal for machines that may share compiled code."""
 
     @property
+    def pooled_temporaries(self) -> bool:
+        """Whether all temporaries of programs come from the pool, none from an arena."""
+
+    @property
     def needs(self) -> tuple[str, ...]:
         """What a machine must have to run the code: its architecture, then features of it."""
 

@@ -1,5 +1,8 @@
 """Composites: the public functions, with NumPy's names and signatures where NumPy has them."""
 
+from typing import Any
+
+from ..device import following
 from . import (
     arithmetic,
     bits,
@@ -121,3 +124,16 @@ __all__ = [
     *splitting.__all__,
     *statistics.__all__,
 ]
+
+
+def _follow_operands(names: dict[str, Any]) -> None:
+    """Inside every public function, what is made of nothing is made where its operands are.
+
+    Done here, at the public boundary: the functions call each other without it.
+    """
+    for name in __all__:
+        if callable(names[name]) and not isinstance(names[name], type):
+            names[name] = following(names[name])
+
+
+_follow_operands(globals())

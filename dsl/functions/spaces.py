@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .. import device as placing
 from .. import primitives as p
+from .. import record
+from ..device import DeviceLike
 from ..dtypes import DTypeLike, dtype, float64
 from ..errors import ArgumentError
 from .arithmetic import absolute, floor, power, sign
@@ -28,6 +31,8 @@ def linspace(
     retstep: bool = False,
     dtype: DTypeLike | None = None,
     axis: int = 0,
+    *,
+    device: DeviceLike | None = None,
 ) -> Any:
     """`num` numbers from start to stop, evenly spaced; arrays give a new axis. With `retstep` also
     the distance.
@@ -35,6 +40,19 @@ def linspace(
     >>> linspace(0, 1, 5)
     array([0.  , 0.25, 0.5 , 0.75, 1.  ])
     """
+    with record.at(device):
+        return _linspace(start, stop, num, endpoint, retstep, dtype, axis)
+
+
+def _linspace(
+    start: ArrayLike,
+    stop: ArrayLike,
+    num: int,
+    endpoint: bool,
+    retstep: bool,
+    dtype: DTypeLike | None,
+    axis: int,
+) -> Any:
     count = _count("linspace", num)
     first, last = broadcast("linspace", *same_dtype(_float(start), _float(stop)))
     kind = first.dtype
@@ -65,7 +83,7 @@ def _count(name: str, num: Any) -> int:
 
 def _float(x: ArrayLike) -> Array:
     x = asarray(x)
-    return convert(x, x.dtype if x.dtype.is_float else float64)
+    return convert(x, x.dtype if x.dtype.is_float else placing.current().fitting_float(float64))
 
 
 def logspace(

@@ -19,10 +19,12 @@ if sys.platform != "linux" or platform.machine() not in ("x86_64", "aarch64"):
     )
 
 from . import _native
+from .dsl import device as placing
 from .dsl import dtypes, engine
 from .dsl import primitives as primitives
 from .dsl.array import Array, binary_slow
 from .dsl.autodiff import enable_grad, no_grad
+from .dsl.device import Device, device
 from .dsl.dtypes import (
     bfloat16,
     bool_,
@@ -65,28 +67,46 @@ if TYPE_CHECKING:
     from .backends.artifacts import Artifact, compile, load
     from .native_files import include_dir, library_dir
     from .profiling import Profile as profile
+    from .wiring import DeviceInfo
 
 __version__ = "0.1.0"
 
 
-class _LazyEngine:
-    """The compiler, loaded at the first program that is not in memory yet."""
+class _LazyDevices:
+    """The backends, loaded when a device other than the host is first named."""
 
-    def __getattr__(self, name: str) -> Any:
-        backend = importlib.import_module(".backends.cpu", __name__).MANIFEST
-        choices = importlib.import_module(".autotune.choices", __name__).CHOICES
-        made = importlib.import_module(".lowering.engine", __name__).make_engine(backend, choices)
-        engine.install(made)
-        return getattr(made, name)
+    def open(self, name: str) -> placing.Device:
+        return _devices().Provider().open(name)  # type: ignore[no-any-return]
+
+
+def _devices() -> Any:
+    return importlib.import_module(".wiring", __name__)
+
+
+def _make_engine(of: placing.Device) -> Any:
+    """A compiler, loaded at the first program that is not in memory yet."""
+    choices = importlib.import_module(".autotune.choices", __name__).CHOICES
+    return _devices().engine_of(of, choices)
+
+
+def devices() -> list[DeviceInfo]:
+    """All devices, the host first, and the backends that have none here, with the reason.
+
+    >>> import tilewright as tw
+    >>> tw.devices()[0].name
+    'cpu'
+    """
+    return _devices().list_devices()  # type: ignore[no-any-return]
 
 
 def _wire() -> None:
     promotion = [dtypes.promote(a, b).code for a in dtypes.ALL for b in dtypes.ALL]
     _native.setup(Array, dtypes.ALL, promotion, binary_slow)
-    kinds = {"value": ArgumentError, "shape": ShapeError, "dtype": DTypeError}
+    ours = {"value": ArgumentError, "shape": ShapeError, "dtype": DTypeError, "device": DeviceError}
     files = {"damaged": ArtifactError, "foreign": ArtifactError, "system": OSError}
-    _native.set_errors({**kinds, **files, "overflow": OverflowError, "memory": MemoryError})
-    engine.install(_LazyEngine())
+    _native.set_errors({**ours, **files, "overflow": OverflowError, "memory": MemoryError})
+    engine.install_factory(_make_engine)
+    placing.install(_LazyDevices())
 
 
 _wire()
@@ -115,8 +135,22 @@ def __getattr__(name: str) -> Any:
 
 set_num_threads = _native.set_num_threads
 get_num_threads = _native.get_num_threads
-memory_stats = _native.memory_stats
-empty_cache = _native.empty_cache
+
+
+def memory_stats(of: Device | str = "cpu") -> dict[str, int]:
+    """The memory of arrays on a device, in bytes: `in_use` and its `peak`, `pooled` (kept for
+    reuse) and the `limit` (0: none).
+
+    >>> memory_stats()["limit"] >= 0
+    True
+    """
+    return _native.memory_stats(device(of).index)
+
+
+def empty_cache(of: Device | str = "cpu") -> None:
+    """Give the pooled memory of a device back; waits for what is queued there."""
+    _native.empty_cache(device(of).index)
+
 
 if os.environ.get("TILEWRIGHT_PROFILE"):
     importlib.import_module(".profiling.session", __name__).profile_process()
@@ -130,6 +164,7 @@ __all__ = [
     "BoundsError",
     "CompileError",
     "DTypeError",
+    "Device",
     "DeviceError",
     "DivisionError",
     "GradientError",
@@ -140,6 +175,8 @@ __all__ = [
     "bfloat16",
     "bool_",
     "compile",
+    "device",
+    "devices",
     "dtype",
     "empty_cache",
     "enable_grad",

@@ -17,8 +17,8 @@ class KernelReader {
   explicit KernelReader(const ArtifactFile::Section& section)
       : data_(section.data), left_(section.size) {}
 
-  std::vector<std::shared_ptr<const Kernel>> all() {
-    std::vector<std::shared_ptr<const Kernel>> kernels;
+  std::vector<std::shared_ptr<const AnyKernel>> all() {
+    std::vector<std::shared_ptr<const AnyKernel>> kernels;
     for (uint64_t count = number(); count; --count) kernels.push_back(kernel());
     if (left_) damaged("the kernels have bytes left over");
     return kernels;
@@ -104,7 +104,7 @@ Artifact::Artifact(Bytes bytes, bool check_weights) {
 }
 
 void Artifact::load_program(const ArtifactFile& file) {
-  std::vector<std::shared_ptr<const Kernel>> kernels = KernelReader(file.section("kernels")).all();
+  std::vector<std::shared_ptr<const AnyKernel>> kernels = KernelReader(file.section("kernels")).all();
   const ArtifactFile::Section& words = file.section("program");
   program_ =
       std::make_unique<Program>(words.data, words.size, std::move(kernels), program_name_);

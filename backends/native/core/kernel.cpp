@@ -13,14 +13,6 @@ namespace {
 constexpr int64_t kMagic = 0x544B31;
 constexpr int64_t kMaxExtent = int64_t{1} << 60;  // leaves room for the pool's arithmetic
 
-int64_t in_range(const SizeExpr& expression, const int64_t* sizes, int64_t low, const char* what) {
-  const int64_t value = expression.evaluate(sizes);
-  if (value < low || value > kMaxExtent)
-    fail(ErrorKind::Shape, "kernel: the %s is %lld; it must be %lld to 2**60", what,
-         static_cast<long long>(value), static_cast<long long>(low));
-  return value;
-}
-
 int64_t saturating_multiply(int64_t a, int64_t b) {
   int64_t result;
   return __builtin_mul_overflow(a, b, &result) ? kMaxExtent : result;
@@ -46,25 +38,24 @@ BufferRef copy_table(const void* data, size_t bytes) {
 
 }  // namespace
 
-Kernel::Kernel(const void* object, size_t object_bytes, const void* words, size_t words_bytes,
-               const std::vector<std::pair<const void*, size_t>>& tables) {
-  image_ = std::make_unique<ElfImage>(object, object_bytes);
-  WordReader reader("kernel", words, words_bytes);
-  read(reader);
-  if (tables.size() != size_t(n_tables_))
-    fail(ErrorKind::Value, "kernel: got %zu tables; its words say %d", tables.size(), n_tables_);
-  for (const auto& [data, bytes] : tables) tables_.push_back(copy_table(data, bytes));
+int64_t checked_extent(const SizeExpr& expression, const int64_t* sizes, int64_t low,
+                       const char* what) {
+  const int64_t value = expression.evaluate(sizes);
+  if (value < low || value > kMaxExtent)
+    fail(ErrorKind::Shape, "kernel: the %s is %lld; it must be %lld to 2**60", what,
+         static_cast<long long>(value), static_cast<long long>(low));
+  return value;
 }
 
-void Kernel::read(WordReader& words) {
-  words.magic(kMagic);
+int AnyKernel::read_head(WordReader& words, int64_t magic, int further_arguments) {
+  words.magic(magic);
   n_buffers_ = int(words.next("number of buffers", 0, kMaxArguments));
   n_outputs_ = int(words.next("number of outputs", 0, n_buffers_));
   const int64_t n_scratch = words.next("number of scratch areas", 0, kMaxScratch);
   n_tables_ = int(words.next("number of tables", 0, kMaxArguments));
   n_sizes_ = int(words.next("number of sizes", 0, kMaxArguments));
   const int64_t n_phases = words.next("number of phases", 1, kMaxPhases);
-  n_arguments_ = n_buffers_ + int(n_scratch) + n_tables_ + 2 + n_sizes_;
+  n_arguments_ = n_buffers_ + int(n_scratch) + n_tables_ + further_arguments + n_sizes_;
   if (n_arguments_ > kMaxArguments)
     fail(ErrorKind::Value, "kernel: it has %d arguments; at most %d can be passed", n_arguments_,
          kMaxArguments);
@@ -72,10 +63,44 @@ void Kernel::read(WordReader& words) {
     const bool per_thread = words.next("per-thread flag", 0, 1) != 0;
     scratch_.push_back({per_thread, SizeExpr::read(words, n_sizes_)});
   }
-  std::vector<std::string> symbols;
-  for (int64_t i = 0; i < n_phases; ++i) symbols.push_back(read_phase(words));
-  words.finish();
+  return int(n_phases);
+}
+
+void AnyKernel::set_label(const std::vector<std::string>& symbols) {
   label_ = timeline::intern(common_name(symbols));
+}
+
+void AnyKernel::check_tables(size_t count) const {
+  if (count != size_t(n_tables_))
+    fail(ErrorKind::Value, "kernel: got %zu tables; its words say %d", count, n_tables_);
+}
+
+void AnyKernel::plan_scratch(const int64_t* sizes, LaunchPlan& plan) const {
+  for (size_t i = 0; i < scratch_.size(); ++i)
+    plan.scratch[i] = checked_extent(scratch_[i].bytes, sizes, 0, "size of a scratch area");
+}
+
+int64_t AnyKernel::scratch_bytes(const LaunchPlan& plan, int threads) const {
+  int64_t total = 0;
+  for (size_t i = 0; i < scratch_.size(); ++i) {
+    const int64_t one = round_up(plan.scratch[i], kAlignment);
+    const int64_t all = saturating_multiply(one, scratch_[i].per_thread ? threads : 1);
+    total = total + all > kMaxExtent ? kMaxExtent : total + all;
+  }
+  return total;
+}
+
+Kernel::Kernel(const void* object, size_t object_bytes, const void* words, size_t words_bytes,
+               const std::vector<std::pair<const void*, size_t>>& tables) {
+  image_ = std::make_unique<ElfImage>(object, object_bytes);
+  WordReader reader("kernel", words, words_bytes);
+  const int n_phases = read_head(reader, kMagic, 2);
+  std::vector<std::string> symbols;
+  for (int i = 0; i < n_phases; ++i) symbols.push_back(read_phase(reader));
+  reader.finish();
+  set_label(symbols);
+  check_tables(tables.size());
+  for (const auto& [data, bytes] : tables) tables_.push_back(copy_table(data, bytes));
 }
 
 std::string Kernel::read_phase(WordReader& words) {
@@ -95,24 +120,13 @@ void Kernel::plan(const int64_t* sizes, LaunchPlan& plan) const {
   plan.cost = 0;
   for (size_t i = 0; i < phases_.size(); ++i) {
     LaunchPlan::Phase& mine = plan.phases[i];
-    mine.extent = in_range(phases_[i].extent, sizes, 0, "extent of a phase");
-    mine.grain = in_range(phases_[i].grain, sizes, 1, "grain of a phase");
-    mine.cost = saturating_multiply(mine.extent, in_range(phases_[i].cost, sizes, 0, "cost"));
+    mine.extent = checked_extent(phases_[i].extent, sizes, 0, "extent of a phase");
+    mine.grain = checked_extent(phases_[i].grain, sizes, 1, "grain of a phase");
+    mine.cost = saturating_multiply(mine.extent, checked_extent(phases_[i].cost, sizes, 0, "cost"));
     if (mine.cost > kMaxExtent) mine.cost = kMaxExtent;
     plan.cost = plan.cost + mine.cost > kMaxExtent ? kMaxExtent : plan.cost + mine.cost;
   }
-  for (size_t i = 0; i < scratch_.size(); ++i)
-    plan.scratch[i] = in_range(scratch_[i].bytes, sizes, 0, "size of a scratch area");
-}
-
-int64_t Kernel::scratch_bytes(const LaunchPlan& plan, int threads) const {
-  int64_t total = 0;
-  for (size_t i = 0; i < scratch_.size(); ++i) {
-    const int64_t one = round_up(plan.scratch[i], kAlignment);
-    const int64_t all = saturating_multiply(one, scratch_[i].per_thread ? threads : 1);
-    total = total + all > kMaxExtent ? kMaxExtent : total + all;
-  }
-  return total;
+  plan_scratch(sizes, plan);
 }
 
 void Kernel::set_arguments(const LaunchPlan& plan, void* const* buffers,

@@ -5,23 +5,15 @@
 #include "timeline.h"
 
 namespace tilewright {
-namespace {
 
-// An array that is on the stack when it is short.
-template <class T, int N>
-class Array {
- public:
-  explicit Array(size_t count) {
-    if (count > N) many_.resize(count);
-  }
-  T& operator[](size_t i) { return many_.empty() ? few_[i] : many_[i]; }
-
- private:
-  T few_[N]{};
-  std::vector<T> many_;
-};
-
-}  // namespace
+Program::Program(const void* words, size_t bytes,
+                 std::vector<std::shared_ptr<const AnyKernel>> kernels, std::string name)
+    : AnyProgram(words, bytes, std::move(kernels), std::move(name)) {
+  for (const auto& kernel : kernels_)
+    if (!dynamic_cast<const Kernel*>(kernel.get()))
+      fail(ErrorKind::Value, "%s: it has kernels of a device, and is a program of the host",
+           name_.c_str());
+}
 
 // The memory of one call. Everything is given back however the call ends.
 class Program::Run {
@@ -57,7 +49,7 @@ class Program::Run {
           void* pointers[kMaxArguments];
           for (size_t i = 0; i < step.slots.size(); ++i)
             pointers[i] = data_[size_t(step.slots[i])];
-          program_.kernels_[size_t(step.kernel)]->run(plan_.launches[launch++], pointers);
+          kernel(step).run(plan_.launches[launch++], pointers);
           break;
         }
         case Alloc: take(size_t(step.slots[0])); break;
@@ -87,6 +79,11 @@ class Program::Run {
   }
 
  private:
+  // The constructor has checked that they are of this kind.
+  const Kernel& kernel(const Instruction& launch) const {
+    return static_cast<const Kernel&>(*program_.kernels_[size_t(launch.kernel)]);
+  }
+
   int64_t bytes(size_t output) const {
     const Shape& shape = plan_.outputs[output];
     return product(shape.ndim, shape.dims) * itemsize(program_.outputs_[output].type);
@@ -101,8 +98,8 @@ class Program::Run {
   const ProgramPlan& plan_;
   const ProgramInput* inputs_;
   BufferRef arena_;
-  Array<char*, 64> data_;
-  Array<BufferRef, 64> owned_;
+  ShortArray<char*, 64> data_;
+  ShortArray<BufferRef, 64> owned_;
 };
 
 void Program::run(const ProgramPlan& plan, const ProgramInput* inputs, ProgramOutput* outputs,

@@ -150,7 +150,7 @@ PyObject* call(PyObject* callable, PyObject* const* args, size_t flags, PyObject
         arguments[i] = MapArgument::of(elements[i]);
         continue;
       }
-      Cell* cell = require_concrete(self->text, args[i]);
+      Cell* cell = require_host(self->text, args[i]);
       if (cell->type != wanted)
         fail(ErrorKind::DType, "%s: operand %d has dtype %s; this kernel takes %s", self->text, i,
              name(cell->type), name(wanted));

@@ -64,13 +64,8 @@ def run(
         raise package.ArtifactError(
             f"run: {model} is for the device {made.manifest['device']}, not {device}"
         )
-    if manifest:
-        typer.echo(json.dumps(made.manifest, indent=2))
-    if describe:
-        typer.echo(f"{made.name}, for the device {made.manifest['device']}")
-        importlib.import_module(".compile", __package__).show(made)
     if manifest or describe:
-        return
+        return _tell(made, describe, manifest)
     package.set_num_threads(threads or package.get_num_threads())
     names = [p.name for p in made.outputs]
     targets = _in_order(outputs or [], names, "output")
@@ -78,6 +73,14 @@ def run(
         found = _run(made, _read(made, inputs or []), repeat)
     for name, path in targets.items():
         _write(Path(path), found[names.index(name)].numpy())
+
+
+def _tell(made: Any, describe: bool, manifest: bool) -> None:
+    if manifest:
+        typer.echo(json.dumps(made.manifest, indent=2))
+    if describe:
+        typer.echo(f"{made.name}, for the device {made.manifest['device']}")
+        importlib.import_module(".compile", __package__).show(made)
 
 
 def _in_order(words: list[str], names: list[str], what: str) -> dict[str, str]:
