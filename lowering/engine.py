@@ -133,7 +133,7 @@ class Engine:
             self.cache.remove(self._key(text, self.chosen(graph, text)))
             return self._assemble(self._entry(graph, text), graph.name)
 
-    @timeline.stage("load", lambda self, entry, name: name)
+    @timeline.stage("load", lambda self, entry, name, *_: name)
     def _assemble(self, entry: ProgramEntry, name: str) -> Any:
         return self.backend.load_program(entry.words, self._loaded(entry), name)
 

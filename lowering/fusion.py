@@ -48,7 +48,7 @@ class Group:
         return tuple(dict.fromkeys((*self.inputs, *made)))
 
 
-@stage("fuse", lambda graph: graph.name)
+@stage("fuse", lambda graph, *_: graph.name)
 def fuse(graph: Graph) -> tuple[Group, ...]:
     """The kernels of a graph, in an order of execution."""
     return _Fusion(graph).groups()

@@ -94,7 +94,7 @@ def source_of(group: Group, compiler: Compiler, choice: str = "") -> KernelSourc
     return compiler.schedules.schedule(group_name(group), group, choice)
 
 
-@timeline.stage("generate code", lambda source, compiler: source.name)
+@timeline.stage("generate code", lambda source, *_: source.name)
 def code_of(source: KernelSource, compiler: Compiler) -> bytes:
     """A kernel's machine code."""
     return compiler.object_code(source)
