@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 from .. import primitives as p
 from ..dtypes import DType, DTypeLike, bool_, dtype, float64, int64
 from ..errors import DivisionError, ShapeError
-from .convert import ArrayLike, asarray, broadcast, check_order, convert, is_scalar, result_type
+from .convert import (
+    ArrayLike,
+    as_index,
+    asarray,
+    broadcast,
+    check_order,
+    convert,
+    is_scalar,
+    result_type,
+)
 from .shapes import ShapeLike, as_shape
 
 if TYPE_CHECKING:
@@ -157,6 +166,7 @@ def identity(n: int, dtype: DTypeLike | None = None) -> Array:
 
 def _below(rows: int, columns: int, k: int, compare: object) -> Array:
     """Where (bool) column - row is equal to, or at most, k."""
+    rows, columns, k = (as_index("eye", n) for n in (rows, columns, k))
     row = p.reshape(p.iota(size=rows, dtype=int64), shape=(rows, 1))
     column = p.reshape(p.iota(size=columns, dtype=int64), shape=(1, columns))
     return compare(*broadcast("eye", column, row + k))  # type: ignore[operator,no-any-return]
