@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import _native
 from . import autodiff, indexing, record
+from . import device as placing
 from . import functions as f
 from .dtypes import DTypeLike, bfloat16
 from .errors import GradientError
@@ -93,10 +94,12 @@ class Array(_native.Cell, Reductions, Selection, Layout, NumPyProtocols):
     # ------------------------------------------------------------------ values
 
     def numpy(self) -> np.ndarray[Any, Any]:
-        """The elements as a NumPy array that shares the memory, read-only."""
+        """The elements as a NumPy array that shares the memory, read-only; of an array on a device
+        a copy, which waits for what the device has to do before."""
         require_known(self, "numpy")
+        host: Array = _native.transfer(self, 0) if self._device else self
         # The buffer protocol has no bfloat16, and calls int64 by another of its C names.
-        memory = memoryview(_native.raw(self) if self.dtype is bfloat16 else self)
+        memory = memoryview(_native.raw(host) if self.dtype is bfloat16 else host)
         return np.asarray(memory).view(self.dtype.dtype)
 
     def item(self, *args: Any) -> bool | int | float:
@@ -116,6 +119,26 @@ class Array(_native.Cell, Reductions, Selection, Layout, NumPyProtocols):
     def astype(self, dtype: DTypeLike, *, copy: bool = True) -> Array:
         """The elements converted to another type (a copy)."""
         return f.astype(self, dtype, copy=copy)
+
+    @property
+    def device(self) -> placing.Device:
+        """Where the array is."""
+        trace = self._traced.trace if self._traced is not None else None
+        if trace is None:
+            return placing.by_index(self._device)
+        return placing.current() if trace.device is None else placing.by_index(trace.device)
+
+    def to(self, device: placing.DeviceLike) -> Array:
+        """The array on a device: itself if it is there, else a copy, off the tape.
+
+        >>> import tilewright as tw
+        >>> tw.ones(2).to("cpu").device
+        tilewright.device('cpu')
+        """
+        to = placing.device(device)
+        if record.is_tracing() or self._device != to.index:
+            return record.transfer(record.read(self), to)
+        return self
 
     def fill(self, value: ArrayLike) -> None:
         """Write one value to all elements."""

@@ -49,3 +49,7 @@ class CompileError(TilewrightError, RuntimeError):
 
 class ArtifactError(TilewrightError, ValueError):
     """A saved file is damaged, foreign or of another version."""
+
+
+class TuningError(TilewrightError, RuntimeError):
+    """Nothing could be tuned, or the database of tuned knobs cannot do what was asked."""

@@ -14,10 +14,11 @@ import numpy as np
 from .. import _native
 from . import primitives as p
 from . import record
+from .device import following
 from .dtypes import bool_, int64
 from .errors import BoundsError, DTypeError, ShapeError, TraceError
 from .functions.convert import asarray, boolean, common_shape
-from .functions.selection import positions
+from .functions.selection import is_on_host, positions
 from .sizes import Dim, Shape, product
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Plan:
     is_element: bool = False  # an integer for each axis: a value, not a view
 
 
+@following
 def get(x: Array, key: Key) -> Array:
     """x[key]: a view for basic indices, an element or a gathered copy for others."""
     if _is_mask(x, key) and record.is_tracing():
@@ -61,6 +63,7 @@ def get(x: Array, key: Key) -> Array:
     return view
 
 
+@following
 def put(x: Array, key: Key, value: Any) -> None:
     """x[key] = value: written through x, whatever x is a view of."""
     if _is_mask(x, key) and np.ndim(value) == 0:
@@ -236,7 +239,7 @@ def _symbolic_slice(item: slice, size: Dim) -> tuple[Dim, Dim, int]:
 def _checked(item: Any, axis: int, size: Dim) -> Any:
     """Positions along an axis as int64 from the front; on the host where they are known."""
     is_ours = isinstance(item, _native.Cell)
-    if not isinstance(size, int) or (is_ours and (record.is_tracing() or not item._is_concrete)):
+    if not isinstance(size, int) or (is_ours and not is_on_host(item)):
         return positions("index", item, axis, size)
     host = np.asarray(item).astype(np.int64)
     wrong = host[(host < -size) | (host >= size)]

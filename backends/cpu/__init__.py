@@ -21,5 +21,6 @@ MANIFEST = Manifest(
     find_fingerprint=lambda: machine.host().fingerprint,
     load_kernel=_native.Kernel,
     load_program=_load_program,
+    find_needs=lambda: machine.host().needs,
     find_packed_size=lambda *sizes: packing.packed_size(machine.host(), *sizes),
 )

@@ -1,5 +1,8 @@
 """Composites: the public functions, with NumPy's names and signatures where NumPy has them."""
 
+from typing import Any
+
+from ..device import following
 from . import (
     arithmetic,
     bits,
@@ -121,3 +124,18 @@ __all__ = [
     *statistics.__all__,
     *trigonometric.__all__,
 ]
+
+
+def _follow_operands(names: dict[str, Any]) -> None:
+    """Inside every public function, what is made of nothing is made where its operands are.
+
+    Done here, at the public boundary: the functions call each other without it.
+    """
+    made: dict[Any, Any] = {}  # two names of one function stay one function
+    for name in __all__:
+        function = names[name]
+        if callable(function) and not isinstance(function, type):
+            names[name] = made.setdefault(function, following(function))
+
+
+_follow_operands(globals())

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ... import _native
+from .. import device as placing
 from .. import primitives as p
 from .. import record
+from ..device import DeviceLike
 from ..dtypes import (
     DType,
     DTypeLike,
@@ -19,9 +21,9 @@ from ..dtypes import (
     float16,
     float32,
     float64,
+    int64,
     promote,
     promote_scalar,
-    set_constructor,
 )
 from ..errors import ArgumentError, AxisError, DTypeError, ShapeError
 from ..sizes import Dim, Shape, Size
@@ -54,30 +56,65 @@ def asarray(
     order: str | None = None,
     *,
     copy: bool | None = None,
+    device: DeviceLike | None = None,
 ) -> Array:
-    """An array of `a`; an Array of this dtype is returned as it is.
+    """An array of `a`; an Array of this dtype on this device is returned as it is.
 
     `copy=False` shares foreign memory (and raises where that is impossible), `copy=True` always
-    copies; by default foreign memory is copied.
+    copies; by default foreign memory is copied. Without `device` an Array stays where it is, and
+    everything else goes to the current device.
 
     >>> asarray([1.0, 2.0])
     array([1., 2.])
     """
     check_order("asarray", order)
     wanted = None if dtype is None else _dtype(dtype)
-    if is_array(a):
-        return _from_array(a, wanted, copy)
+    with record.at(device):
+        if is_array(a):
+            return _from_array(_placed(a, device, copy), wanted, copy)
+        return _from_others(a, wanted, copy)
+
+
+def _placed(x: Array, device: DeviceLike | None, copy: bool | None) -> Array:
+    if device is None:
+        return x
+    to = placing.device(device)
+    if copy is False and x._is_concrete and x._device != to.index:
+        raise ValueError(
+            f"asarray: got an array on {placing.by_index(x._device)}; it cannot be on {to} without "
+            "a copy"
+        )
+    return record.transfer(x, to)
+
+
+def _from_others(a: Any, wanted: DType | None, copy: bool | None) -> Array:
     if copy is False:
         return _shared(a, wanted)
-    if isinstance(a, np.ndarray | np.generic) or is_scalar(a):
+    if isinstance(a, np.ndarray | np.generic):
         return _from_host(np.asarray(a), wanted)
     if hasattr(a, "__dlpack__"):
-        return _from_array(_native.from_dlpack(a, True), wanted, None)
+        host = _native.from_dlpack(a, True)
+        return _from_array(record.transfer(host, placing.current()), wanted, None)
     if _holds_arrays(a):
         parts = [asarray(part) for part in a]
         joined = join_parts([expand_first(x) for x in same_dtype(*parts)], 0)
         return joined if wanted is None else convert(joined, wanted)
-    return _from_host(_nested(a), wanted)
+    found = np.asarray(a) if is_scalar(a) else _nested(a)
+    if wanted is None and found.dtype != object and not _holds_numpy(a):
+        wanted = _weak(dtype(found.dtype))
+    return _from_host(found, wanted)
+
+
+def _weak(of: DType) -> DType:
+    """The dtype of an array made of Python numbers on the current device."""
+    place = placing.current()
+    return {float64: place.default_float, int64: place.default_int}.get(of, of)
+
+
+def _holds_numpy(a: Any) -> bool:
+    if isinstance(a, list | tuple):
+        return any(map(_holds_numpy, a))
+    return isinstance(a, np.ndarray | np.generic)
 
 
 def array(
@@ -88,15 +125,16 @@ def array(
     order: str | None = "K",
     ndmin: int = 0,
     ndmax: int = 0,
+    device: DeviceLike | None = None,
 ) -> Array:
     """A new array of nested lists, a scalar, a NumPy array or another Array; with `ndmin`, of that
-    many axes or more.
+    many axes or more. It is on `device`, or where `asarray` puts it.
 
     >>> array([[1, 2], [3, 4]])
     array([[1, 2],
            [3, 4]])
     """
-    made = asarray(object, dtype, order, copy=copy)
+    made = asarray(object, dtype, order, copy=copy, device=device)
     if 0 < ndmax < made.ndim:
         raise ShapeError(f"array: got {made.ndim} axes; ndmax is {ndmax}, and deeper is no number")
     missing = ndmin - made.ndim
@@ -122,6 +160,10 @@ def duplicate(x: Array) -> Array:
 
 
 def _shared(obj: Any, wanted: DType | None) -> Array:
+    if placing.current() is not placing.HOST:
+        raise ValueError(
+            f"asarray: memory of the host cannot be shared with {placing.current()}: copy=False"
+        )
     if isinstance(obj, np.ndarray):
         found = dtype(obj.dtype)
         memory = obj.view(np.uint16) if found is bfloat16 else obj
@@ -165,9 +207,6 @@ def expand_first(x: Array) -> Array:
     return p.reshape(x, shape=(1, *x.shape))
 
 
-set_constructor(asarray)
-
-
 def join_parts(parts: Sequence[Array], axis: int) -> Array:
     """Arrays of one dtype joined along an axis."""
     return p.concatenate(*parts, axis=axis)
@@ -185,7 +224,7 @@ def result_type(*arrays_and_dtypes: Any) -> DType:
     scalars = [x for x in arrays_and_dtypes if is_scalar(x)]
     strong = [_dtype_of(x) for x in arrays_and_dtypes if not is_scalar(x)]
     if not strong:
-        strong = [dtype(type(scalars.pop()))] if scalars else []
+        strong = [_weak(dtype(type(scalars.pop())))] if scalars else []
     if not strong:
         raise DTypeError("result_type: got nothing; it takes at least one array, dtype or scalar")
     found = strong[0]
@@ -193,6 +232,8 @@ def result_type(*arrays_and_dtypes: Any) -> DType:
         found = promote(found, other)
     for scalar in scalars:
         found = promote_scalar(found, scalar)
+    if found.is_float and found not in strong:  # it need not be one that the device lacks
+        found = placing.current().fitting_float(found)
     return found
 
 
@@ -225,7 +266,8 @@ def inexact(of: DType) -> DType:
     """The float type in which NumPy computes `exp` and its like."""
     if of.is_float:
         return of
-    return {1: float16, 2: float32}.get(of.itemsize, float64)
+    wanted = {1: float16, 2: float32}.get(of.itemsize, float64)
+    return placing.current().fitting_float(wanted)
 
 
 # --------------------------------------------------------------------------- broadcasting

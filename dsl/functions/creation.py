@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from .. import device as placing
 from .. import primitives as p
+from .. import record
+from ..device import DeviceLike
 from ..dtypes import DType, DTypeLike, bool_, dtype, float64, int64
 from ..errors import DivisionError, ShapeError
 from .convert import (
@@ -25,21 +28,39 @@ if TYPE_CHECKING:
 
 
 def full(
-    shape: ShapeLike, fill_value: ArrayLike, dtype: DTypeLike | None = None, order: str = "C"
+    shape: ShapeLike,
+    fill_value: ArrayLike,
+    dtype: DTypeLike | None = None,
+    order: str = "C",
+    *,
+    device: DeviceLike | None = None,
 ) -> Array:
-    """An array of this shape with one value everywhere.
+    """An array of this shape with one value everywhere, on `device` or on the current one.
 
     >>> full((2,), 7)
     array([7, 7])
     """
     check_order("full", order)
     sizes = as_shape("full", shape)
-    if not is_scalar(fill_value):
-        fill_value = asarray(fill_value)
-    wanted = _dtype(dtype) if dtype is not None else result_type(fill_value)
-    if is_scalar(fill_value):
-        return p.full(shape=sizes, value=_fitting(fill_value, wanted), dtype=wanted)
-    return asarray(p.broadcast_to(asarray(fill_value, wanted), shape=sizes), copy=True)
+    with record.at(device):
+        if not is_scalar(fill_value):
+            fill_value = asarray(fill_value, device=device)
+        wanted = _dtype(dtype) if dtype is not None else result_type(fill_value)
+        if is_scalar(fill_value):
+            return p.full(shape=sizes, value=_fitting(fill_value, wanted), dtype=wanted)
+        return asarray(p.broadcast_to(asarray(fill_value, wanted), shape=sizes), copy=True)
+
+
+def _float(wanted: DTypeLike | None, device: DeviceLike | None) -> DType:
+    """The dtype of an array that nothing else says the dtype of."""
+    if wanted is not None:
+        return _dtype(wanted)
+    return (placing.current() if device is None else placing.device(device)).default_float
+
+
+def _exact() -> DType:
+    """The widest float of the current device."""
+    return placing.current().fitting_float(float64)
 
 
 _dtype = dtype
@@ -50,24 +71,42 @@ def _fitting(value: bool | int | float, to: DType) -> bool | int | float:
     return {"b": bool, "f": float}.get(to.kind, int)(value)
 
 
-def zeros(shape: ShapeLike, dtype: DTypeLike | None = None, order: str = "C") -> Array:
-    """Zeros.
+def zeros(
+    shape: ShapeLike,
+    dtype: DTypeLike | None = None,
+    order: str = "C",
+    *,
+    device: DeviceLike | None = None,
+) -> Array:
+    """Zeros, by default of the device's float type.
 
     >>> zeros((2, 2))
     array([[0., 0.],
            [0., 0.]])
     """
-    return full(shape, 0, float64 if dtype is None else dtype, order)
+    return full(shape, 0, _float(dtype, device), order, device=device)
 
 
-def ones(shape: ShapeLike, dtype: DTypeLike | None = None, order: str = "C") -> Array:
-    """Ones."""
-    return full(shape, 1, float64 if dtype is None else dtype, order)
+def ones(
+    shape: ShapeLike,
+    dtype: DTypeLike | None = None,
+    order: str = "C",
+    *,
+    device: DeviceLike | None = None,
+) -> Array:
+    """Ones, by default of the device's float type."""
+    return full(shape, 1, _float(dtype, device), order, device=device)
 
 
-def empty(shape: ShapeLike, dtype: DTypeLike | None = None, order: str = "C") -> Array:
+def empty(
+    shape: ShapeLike,
+    dtype: DTypeLike | None = None,
+    order: str = "C",
+    *,
+    device: DeviceLike | None = None,
+) -> Array:
     """An array whose values are not to be relied on (they are zeros)."""
-    return full(shape, 0, float64 if dtype is None else dtype, order)
+    return full(shape, 0, _float(dtype, device), order, device=device)
 
 
 def full_like(
@@ -77,14 +116,17 @@ def full_like(
     order: str = "K",
     subok: bool = True,
     shape: ShapeLike | None = None,
+    *,
+    device: DeviceLike | None = None,
 ) -> Array:
-    """One value everywhere, in the shape and dtype of `a` unless others are given.
+    """One value everywhere, in the shape and dtype of `a` and where `a` is, unless others are
+    given.
 
     There are no subclasses, so `subok` changes nothing.
     """
     x = asarray(a)
     wanted = x.shape if shape is None else shape
-    return full(wanted, fill_value, x.dtype if dtype is None else dtype, order)
+    return full(wanted, fill_value, x.dtype if dtype is None else dtype, order, device=device)
 
 
 def zeros_like(
@@ -93,9 +135,11 @@ def zeros_like(
     order: str = "K",
     subok: bool = True,
     shape: ShapeLike | None = None,
+    *,
+    device: DeviceLike | None = None,
 ) -> Array:
     """Zeros in the shape and dtype of `a`."""
-    return full_like(a, 0, dtype, order, shape=shape)
+    return full_like(a, 0, dtype, order, shape=shape, device=device)
 
 
 def ones_like(
@@ -104,9 +148,11 @@ def ones_like(
     order: str = "K",
     subok: bool = True,
     shape: ShapeLike | None = None,
+    *,
+    device: DeviceLike | None = None,
 ) -> Array:
     """Ones in the shape and dtype of `a`."""
-    return full_like(a, 1, dtype, order, shape=shape)
+    return full_like(a, 1, dtype, order, shape=shape, device=device)
 
 
 def empty_like(
@@ -116,9 +162,11 @@ def empty_like(
     order: str = "K",
     subok: bool = True,
     shape: ShapeLike | None = None,
+    *,
+    device: DeviceLike | None = None,
 ) -> Array:
     """An array like the prototype whose values are not to be relied on."""
-    return full_like(prototype, 0, dtype, order, shape=shape)
+    return full_like(prototype, 0, dtype, order, shape=shape, device=device)
 
 
 def arange(
@@ -128,6 +176,7 @@ def arange(
     step: float = 1,
     *,
     dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
 ) -> Array:
     """The numbers from start (default 0) to before stop, `step` apart.
 
@@ -137,17 +186,24 @@ def arange(
     begin, end = (0, start_or_stop) if stop is None else (start_or_stop, stop)
     if step == 0:
         raise DivisionError("arange: got step 0; it must not be 0")
-    wanted = _dtype(dtype) if dtype is not None else result_type(begin, end, step)
     count = max(math.ceil((end - begin) / step), 0)
-    if (begin, step) == (0, 1) and wanted is not bool_:
-        return p.iota(size=count, dtype=wanted)
-    exact = float64 if wanted.is_float else int64
-    numbers = p.iota(size=count, dtype=exact) * _fitting(step, exact) + _fitting(begin, exact)
-    return convert(numbers, wanted)
+    with record.at(device):
+        wanted = _dtype(dtype) if dtype is not None else result_type(begin, end, step)
+        if (begin, step) == (0, 1) and wanted is not bool_:
+            return p.iota(size=count, dtype=wanted)
+        exact = _exact() if wanted.is_float else int64
+        numbers = p.iota(size=count, dtype=exact) * _fitting(step, exact) + _fitting(begin, exact)
+        return convert(numbers, wanted)
 
 
 def eye(
-    N: int, M: int | None = None, k: int = 0, dtype: DTypeLike = float64, order: str = "C"
+    N: int,
+    M: int | None = None,
+    k: int = 0,
+    dtype: DTypeLike | None = None,
+    order: str = "C",
+    *,
+    device: DeviceLike | None = None,
 ) -> Array:
     """Ones on the k-th diagonal of an N by M matrix, zeros elsewhere.
 
@@ -156,12 +212,13 @@ def eye(
            [0., 1.]])
     """
     check_order("eye", order)
-    return convert(_below(N, N if M is None else M, k, p.eq), _dtype(dtype))
+    with record.at(device):
+        return convert(_below(N, N if M is None else M, k, p.eq), _float(dtype, device))
 
 
-def identity(n: int, dtype: DTypeLike | None = None) -> Array:
+def identity(n: int, dtype: DTypeLike | None = None, *, device: DeviceLike | None = None) -> Array:
     """The square matrix with ones on its diagonal."""
-    return eye(n, dtype=float64 if dtype is None else dtype)
+    return eye(n, dtype=dtype, device=device)
 
 
 def _below(rows: int, columns: int, k: int, compare: object) -> Array:
@@ -172,9 +229,17 @@ def _below(rows: int, columns: int, k: int, compare: object) -> Array:
     return compare(*broadcast("eye", column, row + k))  # type: ignore[operator,no-any-return]
 
 
-def tri(N: int, M: int | None = None, k: int = 0, dtype: DTypeLike = float64) -> Array:
+def tri(
+    N: int,
+    M: int | None = None,
+    k: int = 0,
+    dtype: DTypeLike | None = None,
+    *,
+    device: DeviceLike | None = None,
+) -> Array:
     """Ones on and below the k-th diagonal, zeros above."""
-    return convert(_below(N, N if M is None else M, k, p.le), _dtype(dtype))
+    with record.at(device):
+        return convert(_below(N, N if M is None else M, k, p.le), _float(dtype, device))
 
 
 def _triangle(x: ArrayLike, k: int, keep_lower: bool) -> Array:

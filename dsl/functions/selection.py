@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 def positions(name: str, indices: ArrayLike, axis: int, size: Dim) -> Array:
     """Indices as int64 within 0..size-1; negative ones count from the end.
 
-    Known values out of range raise BoundsError; in a staged program they go to the nearest end.
+    Values out of range raise BoundsError if they are on the host; on a device, which nothing waits
+    for, and in a staged program they go to the nearest end.
     """
     x = _integers(name, indices)
-    if record.is_tracing() or not x._is_concrete or not isinstance(size, int):
+    if not is_on_host(x) or not isinstance(size, int):
         from_end = x + p.full(shape=x.shape, value=size, dtype=int64)
         return p.where(*broadcast(name, x < 0, from_end, x))
     host = np.asarray(x)
@@ -36,6 +37,11 @@ def positions(name: str, indices: ArrayLike, axis: int, size: Dim) -> Array:
             f"{name}: index {wrong.flat[0]} is out of range for axis {axis} of size {size}"
         )
     return record.constant(np.where(host < 0, host + size, host), int64)
+
+
+def is_on_host(x: Array) -> bool:
+    """Whether a value is known now, without waiting for a device."""
+    return x._is_concrete and not record.is_tracing() and not x._device
 
 
 def _integers(name: str, indices: ArrayLike) -> Array:

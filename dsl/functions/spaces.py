@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import device as placing
 from .. import primitives as p
+from .. import record
+from ..device import DeviceLike
 from ..dtypes import DTypeLike, dtype, float64
 from ..errors import ArgumentError
 from .arithmetic import absolute, floor, power, sign
@@ -29,6 +32,8 @@ def linspace(
     retstep: bool = False,
     dtype: DTypeLike | None = None,
     axis: int = 0,
+    *,
+    device: DeviceLike | None = None,
 ) -> Any:
     """`num` numbers from start to stop, evenly spaced; arrays give a new axis. With `retstep` also
     the distance.
@@ -37,6 +42,19 @@ def linspace(
     array([0.  , 0.25, 0.5 , 0.75, 1.  ])
     """
     count = _count("linspace", num)
+    with record.at(device):
+        result, step = _spaced(start, stop, count, endpoint, dtype, axis)
+    return (result, step) if retstep else result
+
+
+def _spaced(
+    start: ArrayLike,
+    stop: ArrayLike,
+    count: int,
+    endpoint: bool,
+    dtype: DTypeLike | None,
+    axis: int,
+) -> tuple[Array, Array]:
     first, last = broadcast("linspace", *same_dtype(_float(start), _float(stop)))
     kind = first.dtype
     div = count - 1 if endpoint else count
@@ -51,8 +69,7 @@ def linspace(
         numbers = p.where(*broadcast("linspace", is_last, last, numbers))
     wanted = kind if dtype is None else _dtype(dtype)
     whole = floor(numbers) if wanted.is_integer else numbers
-    result = convert(moveaxis(whole, 0, axis) if axis else whole, wanted)
-    return (result, step) if retstep else result
+    return convert(moveaxis(whole, 0, axis) if axis else whole, wanted), step
 
 
 def _count(name: str, num: Any) -> int:
@@ -66,7 +83,7 @@ def _count(name: str, num: Any) -> int:
 
 def _float(x: ArrayLike) -> Array:
     x = asarray(x)
-    return convert(x, x.dtype if x.dtype.is_float else float64)
+    return convert(x, x.dtype if x.dtype.is_float else placing.current().fitting_float(float64))
 
 
 def logspace(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
+from ..device import following
 from ..dtypes import ALL, FLOATS, DType, bool_
 from ..errors import AxisError, DTypeError, ShapeError
 from ..graph import Aval
@@ -112,6 +113,7 @@ def comparison(name: str, reference: Callable[..., Any]) -> Primitive:
     return binary(name, reference, dtypes=ALL, result=bool_, vjp=no_gradient)
 
 
+@following
 def zeros_like(x: Any) -> Any:
     """Zeros of the shape and dtype of x; unlike `x * 0` also where x is infinite."""
     return REGISTRY["full"](value=0, shape=x.shape, dtype=x.dtype)
