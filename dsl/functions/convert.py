@@ -24,6 +24,7 @@ from ..dtypes import (
     int64,
     promote,
     promote_scalar,
+    set_constructor,
 )
 from ..errors import ArgumentError, AxisError, DTypeError, ShapeError
 from ..sizes import Dim, Shape, Size
@@ -205,6 +206,9 @@ def convert(x: Array, to: DType) -> Array:
 def expand_first(x: Array) -> Array:
     """A new first axis of size 1."""
     return p.reshape(x, shape=(1, *x.shape))
+
+
+set_constructor(asarray)
 
 
 def join_parts(parts: Sequence[Array], axis: int) -> Array:
