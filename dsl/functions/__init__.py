@@ -99,7 +99,6 @@ __all__ = [
     *einstein.__all__,
     *elementary.__all__,
     *floats.__all__,
-    *integers.__all__,
     *foreign.__all__,
     *functional.__all__,
     *grids.__all__,
@@ -131,9 +130,11 @@ def _follow_operands(names: dict[str, Any]) -> None:
 
     Done here, at the public boundary: the functions call each other without it.
     """
+    made: dict[Any, Any] = {}  # two names of one function stay one function
     for name in __all__:
-        if callable(names[name]) and not isinstance(names[name], type):
-            names[name] = following(names[name])
+        function = names[name]
+        if callable(function) and not isinstance(function, type):
+            names[name] = made.setdefault(function, following(function))
 
 
 _follow_operands(globals())
