@@ -15,6 +15,10 @@ from ..lowering.prepack import PackedSize
 from ..lowering.protocols import Compiler
 
 
+def _no_routine(name: str) -> Callable[..., Any]:
+    raise DeviceError(f"there is no native routine {name} on this device")
+
+
 def _as_it_is(m: Dim, n: Dim, k: Dim, items: Dim, dtype: DType) -> None:
     """No packed form."""
 
@@ -25,7 +29,8 @@ class Manifest:
 
     `compiler_module` has a function `make_compiler() -> Compiler`; it is imported at the first
     miss of the cache, as it loads the kernel compiler. `find_fingerprint` tells machines apart
-    that may not share code. `load_kernel` and `load_program` are the run side.
+    that may not share code. `load_kernel` and `load_program` are the run side;
+    `find_routine` makes a native routine ready (without it each one is a DeviceError).
     """
 
     name: str
@@ -34,6 +39,7 @@ class Manifest:
     load_kernel: Callable[[bytes, bytes, Sequence[bytes]], Any]
     load_program: Callable[[bytes, Sequence[Any], str], Any]
     find_packed_size: PackedSize = _as_it_is
+    find_routine: Callable[[str], Callable[..., Any]] = _no_routine
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z][a-z0-9_]*", self.name):
@@ -52,6 +58,11 @@ class Manifest:
         self, m: Dim, n: Dim, k: Dim, items: Dim, dtype: DType
     ) -> tuple[Dim, DType] | None:
         return self.find_packed_size(m, n, k, items, dtype)
+
+    def routine(self, name: str) -> Callable[..., Any]:
+        """A native routine, ready to be called; raises DeviceError that names it if there is
+        none."""
+        return self.find_routine(name)
 
     def compiler(self) -> Compiler:
         """The compile side, loaded now."""

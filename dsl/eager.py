@@ -19,7 +19,7 @@ from . import views
 from .dtypes import DType, to_numpy, uint8
 from .engine import engine
 from .graph import Aval, Graph, Node, Var
-from .primitive import REGISTRY, Contract, Map, Primitive, Reduce, Scatter
+from .primitive import REGISTRY, Contract, Map, Native, Primitive, Reduce, Scatter
 from .sizes import Shape, known, symbol
 
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ def run(primitive: Primitive, cells: tuple[Array, ...], params: dict[str, Any]) 
         return _contract(primitive, out, *cells, params=params)
     if isinstance(lower, Scatter):
         return _scatter(primitive, out, *cells, params=params)
+    if isinstance(lower, Native):
+        return _native_routine(lower, out, cells, params)
     return _exact(primitive, cells, params)
 
 
@@ -338,6 +340,15 @@ def _random_bits(out: Aval, state: Array, *, shape: Any) -> Array:
     program = _cached(("random_bits",), make)
     length: Array = _native.empty((prod(shape),), _LENGTH.code)
     return _reshaped(program(state, length)[0], out.shape)
+
+
+def _native_routine(
+    lower: Native, out: Aval, cells: tuple[Array, ...], params: dict[str, Any]
+) -> Array:
+    """A routine of the core, at once: no program, as nothing is compiled."""
+    avals = (Aval(c.shape, c.dtype) for c in cells)
+    sizes = known(lower.sizes(*avals, out=out, **params))
+    return engine().routine(lower.name)(cells, known(out.shape), out.dtype.code, sizes)
 
 
 def _exact(primitive: Primitive, cells: tuple[Array, ...], params: dict[str, Any]) -> Array:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .errors import DeviceError
 
 if TYPE_CHECKING:
     from .. import _native
+    from .array import Array
     from .graph import Graph
 
 
@@ -24,6 +26,9 @@ class Engine(Protocol):
 
     def kernel(self, graph: Graph) -> _native.Kernel:
         """The single kernel of a graph that lowers to one launch with buffers in graph order."""
+
+    def routine(self, name: str) -> Callable[..., Array]:
+        """A native routine, ready to be called with (inputs, shape, dtype code, sizes)."""
 
     def stage(self, graph: Graph, stage: str, read_only: frozenset[int] = frozenset()) -> str:
         """The text of `graph` at a stage: graph, kernels, tir, asm, memory; `read_only` as in

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..dsl.graph import Graph, Var, graph_text
+from ..dsl.primitive import Native
 from .cache import Cache, key_of
 from .entry import KernelEntry
 from .fusion import Group, fuse
@@ -43,6 +44,9 @@ def compile_program(graph: Graph, compiler: Compiler, cache: Cache, scope: str) 
     kernels: list[KernelEntry] = []
     steps: list[Step] = []
     for group in fuse(graph):
+        if group.kind == "native":
+            steps.append(Step(None, group))
+            continue
         text = group_key(group)
         if text not in entries:
             entries[text] = len(kernels)
@@ -68,6 +72,12 @@ def group_name(group: Group) -> str:
 def source_of(group: Group, compiler: Compiler) -> KernelSource:
     """A group's kernel before code generation."""
     return compiler.schedules.schedule(group_name(group), group)
+
+
+def routines_of(graph: Graph) -> tuple[str, ...]:
+    """The names of the native routines that a graph needs."""
+    rules = (node.primitive.lower for node in graph.nodes)
+    return tuple(dict.fromkeys(rule.name for rule in rules if isinstance(rule, Native)))
 
 
 def _kernel(group: Group, text: str, compiler: Compiler, cache: Cache, scope: str) -> KernelEntry:

@@ -8,10 +8,13 @@ from . import (
     linear,
     logic,
     neural,
+    quantiles,
     random,
     reductions,
     selection,
+    sets,
     shapes,
+    sorting,
 )
 from .arithmetic import *  # noqa: F403
 from .convert import *  # noqa: F403
@@ -20,10 +23,13 @@ from .elementary import *  # noqa: F403
 from .linear import *  # noqa: F403
 from .logic import *  # noqa: F403
 from .neural import *  # noqa: F403
+from .quantiles import *  # noqa: F403
 from .random import Generator, bernoulli, normal, permutation, randint, seed, uniform
 from .reductions import *  # noqa: F403
 from .selection import *  # noqa: F403
+from .sets import *  # noqa: F403
 from .shapes import *  # noqa: F403
+from .sorting import *  # noqa: F403
 
 # Not `*`: mypy reads a plain list of names, and the modules' own lists are short.
 __all__ = [
@@ -42,7 +48,10 @@ __all__ = [
     *linear.__all__,
     *logic.__all__,
     *neural.__all__,
+    *quantiles.__all__,
     *reductions.__all__,
     *selection.__all__,
+    *sets.__all__,
     *shapes.__all__,
+    *sorting.__all__,
 ]

@@ -41,6 +41,7 @@ from .elementwise import (
     tanh,
     trunc,
 )
+from .factors import cholesky, det, inv, qr, solve, slogdet
 from .indexing import gather, scatter_add, scatter_set
 from .movement import (
     broadcast_to,
@@ -50,7 +51,9 @@ from .movement import (
 )
 from .random import random_bits
 from .reductions import argmax, argmin, max_, min_, prod, sum_
+from .sorting import argsort, nonzero_places, searchsorted, sort
 from .sources import full, iota
+from .spectral import eig, eigh, svd
 from .windows import concatenate, pad, slice_, update_slice
 
 __all__ = [
@@ -58,6 +61,7 @@ __all__ = [
     "add",
     "argmax",
     "argmin",
+    "argsort",
     "bitwise_and",
     "bitwise_not",
     "bitwise_or",
@@ -65,9 +69,13 @@ __all__ = [
     "broadcast_to",
     "cast",
     "ceil",
+    "cholesky",
     "concatenate",
     "cos",
+    "det",
     "div",
+    "eig",
+    "eigh",
     "eq",
     "erf",
     "exp",
@@ -78,6 +86,7 @@ __all__ = [
     "gather",
     "ge",
     "gt",
+    "inv",
     "iota",
     "le",
     "log",
@@ -92,26 +101,33 @@ __all__ = [
     "mul",
     "ne",
     "neg",
+    "nonzero_places",
     "pad",
     "pow_",
     "prod",
+    "qr",
     "random_bits",
     "reshape",
     "round_",
     "rsqrt",
     "scatter_add",
     "scatter_set",
+    "searchsorted",
     "shift_left",
     "shift_right",
     "sigmoid",
     "sign",
     "sin",
     "slice_",
+    "slogdet",
+    "solve",
+    "sort",
     "sqrt",
     "stop_gradient",
     "sub",
     "sum_",
     "sum_to",
+    "svd",
     "tanh",
     "transpose",
     "trunc",

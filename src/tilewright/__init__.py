@@ -47,6 +47,7 @@ from .dsl.errors import (
     DeviceError,
     DTypeError,
     GradientError,
+    LinAlgError,
     ShapeError,
     TilewrightError,
     TraceError,
@@ -76,7 +77,8 @@ def _wire() -> None:
     promotion = [dtypes.promote(a, b).code for a in dtypes.ALL for b in dtypes.ALL]
     _native.setup(Array, dtypes.ALL, promotion, binary_slow)
     kinds = {"value": ArgumentError, "shape": ShapeError, "dtype": DTypeError}
-    _native.set_errors({**kinds, "overflow": OverflowError, "memory": MemoryError})
+    others = {"overflow": OverflowError, "memory": MemoryError, "linalg": LinAlgError}
+    _native.set_errors(kinds | others)
     engine.install(_LazyEngine())
 
 
@@ -105,6 +107,7 @@ __all__ = [
     "DTypeError",
     "DeviceError",
     "GradientError",
+    "LinAlgError",
     "ShapeError",
     "TilewrightError",
     "TraceError",

@@ -8,7 +8,7 @@
 
 namespace tilewright {
 
-enum class ErrorKind { Value, Shape, DType, Overflow, Memory };
+enum class ErrorKind { Value, Shape, DType, Overflow, Memory, LinAlg };
 
 class Error : public std::runtime_error {
  public:

@@ -5,7 +5,7 @@
 
 namespace tilewright {
 namespace {
-constexpr int64_t kMagic = 0x545031, kVersion = 1, kMany = 1 << 20;
+constexpr int64_t kMagic = 0x545031, kVersion = 2, kMany = 1 << 20;
 }
 
 Program::Program(const void* words, size_t bytes,
@@ -21,7 +21,7 @@ Program::~Program() {
 
 void Program::read(WordReader& words) {
   words.magic(kMagic);
-  words.next("version", kVersion, kVersion);
+  words.next("version", 1, kVersion);
   const int64_t n_inputs = words.next("number of inputs", 0, kMany);
   const int64_t n_outputs = words.next("number of outputs", 0, kMany);
   n_symbols_ = words.next("number of symbols", 0, 4096);
@@ -81,7 +81,13 @@ void Program::read_instructions(WordReader& words) {
 
 Program::Instruction Program::read_instruction(WordReader& words) {
   Instruction result;
-  result.operation = Operation(words.next("instruction", Launch, Copy));
+  result.operation = Operation(words.next("instruction", Launch, Call));
+  if (result.operation > Copy && result.operation < Call)
+    words.damaged("an instruction is not known");
+  if (result.operation == Call) {
+    read_call(words, result);
+    return result;
+  }
   if (result.operation == Launch) {
     read_launch(words, result);
     return result;

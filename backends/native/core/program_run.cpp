@@ -43,7 +43,7 @@ class Program::Run {
   }
 
   void execute() {
-    size_t launch = 0, copy = 0;
+    size_t launch = 0, copy = 0, call = 0;
     for (const Instruction& step : program_.instructions_) switch (step.operation) {
         case Launch: {
           void* pointers[kMaxArguments];
@@ -52,6 +52,7 @@ class Program::Run {
           program_.kernels_[size_t(step.kernel)]->run(plan_.launches[launch++], pointers);
           break;
         }
+        case Call: this->call(step, plan_.calls[call++]); break;
         case Alloc: take(size_t(step.slots[0])); break;
         case Free: owned_[size_t(step.slots[0])] = BufferRef(); break;
         case Copy:
@@ -74,6 +75,12 @@ class Program::Run {
   }
 
  private:
+  void call(const Instruction& step, const RoutinePlan& plan) {
+    void* pointers[kMaxRoutineBuffers];
+    for (size_t i = 0; i < step.slots.size(); ++i) pointers[i] = data_[size_t(step.slots[i])];
+    step.routine->run(*step.routine, plan, pointers);
+  }
+
   void take(size_t slot) {
     owned_[slot] = BufferRef(allocate(plan_.slots[slot]));
     data_[slot] = owned_[slot]->data;

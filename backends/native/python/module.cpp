@@ -7,6 +7,7 @@
 #include "operators.h"
 #include "signature.h"
 #include "program_object.h"
+#include "routine_object.h"
 
 namespace tilewright {
 namespace {
@@ -46,7 +47,8 @@ void set_errors(const py::dict& errors) {
                                                      {"shape", ErrorKind::Shape},
                                                      {"dtype", ErrorKind::DType},
                                                      {"overflow", ErrorKind::Overflow},
-                                                     {"memory", ErrorKind::Memory}};
+                                                     {"memory", ErrorKind::Memory},
+                                                     {"linalg", ErrorKind::LinAlg}};
   for (const auto& [key, type] : errors) {
     bool known = false;
     for (const auto& [name, kind] : kinds) {
@@ -156,5 +158,6 @@ PYBIND11_MODULE(_native, m) {
   m.add_object("Program", py::handle(reinterpret_cast<PyObject*>(make_program_type())));
   bind_kernel(m);
   bind_values(m);
+  bind_routines(m);
   bind_state(m);
 }
