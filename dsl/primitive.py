@@ -129,6 +129,8 @@ class Primitive:
     `samples(dtype)` yields the inputs of the registry's tests for each dtype of `dtypes`.
     `ulp[dtype.name]` is the declared error bound in units in the last place (0: exact), against
     the exact result; for sums and products of many terms it is per the reference's own scale.
+    `canonical(result, *inputs, **params)`, in NumPy, picks one of several right results (the sign
+    of an eigenvector), so that tests can compare.
     """
 
     name: str
@@ -139,6 +141,7 @@ class Primitive:
     dtypes: tuple[DType, ...]
     vjp: Callable[..., tuple[Array | None, ...]] | None = None
     ulp: Mapping[str, float] = field(default_factory=dict)
+    canonical: Callable[..., Any] | None = None
 
     def infer_all(self, *avals: Aval, **params: Any) -> tuple[Aval, ...]:
         return (self.infer(*avals, **params),)

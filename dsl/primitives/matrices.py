@@ -128,6 +128,14 @@ def host(x: Any) -> Numpy:
     return np.asarray(x).astype(np.float64) if np.asarray(x).dtype == np.longdouble else x
 
 
+def column_signs(columns: Numpy) -> Numpy:
+    """For each column the sign of its largest element: with it, the column is of one sign."""
+    if not columns.size:
+        return np.ones((*columns.shape[:-2], 1, columns.shape[-1]))
+    largest = np.argmax(np.abs(columns), axis=-2, keepdims=True)
+    return np.sign(np.take_along_axis(columns, largest, -2))
+
+
 def positive(dtype: DType, *shape: int) -> Numpy:
     """Symmetric matrices with distinct positive eigenvalues, elements in (0.1, 1)."""
     small = smooth(dtype, *shape) * dtype.dtype.type(0.15) + dtype.dtype.type(0.1)

@@ -20,6 +20,7 @@ from .matrices import (
     REALS,
     as_columns,
     check_matrix,
+    column_signs,
     errors,
     host,
     inverse_gaps,
@@ -76,6 +77,16 @@ def _flat(x: Numpy) -> Numpy:
     return x.reshape(*x.shape[:-2], x.shape[-2] * x.shape[-1])
 
 
+def _eigh_canonical(result: Numpy, x: Numpy, *, vectors: bool = True) -> Numpy:
+    """Vectors whose largest element is positive; they are the last n * n elements."""
+    if not vectors:
+        return result
+    n = x.shape[-1]
+    values, rest = np.split(result, [result.shape[-1] - n * n], axis=-1)
+    columns = rest.reshape(x.shape)
+    return np.concatenate([values, _flat(columns * column_signs(columns))], axis=-1)
+
+
 def _eigh_samples(dtype: DType) -> Iterator[Sample]:
     for shape in ((3, 3), (1, 1), (2, 2, 2), (0, 2, 2), (0, 0), (12, 12)):
         for vectors in (True, False):
@@ -93,6 +104,7 @@ eigh = register(
         samples=_eigh_samples,
         dtypes=REALS,
         ulp=errors(200),
+        canonical=_eigh_canonical,
     )
 )
 
@@ -154,6 +166,19 @@ def _svd_reference(x: Numpy, *, mode: int) -> Numpy:
     return np.concatenate([s, _flat(u), _flat(vt)], axis=-1)
 
 
+def _svd_canonical(result: Numpy, x: Numpy, *, mode: int) -> Numpy:
+    """Columns of U whose largest element is positive."""
+    if mode == VALUES:
+        return result
+    (m, n), (k, left, right) = x.shape[-2:], _sides(x, mode)
+    values, u, vt = np.split(result, [k, k + m * left], axis=-1)
+    columns = u.reshape(*x.shape[:-2], m, left)
+    rows = vt.reshape(*x.shape[:-2], right, n)
+    signs = column_signs(columns)
+    rows = rows * np.swapaxes(signs, -1, -2)
+    return np.concatenate([values, _flat(columns * signs), _flat(rows)], axis=-1)
+
+
 def _svd_samples(dtype: DType) -> Iterator[Sample]:
     for shape in ((3, 3), (4, 2), (2, 3), (2, 3, 2), (0, 2, 2), (12, 9), (3, 0), (0, 2)):
         for mode in (VALUES, REDUCED, FULL):
@@ -171,6 +196,7 @@ svd = register(
         samples=_svd_samples,
         dtypes=REALS,
         ulp=errors(200),
+        canonical=_svd_canonical,
     )
 )
 
@@ -212,5 +238,6 @@ eig = register(
         samples=_eig_samples,
         dtypes=REALS,
         ulp=errors(200),
+        canonical=_eigh_canonical,
     )
 )
