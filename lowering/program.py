@@ -127,7 +127,6 @@ class _Planner:
             found += [SlotAction(FREE, self.slot_of[v]) for v in pooled if self.last[v] == i]
         return found
 
-
     def _step(self, step: Step) -> Instruction:
         if step.kernel is None:
             return self._call(step.group.anchors[0])

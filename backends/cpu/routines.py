@@ -14,9 +14,7 @@ from typing import Any
 from ... import _native
 from ...dsl.errors import DeviceError
 
-BY_LAPACK = frozenset(
-    {"cholesky", "inv", "solve", "det", "slogdet", "qr", "eigh", "svd", "eig"}
-)
+BY_LAPACK = frozenset({"cholesky", "inv", "solve", "det", "slogdet", "qr", "eigh", "svd", "eig"})
 
 
 @cache

@@ -16,8 +16,8 @@ from .. import record
 from ..dtypes import DType, bool_, float64, int64
 from ..errors import ArgumentError, DTypeError
 from ..sizes import product
-from .arithmetic import clip, floor
 from .arithmetic import ceil as round_up
+from .arithmetic import clip, floor
 from .arithmetic import round as round_to_even
 from .convert import ArrayLike, Axis, asarray, convert, inexact, is_array, many_axes
 from .logic import isnan, logical_not, where

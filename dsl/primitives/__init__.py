@@ -41,7 +41,7 @@ from .elementwise import (
     tanh,
     trunc,
 )
-from .factors import cholesky, det, inv, qr, solve, slogdet
+from .factors import cholesky, det, inv, qr, slogdet, solve
 from .indexing import gather, scatter_add, scatter_set
 from .movement import (
     broadcast_to,

@@ -114,7 +114,9 @@ def inverse_gaps(values: Array) -> Array:
 
 def as_columns(values: Array, like: Shape) -> Array:
     """A value a column, repeated along the rows of `like`."""
-    return broadcast_to(reshape(values, shape=(*values.shape[:-1], 1, values.shape[-1])), shape=like)
+    return broadcast_to(
+        reshape(values, shape=(*values.shape[:-1], 1, values.shape[-1])), shape=like
+    )
 
 
 def of_lower_triangle(symmetric: Array) -> Array:

@@ -75,9 +75,7 @@ def _vjp_sort(ct: Array, out: Array, x: Array, *, axis: int, reverse: bool) -> t
     size = product(x.shape)
     places = _flat_places(argsort(x, axis=axis, reverse=reverse), axis)
     zeros = REGISTRY["full"](shape=(size,), value=0.0, dtype=x.dtype)
-    moved = scatter_add(
-        zeros, reshape(places, shape=(size,)), reshape(ct, shape=(size,)), axis=0
-    )
+    moved = scatter_add(zeros, reshape(places, shape=(size,)), reshape(ct, shape=(size,)), axis=0)
     return (reshape(moved, shape=x.shape),)
 
 

@@ -18,6 +18,7 @@ if sys.platform != "linux" or platform.machine() not in ("x86_64", "aarch64"):
     )
 
 from . import _native
+from . import linalg as linalg  # after the dsl, which it is made of
 from .dsl import dtypes, engine
 from .dsl import primitives as primitives
 from .dsl.array import Array, binary_slow
@@ -126,6 +127,7 @@ __all__ = [
     "int32",
     "int64",
     "jit",
+    "linalg",
     "memory_stats",
     "nn",
     "no_grad",
