@@ -260,6 +260,36 @@ class Array(_native.Cell):
         """The sum of products over the last axis."""
         return f.dot(self, other)
 
+    # ------------------------------------------------------------------ order
+
+    def sort(self, axis: int = -1, kind: str | None = None, *, stable: bool | None = None) -> None:
+        """Sort along an axis, in place; NaN comes last."""
+        self[...] = f.sort(self, axis, kind, stable=stable)
+
+    def argsort(
+        self, axis: int | None = -1, kind: str | None = None, *, stable: bool | None = None
+    ) -> Array:
+        """The positions that sort along an axis."""
+        return f.argsort(self, axis, kind, stable=stable)
+
+    def partition(self, kth: int | Sequence[int], axis: int = -1) -> None:
+        """Put element `kth` where sorting would, smaller ones before it, in place."""
+        self[...] = f.partition(self, kth, axis)
+
+    def argpartition(self, kth: int | Sequence[int], axis: int | None = -1) -> Array:
+        """The positions that partition along an axis."""
+        return f.argpartition(self, kth, axis)
+
+    def searchsorted(
+        self, v: ArrayLike, side: str = "left", sorter: ArrayLike | None = None
+    ) -> Array:
+        """Where to insert values into this sorted array."""
+        return f.searchsorted(self, v, side, sorter)
+
+    def nonzero(self) -> tuple[Array, ...]:
+        """The positions of the elements that are not zero, an array an axis."""
+        return f.nonzero(self)
+
 
 def _one_or_many(given: Sequence[Any]) -> Any:
     """The arguments of reshape(2, 3) and reshape((2, 3)) alike."""

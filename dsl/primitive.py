@@ -2,7 +2,8 @@
 
 In every rule arrays are positional and parameters are keyword. `lower` says what the primitive
 computes in one of four forms (`Map`, `Reduce`, `Contract`, `Scatter`), and the schedules in
-`lowering/` decide how; or it names a routine of the native core (`Native`). Rules are handed their vocabulary `t`, so records never import a compiler.
+`lowering/` decide how; or it names a routine of the native core (`Native`). Rules are handed their
+vocabulary `t`, so records never import a compiler.
 """
 
 from __future__ import annotations

@@ -28,9 +28,9 @@ class Group:
     """One kernel: `nodes` in order (free ones included), what it reads and what it writes.
 
     `kind`: map, row (reductions of rows, with maps before, between and after), reduce (one
-    reduction), contract, scatter or native (a routine of the core). `space` is the iteration space without axes of one element;
-    its first `n_outer` axes are those of a row reduction's result. `anchors` are the nodes that
-    are not maps.
+    reduction), contract, scatter or native (a routine of the core). `space` is the iteration space
+    without axes of one element; its first `n_outer` axes are those of a row reduction's result.
+    `anchors` are the nodes that are not maps.
     """
 
     kind: str

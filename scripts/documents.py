@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tilewright.dsl import dtypes
-from tilewright.dsl.primitive import REGISTRY, Contract, Primitive, Scatter
+from tilewright.dsl.primitive import REGISTRY, Contract, Native, Primitive, Scatter
 
 ROOT = Path(__file__).resolve().parent.parent
 ACCURACY = ROOT / "docs" / "accuracy.md"
@@ -61,6 +61,8 @@ def _bound(primitive: Primitive, dtype: dtypes.DType) -> str:
 
 
 def _scale(primitive: Primitive) -> str:
+    if isinstance(primitive.lower, Native):
+        return "the result's largest element, for well-conditioned matrices"
     is_sum = isinstance(primitive.lower, Contract | Scatter) or primitive.name in SUMS
     return "the sum of the terms' magnitudes" if is_sum else "the exact result"
 

@@ -118,7 +118,7 @@ def multi_dot(arrays: Sequence[ArrayLike]) -> Array:
 
 
 def _best_splits(sizes: Sequence[int]) -> dict[tuple[int, int], int]:
-    """Where to split each chain of matrices (T. Cormen et al., Introduction to Algorithms, 15.2)."""
+    """Where to split each chain of matrices (Cormen et al., Introduction to Algorithms)."""
     count = len(sizes) - 1
     cost = {(i, i): 0 for i in range(count)}
     splits: dict[tuple[int, int], int] = {}
