@@ -145,7 +145,8 @@ class Array(_native.Cell):
 
     def backward(self, cotangent: Array | None = None, *, retain_graph: bool = False) -> None:
         """Add the gradient of this scalar to the `.grad` of all that it depends on."""
-        autodiff.backward(self, cotangent, retain_graph=retain_graph)
+        root = self if self._base is None else record.read(self)  # a view has no node of its own
+        autodiff.backward(root, cotangent, retain_graph=retain_graph)
 
     # ------------------------------------------------------------------ shapes
 
