@@ -142,12 +142,12 @@ def _detached(result: Any, own: frozenset[TapeNode], start: int) -> Any:
     """The result without a tape that nobody outside can use."""
 
     def strip(x: Any) -> Any:
-        is_view = getattr(x, "_base", None) is not None
-        node = (read(x) if is_view else x)._node if hasattr(x, "_node") else None
+        value = read(x) if getattr(x, "_base", None) is not None else x
+        node = getattr(value, "_node", None)
         if node is None:
             return x
         keep = any(n.edges[0] is not None for n in own) or reaches_outside([node], start, own)
-        return x if keep else snapshot(x, None)
+        return x if keep else snapshot(value, None)
 
     return tree.map_leaves(strip, result)
 
