@@ -12,7 +12,7 @@ from rich.console import Console
 
 from . import machine
 
-SCRIPTS = ("chain", "matmul", "training", "overhead")
+SCRIPTS = ("chain", "matmul", "sorting", "training", "overhead")
 WIDTH = 150  # of the tables
 
 
