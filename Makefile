@@ -4,7 +4,7 @@
 PYTHON ?= python3
 WORKERS ?= $(shell n=$$(nproc); echo $$((n > 8 ? 8 : n)))
 BIN := .venv/bin
-NATIVE := $(shell find backends/native -type f)
+NATIVE := $(shell find backends/native backends/*/native -type f)
 SETUP := pyproject.toml scripts/environment.py $(NATIVE)
 
 .PHONY: demo test tiny lint format wheel sanitize bench clean help
@@ -45,7 +45,7 @@ sanitize: .venv/has-test
 	$(BIN)/python scripts/sanitize.py
 
 bench: .venv/has-bench
-	$(BIN)/python -m benchmarks
+	$(BIN)/tilewright bench
 
 .venv/has-%: $(SETUP)
 	$(PYTHON) scripts/environment.py --extra $*

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..dsl.dtypes import DType
+from ..dsl.dtypes import DType, float64, int64
 from ..dsl.errors import DeviceError
 from ..dsl.sizes import Dim
 from ..lowering.prepack import PackedSize
@@ -25,34 +25,56 @@ def _as_it_is(m: Dim, n: Dim, k: Dim, items: Dim, dtype: DType) -> None:
 
 @dataclass(frozen=True)
 class Manifest:
-    """One device; implements `lowering.protocols.Backend`.
+    """One backend; a host's implements `lowering.protocols.Backend` by itself.
 
     `compiler_module` has a function `make_compiler() -> Compiler`; it is imported at the first
     miss of the cache, as it loads the kernel compiler. `find_fingerprint` tells machines apart
-    that may not share code. `load_kernel` and `load_program` are the run side;
-    `find_routine` makes a native routine ready (without it each one is a DeviceError).
+    that may not share code; `find_needs` lists what a processor must have to run artifacts (its
+    architecture, then its features as /proc/cpuinfo spells them). `load_kernel` and `load_program`
+    are the run side in the host's memory; instead of these and the fingerprint, a device with
+    memory of its own names its table of the native core (core/device.h) in `run_side`, and
+    `device_backend.py` does the rest. `default_float` is what arrays are made of that nothing else
+    says the dtype of; where a device lacks it, float32. `pooled_temporaries`: the device cannot
+    pass a place inside a block of memory to a kernel. `find_routine`
+    makes a native routine ready; without it each one is a DeviceError.
     """
 
     name: str
     compiler_module: str
-    find_fingerprint: Callable[[], str]
-    load_kernel: Callable[[bytes, bytes, Sequence[bytes]], Any]
-    load_program: Callable[[bytes, Sequence[Any], str], Any]
+    find_fingerprint: Callable[[], str] | None = None
+    load_kernel: Callable[[bytes, bytes, Sequence[bytes]], Any] | None = None
+    load_program: Callable[[bytes, Sequence[Any], str], Any] | None = None
     find_packed_size: PackedSize = _as_it_is
     find_routine: Callable[[str], Callable[..., Any]] = _no_routine
+    find_needs: Callable[[], tuple[str, ...]] = tuple
+    run_side: str = ""
+    pooled_temporaries: bool = False
+    default_float: DType = float64
+    default_int: DType = int64
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z][a-z0-9_]*", self.name):
             raise DeviceError(f"manifest: got name {self.name!r}; it must be a lower-case word")
         for field in ("find_fingerprint", "load_kernel", "load_program"):
-            if not callable(getattr(self, field)):
+            given = getattr(self, field)
+            if self.run_side and given is not None:
+                raise DeviceError(
+                    f"manifest {self.name}: with the run side {self.run_side!r}, {field} must be "
+                    "left out"
+                )
+            if not self.run_side and not callable(given):
                 raise DeviceError(f"manifest {self.name}: {field} must be a function")
         if not self.compiler_module:
             raise DeviceError(f"manifest {self.name}: compiler_module must name a module")
 
     @property
     def fingerprint(self) -> str:
+        assert self.find_fingerprint is not None
         return self.find_fingerprint()
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return self.find_needs()
 
     def packed_size(
         self, m: Dim, n: Dim, k: Dim, items: Dim, dtype: DType

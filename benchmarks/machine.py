@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,13 +22,10 @@ def cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def restart_fairly(threads: int) -> None:
-    """Start this program again if its environment is not the same for every contender."""
-    wanted = {k: v for k, v in os.environ.items() if k not in _HANDICAPS}
-    wanted |= dict.fromkeys(_THREADS, str(threads))
-    if wanted != dict(os.environ):
-        sys.stdout.flush()
-        os.execve(sys.executable, [sys.executable, "-m", "benchmarks", *sys.argv[1:]], wanted)
+def fair_environment(threads: int) -> dict[str, str]:
+    """The environment, made the same for every contender."""
+    kept = {k: v for k, v in os.environ.items() if k not in _HANDICAPS}
+    return kept | dict.fromkeys(_THREADS, str(threads))
 
 
 def torch_module(threads: int) -> Any | None:

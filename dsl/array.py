@@ -9,11 +9,14 @@ import numpy as np
 
 from .. import _native
 from . import autodiff, indexing, record
+from . import device as placing
 from . import functions as f
 from .dtypes import DTypeLike, bfloat16
 from .errors import GradientError
 from .functions.convert import duplicate
 from .functions.shapes import ShapeLike
+from .interop import NumPyProtocols
+from .methods import Layout, Reductions, Selection
 from .operators import binary_slow, is_known, require_known
 
 if TYPE_CHECKING:
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Array", "binary_slow"]
 
 
-class Array(_native.Cell):
+class Array(_native.Cell, Reductions, Selection, Layout, NumPyProtocols):
     """An n-dimensional array. Make one with `tw.array`, `tw.zeros`, ...
 
     Basic slices, transposes and reshapes are views, as in NumPy: a write to them is seen in the
@@ -91,29 +94,51 @@ class Array(_native.Cell):
     # ------------------------------------------------------------------ values
 
     def numpy(self) -> np.ndarray[Any, Any]:
-        """The elements as a NumPy array that shares the memory, read-only."""
+        """The elements as a NumPy array that shares the memory, read-only; of an array on a device
+        a copy, which waits for what the device has to do before."""
         require_known(self, "numpy")
+        host: Array = _native.transfer(self, 0) if self._device else self
         # The buffer protocol has no bfloat16, and calls int64 by another of its C names.
-        memory = memoryview(_native.raw(self) if self.dtype is bfloat16 else self)
+        memory = memoryview(_native.raw(host) if self.dtype is bfloat16 else host)
         return np.asarray(memory).view(self.dtype.dtype)
 
-    def item(self) -> bool | int | float:
-        """The only element, as a Python number."""
+    def item(self, *args: Any) -> bool | int | float:
+        """The only element, or the one at an index or a flat position, as a Python number."""
         require_known(self, "item")
-        return _native.item(self)
+        return self.numpy().item(*args) if args else _native.item(self)
 
     def tolist(self) -> Any:
         """The elements as nested lists of Python numbers."""
         require_known(self, "tolist")
         return _native.tolist(self)
 
-    def copy(self) -> Array:
+    def copy(self, order: str = "C") -> Array:
         """A new array with the same elements."""
-        return duplicate(self)
+        return f.copy(self, order)
 
     def astype(self, dtype: DTypeLike, *, copy: bool = True) -> Array:
         """The elements converted to another type (a copy)."""
         return f.astype(self, dtype, copy=copy)
+
+    @property
+    def device(self) -> placing.Device:
+        """Where the array is."""
+        trace = self._traced.trace if self._traced is not None else None
+        if trace is None:
+            return placing.by_index(self._device)
+        return placing.current() if trace.device is None else placing.by_index(trace.device)
+
+    def to(self, device: placing.DeviceLike) -> Array:
+        """The array on a device: itself if it is there, else a copy, off the tape.
+
+        >>> import tilewright as tw
+        >>> tw.ones(2).to("cpu").device
+        tilewright.device('cpu')
+        """
+        to = placing.device(device)
+        if record.is_tracing() or self._device != to.index:
+            return record.transfer(record.read(self), to)
+        return self
 
     def fill(self, value: ArrayLike) -> None:
         """Write one value to all elements."""
@@ -160,17 +185,17 @@ class Array(_native.Cell):
         """The last two axes exchanged."""
         return f.matrix_transpose(self)
 
-    def reshape(self, *shape: ShapeLike) -> Array:
+    def reshape(self, *shape: ShapeLike, order: str = "C", copy: bool | None = None) -> Array:
         """The elements in another shape, given as sizes or as a tuple; -1 is what is left."""
-        return f.reshape(self, _one_or_many(shape))
+        return f.reshape(self, _one_or_many(shape), order, copy=copy)
 
-    def ravel(self) -> Array:
+    def ravel(self, order: str = "C") -> Array:
         """All elements in one axis: a view where possible."""
-        return f.ravel(self)
+        return f.ravel(self, order)
 
-    def flatten(self) -> Array:
+    def flatten(self, order: str = "C") -> Array:
         """All elements in one axis: a copy."""
-        return duplicate(f.ravel(self))
+        return duplicate(f.ravel(self, order))
 
     def transpose(self, *axes: Any) -> Array:
         """The axes in another order (reversed by default)."""
@@ -184,82 +209,6 @@ class Array(_native.Cell):
     def squeeze(self, axis: Axis = None) -> Array:
         """Without axes of size 1."""
         return f.squeeze(self, axis)
-
-    def repeat(self, repeats: int, axis: int | None = None) -> Array:
-        """Each element `repeats` times in a row."""
-        return f.repeat(self, repeats, axis)
-
-    def take(self, indices: ArrayLike, axis: int | None = None) -> Array:
-        """The elements at these positions."""
-        return f.take(self, indices, axis)
-
-    # ------------------------------------------------------------------ mathematics
-
-    def sum(
-        self, axis: Axis = None, *, dtype: DTypeLike | None = None, keepdims: bool = False
-    ) -> Array:
-        """The sum over `axis`."""
-        return f.sum(self, axis, dtype=dtype, keepdims=keepdims)
-
-    def prod(
-        self, axis: Axis = None, *, dtype: DTypeLike | None = None, keepdims: bool = False
-    ) -> Array:
-        """The product over `axis`."""
-        return f.prod(self, axis, dtype=dtype, keepdims=keepdims)
-
-    def mean(
-        self, axis: Axis = None, *, dtype: DTypeLike | None = None, keepdims: bool = False
-    ) -> Array:
-        """The mean over `axis`."""
-        return f.mean(self, axis, dtype=dtype, keepdims=keepdims)
-
-    def var(self, axis: Axis = None, *, ddof: int = 0, keepdims: bool = False) -> Array:
-        """The variance over `axis`."""
-        return f.var(self, axis, ddof=ddof, keepdims=keepdims)
-
-    def std(self, axis: Axis = None, *, ddof: int = 0, keepdims: bool = False) -> Array:
-        """The standard deviation over `axis`."""
-        return f.std(self, axis, ddof=ddof, keepdims=keepdims)
-
-    def max(self, axis: Axis = None, *, keepdims: bool = False) -> Array:
-        """The largest element over `axis`."""
-        return f.max(self, axis, keepdims=keepdims)
-
-    def min(self, axis: Axis = None, *, keepdims: bool = False) -> Array:
-        """The smallest element over `axis`."""
-        return f.min(self, axis, keepdims=keepdims)
-
-    def any(self, axis: Axis = None, *, keepdims: bool = False) -> Array:
-        """Whether some element over `axis` is not zero."""
-        return f.any(self, axis, keepdims=keepdims)
-
-    def all(self, axis: Axis = None, *, keepdims: bool = False) -> Array:
-        """Whether every element over `axis` is not zero."""
-        return f.all(self, axis, keepdims=keepdims)
-
-    def argmax(self, axis: int | None = None, *, keepdims: bool = False) -> Array:
-        """The first position of the largest element."""
-        return f.argmax(self, axis, keepdims=keepdims)
-
-    def argmin(self, axis: int | None = None, *, keepdims: bool = False) -> Array:
-        """The first position of the smallest element."""
-        return f.argmin(self, axis, keepdims=keepdims)
-
-    def cumsum(self, axis: int | None = None) -> Array:
-        """Running sums along `axis`."""
-        return f.cumsum(self, axis)
-
-    def clip(self, min: ArrayLike | None = None, max: ArrayLike | None = None) -> Array:
-        """The elements brought into [min, max]."""
-        return f.clip(self, min, max)
-
-    def round(self, decimals: int = 0) -> Array:
-        """The elements to `decimals` places, halves to even."""
-        return f.round(self, decimals)
-
-    def dot(self, other: ArrayLike) -> Array:
-        """The sum of products over the last axis."""
-        return f.dot(self, other)
 
     # ------------------------------------------------------------------ order
 
@@ -286,10 +235,6 @@ class Array(_native.Cell):
     ) -> Array:
         """Where to insert values into this sorted array."""
         return f.searchsorted(self, v, side, sorter)
-
-    def nonzero(self) -> tuple[Array, ...]:
-        """The positions of the elements that are not zero, an array an axis."""
-        return f.nonzero(self)
 
 
 def _one_or_many(given: Sequence[Any]) -> Any:

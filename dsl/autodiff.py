@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import _native
 from . import trace as tracing
+from .device import common_index, following
 from .errors import GradientError
 from .primitive import REGISTRY
 
@@ -113,6 +114,7 @@ def enable_grad() -> Any:
 # --------------------------------------------------------------------------- the walk
 
 
+@following
 def walk(
     seeds: Iterable[tuple[TapeNode, Array]],
     targets: frozenset[TapeNode],
@@ -195,12 +197,15 @@ def set_grad(cell: Array, value: Array | None) -> None:
             "shape and dtype must be equal"
         )
     trace = tracing.current()
+    if value is not None and value._is_concrete and cell._is_concrete:
+        common_index("grad", (cell, value))
     if trace is None or cell._traced is not None:
         cell._grad = value
     else:
         trace.grad_slot(cell).current = value
 
 
+@following
 def backward(root: Array, cotangent: Array | None = None, *, retain_graph: bool = False) -> None:
     """Add the gradient of `root` to the `.grad` of every leaf that it depends on.
 
@@ -248,6 +253,7 @@ def _moved(grad: Array) -> Array:
     return value
 
 
+@following
 def one_like(x: Array) -> Array:
     """A one of x's shape and dtype; x is a float scalar."""
     return REGISTRY["full"](value=1.0, shape=x.shape, dtype=x.dtype)

@@ -6,6 +6,7 @@ NumPy 2's: tables for arrays, and Python scalars are weak (they take the array's
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -41,6 +42,10 @@ class DType:
         """The NumPy dtype (bfloat16 comes from ml_dtypes); makes `np.dtype(tw.float32)` work."""
         return to_numpy(self)
 
+    def __call__(self, value: Any = 0) -> Any:
+        """An array of `value` with elements of this type, as NumPy's scalar types convert."""
+        return _construct(value, self)
+
     def __repr__(self) -> str:
         return f"tilewright.{self.name}"
 
@@ -60,6 +65,16 @@ class DType:
 
     def __reduce__(self) -> tuple[Any, tuple[str]]:
         return dtype, (self.name,)
+
+
+def set_constructor(construct: Callable[[Any, DType], Any]) -> None:
+    """Install what makes an array of a value and a type; arrays stand on this module."""
+    global _construct
+    _construct = construct
+
+
+def _construct(value: Any, to: DType) -> Any:
+    raise DTypeError(f"{to}: got {value!r}; no arrays are there, import tilewright")
 
 
 bool_ = DType("bool", 0, 1, "b")

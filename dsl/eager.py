@@ -12,11 +12,12 @@ from dataclasses import replace
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from .. import _native
+from . import eager_moves as moves
 from . import views
-from .dtypes import DType, to_numpy, uint8
+from .device import HOST, common_index, current, scope
+from .dtypes import DType, uint8
+from .eager_moves import move, reshaped
 from .engine import engine
 from .graph import Aval, Graph, Node, Var
 from .primitive import REGISTRY, Contract, Map, Native, Primitive, Reduce, Scatter
@@ -36,7 +37,35 @@ _shapes_seen: dict[Any, set[Any]] = {}
 
 
 def run(primitive: Primitive, cells: tuple[Array, ...], params: dict[str, Any]) -> Array:
-    """Apply a primitive to concrete cells, now."""
+    """Apply a primitive to concrete cells, now, on the device where they are."""
+    index = common_index(primitive.name, cells)
+    if index == HOST.index == current().index:
+        return _run(primitive, cells, params)
+    with scope(index):
+        return (
+            _run(primitive, cells, params)
+            if index == HOST.index
+            else _device_run(primitive, cells, params)
+        )
+
+
+DeviceRun = Callable[[Primitive, tuple["Array", ...], dict[str, Any]], "Array"]
+
+
+def _no_devices(primitive: Primitive, cells: tuple[Array, ...], params: dict[str, Any]) -> Array:
+    raise RuntimeError("eager_device.py has not been imported")
+
+
+_device_run: DeviceRun = _no_devices
+
+
+def set_device_run(device_run: DeviceRun) -> None:
+    """Called once, by eager_device.py: how primitives run on devices with memory of their own."""
+    global _device_run
+    _device_run = device_run
+
+
+def _run(primitive: Primitive, cells: tuple[Array, ...], params: dict[str, Any]) -> Array:
     if not params:
         known_kernel = _pointwise_kernels.get((primitive, *[c._code for c in cells]))
         shape = cells[0].shape if cells else ()
@@ -49,6 +78,15 @@ def run(primitive: Primitive, cells: tuple[Array, ...], params: dict[str, Any]) 
     lower = primitive.lower
     if isinstance(lower, Map) and lower.pointwise:
         return _pointwise(primitive, cells, params)
+    return run_program(primitive, out, cells, params)
+
+
+def run_program(
+    primitive: Primitive, out: Aval, cells: tuple[Array, ...], params: dict[str, Any]
+) -> Array:
+    """A reduction, a product or a scatter in its canonical form, or else a program for exactly
+    these shapes, on the current device."""
+    lower = primitive.lower
     if isinstance(lower, Reduce):
         return _reduce(primitive, out, cells[0], params)
     if isinstance(lower, Contract):
@@ -60,14 +98,23 @@ def run(primitive: Primitive, cells: tuple[Array, ...], params: dict[str, Any]) 
     return _exact(primitive, cells, params)
 
 
-def _cached(key: Any, make: Callable[[], Any]) -> Any:
+def cached(key: Any, make: Callable[[], Any]) -> Any:
+    """What `make` gives at the first call with this key on the current device."""
+    key = (current().index, key)
     found = _kernels.get(key)
     if found is None:
         found = _kernels[key] = make()
     return found
 
 
-def _graph(
+def forget_programs() -> None:
+    """Ask the engine for every program again at its next use, as when kernels were tuned."""
+    for key, found in list(_kernels.items()):
+        if not isinstance(found, _native.MapKernel):
+            del _kernels[key]
+
+
+def graph_of(
     primitive: Primitive, inputs: tuple[Var, ...], params: dict[str, Any], *before: Node
 ) -> Graph:
     """The graph of one primitive, applied to the outputs of `before` and other inputs."""
@@ -88,23 +135,24 @@ def map_kernel(primitive: Primitive, codes: Any, params: dict[str, Any]) -> _nat
         out = primitive.infer(*(Aval((), d) for d in codes), **params)
 
         def compile_for(mask: int) -> _native.Kernel:
-            return engine().kernel(_pointwise_graph(primitive, codes, params, mask))
+            return engine().kernel(pointwise_graph(primitive, codes, params, mask))
 
         inputs = [d.code for d in codes]
         return _native.MapKernel(primitive.name, inputs, out.dtype.code, compile_for)
 
     key = (primitive.name, codes, tuple(sorted(params.items())))
-    return _cached(key, make)  # type: ignore[no-any-return]
+    return cached(key, make)  # type: ignore[no-any-return]
 
 
-def _pointwise_graph(primitive: Primitive, codes: Any, params: dict[str, Any], mask: int) -> Graph:
+def pointwise_graph(primitive: Primitive, codes: Any, params: dict[str, Any], mask: int) -> Graph:
+    """A pointwise primitive over one axis; bit i of mask: input i is one element for all."""
     inputs, spread = [], []
     for i, dtype in enumerate(codes):
         is_scalar = mask >> i & 1
         inputs.append(Var(Aval(() if is_scalar else (_N,), dtype)))
         if is_scalar:
             spread.append(_spread(inputs[-1]))
-    graph = _graph(primitive, tuple(inputs), params, *spread)
+    graph = graph_of(primitive, tuple(inputs), params, *spread)
     if len(spread) < len(inputs):
         return graph
     # One element for all: an input that is never read tells the length.
@@ -132,7 +180,7 @@ def _reduce(primitive: Primitive, out: Aval, x: Array, params: dict[str, Any]) -
     rest = {k: v for k, v in params.items() if k != "axes"}
     if axes and axes[-1] - axes[0] != len(axes) - 1:  # not adjacent: bring them to the end
         kept = tuple(a for a in range(x.ndim) if a not in axes)
-        x = _move("transpose", x, axes=kept + axes)
+        x = move("transpose", x, axes=kept + axes)
         axes = tuple(range(len(kept), x.ndim))
     first, last = (axes[0], axes[-1] + 1) if axes else (x.ndim, x.ndim)
     sizes = prod(x.shape[:first]), prod(x.shape[first:last]), prod(x.shape[last:])
@@ -143,28 +191,12 @@ def _reduce(primitive: Primitive, out: Aval, x: Array, params: dict[str, Any]) -
     def make() -> Any:
         var = Var(Aval(names, x.dtype))
         return engine().program(
-            _graph(primitive, (var,), {"axes": (names.index(_REDUCED),)} | rest)
+            graph_of(primitive, (var,), {"axes": (names.index(_REDUCED),)} | rest)
         )
 
-    program = _cached((primitive.name, x.dtype, names, tuple(rest.items())), make)
+    program = cached((primitive.name, x.dtype, names, tuple(rest.items())), make)
     by_name = dict(zip((_OUTER, _REDUCED, _INNER), sizes, strict=True))
-    return _reshaped(program(_reshaped(x, tuple(by_name[s] for s in names)))[0], out.shape)
-
-
-def _move(name: str, x: Array, **params: Any) -> Array:
-    """A movement as a window on the value of `x`, or a copy."""
-    found = views.window(name, x, params)
-    if found is None:
-        x = _native.contiguous(x)
-        found = views.window(name, x, params)
-    assert found is not None, f"{name} of a contiguous array is always a window"
-    base = x if x._base is None else x._base
-    moved: Array = _native.view(base, *found, ())
-    return moved
-
-
-def _reshaped(x: Array, shape: Shape) -> Array:
-    return x if x.shape == shape else _native.contiguous(_move("reshape", x, shape=shape))
+    return reshaped(program(reshaped(x, tuple(by_name[s] for s in names)))[0], out.shape)
 
 
 # --------------------------------------------------------------------------- products
@@ -176,7 +208,7 @@ def _contract(primitive: Primitive, out: Aval, a: Array, b: Array, *, params: An
     m, k, n = a.shape[-2], a.shape[-1], b.shape[-1]
     if prod(b.shape[:-2]) == 1 and not _is_transposed(a):
         # One right operand for all: the batch is just more rows.
-        a = _reshaped(a, (prod(batch) * m, k))
+        a = reshaped(a, (prod(batch) * m, k))
         b = _drop_ones(b)
     else:
         flat = (prod(batch),)
@@ -186,7 +218,7 @@ def _contract(primitive: Primitive, out: Aval, a: Array, b: Array, *, params: An
     key = (primitive.name, a.dtype, b.dtype, len(flat), turned, tuple(params.items()))
     args = [_turn(x) if t else x for x, t in zip((a, b), turned, strict=True)]
     program = _product_program(primitive, key, args, turned, params)
-    return _reshaped(program(*args)[0], out.shape)
+    return reshaped(program(*args)[0], out.shape)
 
 
 def _is_transposed(x: Array) -> bool:
@@ -199,17 +231,17 @@ def _is_transposed(x: Array) -> bool:
 
 def _turn(x: Array) -> Array:
     axes = (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2)
-    return _move("transpose", x, axes=axes)
+    return move("transpose", x, axes=axes)
 
 
 def _drop_ones(x: Array) -> Array:
-    return x if x.ndim == 2 else _move("reshape", x, shape=x.shape[-2:])
+    return x if x.ndim == 2 else move("reshape", x, shape=x.shape[-2:])
 
 
 def _flat_batch(x: Array, batch: Shape, matrix: tuple[int, int]) -> Array:
     if x.shape[:-2] != batch:
-        x = _move("broadcast_to", x, shape=(*batch, *matrix))
-    return _move("reshape", x, shape=(prod(batch), *matrix))
+        x = move("broadcast_to", x, shape=(*batch, *matrix))
+    return move("reshape", x, shape=(prod(batch), *matrix))
 
 
 def _product_program(
@@ -221,8 +253,10 @@ def _product_program(
     one shape takes a tenth of one, and is the faster.
     """
     shapes: tuple[Shape, ...] = tuple(x.shape for x in args)
-    count = _shapes_seen.setdefault(key, set())
-    if shapes not in count and len(count) >= _MOST_SHAPES:
+    count = _shapes_seen.setdefault((current().index, key), set())
+    # Schedules of grids have one form, and a driver's compiler takes its time for each kernel.
+    most = 0 if current().index else _MOST_SHAPES
+    if shapes not in count and len(count) >= most:
         lead: Shape = (_BATCH,) * (args[0].ndim - 2)
         sizes = ((_M, _K), (_K, _COLUMNS))
         shapes = tuple(
@@ -234,9 +268,9 @@ def _product_program(
     def make() -> Any:
         inputs = [Var(Aval(s, x.dtype)) for s, x in zip(shapes, args, strict=True)]
         before = [_turn_node(v) for v, t in zip(inputs, turned, strict=True) if t]
-        return engine().program(_graph(primitive, tuple(inputs), dict(params), *before))
+        return engine().program(graph_of(primitive, tuple(inputs), dict(params), *before))
 
-    return _cached((*key, shapes), make)
+    return cached((*key, shapes), make)
 
 
 def _turn_node(var: Var) -> Node:
@@ -249,18 +283,19 @@ def _turn_node(var: Var) -> Node:
 # --------------------------------------------------------------------------- gather and scatter
 
 
-def _gather(out: Aval, x: Array, indices: Array, *, axis: int) -> Array:
+def gather(out: Aval, x: Array, indices: Array, *, axis: int) -> Array:
+    """Elements at computed places along an axis, on the current device."""
     sizes = prod(x.shape[:axis]), x.shape[axis], prod(x.shape[axis + 1 :])
     count = symbol("count")
 
     def make() -> Any:
         table = Var(Aval((_OUTER, _N, _INNER), x.dtype))
         where = Var(Aval((count,), indices.dtype))
-        return engine().program(_graph(REGISTRY["gather"], (table, where), {"axis": 1}))
+        return engine().program(graph_of(REGISTRY["gather"], (table, where), {"axis": 1}))
 
-    program = _cached(("gather", x.dtype, indices.dtype), make)
-    flat = _reshaped(indices, (indices.size,))
-    return _reshaped(program(_reshaped(x, sizes), flat)[0], out.shape)
+    program = cached(("gather", x.dtype, indices.dtype), make)
+    flat = reshaped(indices, (indices.size,))
+    return reshaped(program(reshaped(x, sizes), flat)[0], out.shape)
 
 
 def _scatter(
@@ -274,57 +309,11 @@ def _scatter(
         shapes = ((_OUTER, _N, _INNER), (count,), (_OUTER, count, _INNER))
         dtypes = (x.dtype, indices.dtype, updates.dtype)
         inputs = tuple(Var(Aval(s, d)) for s, d in zip(shapes, dtypes, strict=True))
-        return engine().program(_graph(primitive, inputs, {"axis": 1}))
+        return engine().program(graph_of(primitive, inputs, {"axis": 1}))
 
-    program = _cached((primitive.name, x.dtype, indices.dtype), make)
-    flat = _reshaped(updates, (sizes[0], indices.size, sizes[2]))
-    return _reshaped(program(_reshaped(x, sizes), indices, flat)[0], out.shape)
-
-
-# --------------------------------------------------------------------------- native movement
-
-
-def _window_copy(name: str) -> Callable[..., Array]:
-    return lambda out, x, **params: _move(name, x, **params)
-
-
-def _full(out: Aval, *, value: Any, shape: Any, dtype: Any) -> Array:
-    scalar = _native.from_scalar(value, dtype.code)
-    return scalar if shape == () else _native.contiguous(_move("broadcast_to", scalar, shape=shape))
-
-
-def _iota(out: Aval, **params: Any) -> Array:
-    host = np.arange(known(out.shape)[0], dtype=np.int64).astype(to_numpy(out.dtype))
-    made: Array = _native.from_buffer(views.exportable(host), out.dtype.code, True)
-    return made
-
-
-def _put(target: Array, value: Array, start: Any, strides: Any) -> None:
-    """Copy `value` into a window of the fresh array `target`."""
-    params = {"start": tuple(start), "sizes": value.shape, "strides": tuple(strides)}
-    _native.write(_move("slice", target, **params), value)
-
-
-def _pad(out: Aval, x: Array, *, low: Any, high: Any, value: Any) -> Array:
-    padded = _full(out, value=value, shape=out.shape, dtype=out.dtype)
-    _put(padded, x, low, (1,) * x.ndim)
-    return padded
-
-
-def _concatenate(out: Aval, *parts: Array, axis: int) -> Array:
-    joined: Array = _native.empty(known(out.shape), out.dtype.code)
-    start = [0] * out.ndim
-    for part in parts:
-        _put(joined, part, start, (1,) * out.ndim)
-        start[axis] += part.shape[axis]
-    return joined
-
-
-def _update_slice(out: Aval, x: Array, update: Array, *, start: Any, strides: Any) -> Array:
-    copy: Array = _native.empty(known(out.shape), out.dtype.code)
-    _native.write(copy, x)
-    _put(copy, update, start, strides)
-    return copy
+    program = cached((primitive.name, x.dtype, indices.dtype), make)
+    flat = reshaped(updates, (sizes[0], indices.size, sizes[2]))
+    return reshaped(program(reshaped(x, sizes), indices, flat)[0], out.shape)
 
 
 def _random_bits(out: Aval, state: Array, *, shape: Any) -> Array:
@@ -337,9 +326,9 @@ def _random_bits(out: Aval, state: Array, *, shape: Any) -> Array:
         node = Node(primitive, inputs[:1], {"shape": (_N,)}, (bits,))
         return engine().program(Graph(inputs, (bits,), (node,), name="eager_random_bits"))
 
-    program = _cached(("random_bits",), make)
+    program = cached(("random_bits",), make)
     length: Array = _native.empty((prod(shape),), _LENGTH.code)
-    return _reshaped(program(state, length)[0], out.shape)
+    return reshaped(program(state, length)[0], out.shape)
 
 
 def _native_routine(
@@ -356,32 +345,25 @@ def _exact(primitive: Primitive, cells: tuple[Array, ...], params: dict[str, Any
     avals = tuple(Aval(c.shape, c.dtype) for c in cells)
     key = (primitive.name, avals, tuple(sorted(params.items())))
     inputs = tuple(map(Var, avals))
-    program = _cached(key, lambda: engine().program(_graph(primitive, inputs, params)))
+    program = cached(key, lambda: engine().program(graph_of(primitive, inputs, params)))
     return program(*cells)[0]  # type: ignore[no-any-return]
-
-
-def _same(out: Aval, x: Array, **params: Any) -> Array:
-    """The value itself, off the tape."""
-    value: Array = _native.alias(x)
-    value._node = None
-    return value
 
 
 def _cast(out: Aval, x: Array, *, dtype: DType) -> Array:
     if dtype is x.dtype:
-        return _same(out, x)
+        return moves.same(out, x)
     return _pointwise(REGISTRY["cast"], (x,), {"dtype": dtype})
 
 
 _SPECIAL: dict[str, Callable[..., Array]] = {
-    **{name: _window_copy(name) for name in views.MOVES},
+    **{name: moves.window_copy(name) for name in views.MOVES},
     "cast": _cast,
-    "full": _full,
-    "iota": _iota,
-    "pad": _pad,
-    "concatenate": _concatenate,
-    "update_slice": _update_slice,
-    "gather": _gather,
+    "full": moves.full,
+    "iota": moves.iota,
+    "pad": moves.pad,
+    "concatenate": moves.concatenate,
+    "update_slice": moves.update_slice,
+    "gather": gather,
     "random_bits": _random_bits,
-    "stop_gradient": _same,
+    "stop_gradient": moves.same,
 }

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
+from . import device
 from .errors import DeviceError
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Engine(Protocol):
-    """Turns graphs into programs that the native core runs."""
+    """Turns graphs into programs that the native core runs on one device."""
 
     def program(self, graph: Graph) -> _native.Program:
         """Compile `graph`, or take it from the disk cache. Its inputs are those of the graph
@@ -24,31 +25,51 @@ class Engine(Protocol):
         """A program, called in the same way, that keeps what depends only on the inputs at the
         positions `read_only` for as long as these cells keep their values."""
 
+    def export(self, graph: Graph, cells: Mapping[int, Any]) -> Any:
+        """What an artifact holds of a graph whose inputs at the positions of `cells` (constants
+        count after the inputs) are these arrays for ever; `lowering.engine.ExportedProgram`."""
+
     def kernel(self, graph: Graph) -> _native.Kernel:
         """The single kernel of a graph that lowers to one launch with buffers in graph order."""
 
     def routine(self, name: str) -> Callable[..., Array]:
         """A native routine, ready to be called with (inputs, shape, dtype code, sizes)."""
 
+    def sized_kernel(self, graph: Graph) -> tuple[Any, tuple[str, ...]]:
+        """The same with the names of its unknown sizes in order, which may stand in parameters
+        alone: whoever launches the kernel knows them."""
+
     def stage(self, graph: Graph, stage: str, read_only: frozenset[int] = frozenset()) -> str:
         """The text of `graph` at a stage: graph, kernels, tir, asm, memory; `read_only` as in
         `prepacked`."""
 
 
-class _Missing:
-    def __getattr__(self, name: str) -> Any:
-        raise DeviceError("no engine is installed; import tilewright, not tilewright.dsl")
+Factory = Callable[["device.Device"], Engine]
 
 
-_engine: Engine = _Missing()
+def _missing(of: device.Device) -> Engine:
+    raise DeviceError("no engine is installed; import tilewright, not tilewright.dsl")
 
 
-def install(engine: Engine) -> None:
-    """Make `engine` the one that serves this process."""
-    global _engine
-    _engine = engine
+_engines: dict[int, Engine] = {}
+_factory: Factory = _missing
 
 
-def engine() -> Engine:
-    """The engine that serves this process."""
-    return _engine
+def install_factory(factory: Factory) -> None:
+    """Make `factory` the one that makes a device's engine when it is first needed."""
+    global _factory
+    _factory = factory
+
+
+def install(engine: Engine, of: device.Device = device.HOST) -> None:
+    """Make `engine` the one that serves a device in this process."""
+    _engines[of.index] = engine
+
+
+def engine(of: device.Device | None = None) -> Engine:
+    """The engine that serves a device (the current one) in this process."""
+    of = device.current() if of is None else of
+    found = _engines.get(of.index)
+    if found is None:
+        found = _engines[of.index] = _factory(of)
+    return found

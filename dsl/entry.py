@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .. import _native
+from . import device as placing
 from . import staged_gradient, tree
 from .autodiff import is_tracked
 from .engine import engine
-from .graph import Graph, Var
+from .graph import Graph, Var, graph_dtypes
 from .record import write
 from .surroundings import Place
 from .trace import Captured, GradSlot, Origin, Trace
@@ -36,6 +37,9 @@ class Entry:
 
     def __init__(self, trace: Trace, graph: Graph, n_arguments: int) -> None:
         self.graph = graph
+        of = placing.current().index if trace.device is None else trace.device
+        self.device = placing.by_index(of)
+        self.device.require(graph.name, graph_dtypes(graph))
         self.captured = tuple(trace.captured.values())
         self.observed = tuple(trace.observed.values())
         self.slots = tuple(s for s in trace.slots.values() if s.was_read)
@@ -46,7 +50,8 @@ class Entry:
         self.places: tuple[tuple[Captured, list[Place]], ...] = ()
         self.clears: tuple[GradSlot, ...] = ()
         self.rebinds: tuple[GradSlot, ...] = ()
-        self.constants = tuple(_constant_cell(v, host) for v, host in graph.constants)
+        self.constants = tuple(_constant_cell(v, host, of) for v, host in graph.constants)
+        self._wanderers = tuple(c for c in self.captured if placing.wanders(c.cell))
         self._program: Any = None
         self._gradients: dict[tuple[bool, ...], staged_gradient.Pair] = {}
 
@@ -63,8 +68,12 @@ class Entry:
 
     def program(self) -> Any:
         if self._program is None:
-            self._program = engine().prepacked(self.graph, self.read_only())
+            self._program = engine(self.device).prepacked(self.graph, self.read_only())
         return self._program
+
+    def forget(self) -> None:
+        """Ask the engine for the program again at the next call."""
+        self._program = None
 
     def read_only(self) -> frozenset[int]:
         """The inputs that calls only read: state that is not written, and constants."""
@@ -99,6 +108,8 @@ class Entry:
         return True
 
     def inputs(self, arguments: Sequence[Array]) -> list[Array]:
+        for captured in self._wanderers:
+            placing.settle(captured.cell, self.device.index)
         return [*arguments, *(c.origin.fetch() for c in self.captured), *self.constants]
 
 
@@ -116,9 +127,9 @@ def _slot_holds(slot: GradSlot) -> bool:
     return (slot.cell._grad is None) == (slot.initial is None)
 
 
-def _constant_cell(var: Var, host: Any) -> Array:
-    from_host: Array = _native.from_buffer(exportable(host), var.aval.dtype.code, True)
-    return from_host
+def _constant_cell(var: Var, host: Any, index: int) -> Array:
+    from_host = _native.from_buffer(exportable(host), var.aval.dtype.code, True)
+    return _native.transfer(from_host, index)
 
 
 # --------------------------------------------------------------------------- calling
@@ -126,12 +137,35 @@ def _constant_cell(var: Var, host: Any) -> Array:
 
 def call(entry: Entry, arguments: list[Array]) -> Any:
     """Run an entry on its arguments: the function's result, with all state committed."""
+    if entry.device is placing.current():
+        return _call(entry, arguments)
+    with placing.scope(entry.device.index):
+        return _call(entry, arguments)
+
+
+def _call(entry: Entry, arguments: list[Array]) -> Any:
     inputs = arguments if entry.is_simple else entry.inputs(arguments)
-    if _native.grad_enabled():
-        wanted = tuple(x.dtype.is_float and is_tracked(x) for x in inputs)
-        if any(wanted) and not _is_self_contained(entry):
-            return _rebuild(entry, staged_gradient.call(entry.gradient(wanted), inputs), arguments)
+    pair = _gradient_of_call(entry, inputs)
+    if pair is not None:
+        return _rebuild(entry, staged_gradient.call(pair, inputs), arguments)
     return _rebuild(entry, entry.program()(*inputs), arguments)
+
+
+def graphs_of_call(entry: Entry, arguments: list[Array]) -> list[tuple[Graph, frozenset[int]]]:
+    """The graphs whose programs a call runs (and the backward of its results, if they are on the
+    tape), each with the positions of the inputs that calls only read."""
+    pair = _gradient_of_call(entry, entry.inputs(arguments))
+    if pair is not None:
+        return [(pair.forward, frozenset()), (pair.backward, frozenset())]
+    return [(entry.graph, entry.read_only())]
+
+
+def _gradient_of_call(entry: Entry, inputs: Sequence[Array]) -> staged_gradient.Pair | None:
+    """The programs of a call that goes on the tape; None if it does not."""
+    if not _native.grad_enabled():
+        return None
+    wanted = tuple(x.dtype.is_float and is_tracked(x) for x in inputs)
+    return entry.gradient(wanted) if any(wanted) and not _is_self_contained(entry) else None
 
 
 def _is_self_contained(entry: Entry) -> bool:

@@ -13,6 +13,10 @@ class ArgumentError(TilewrightError, ValueError):
     """An argument has a value that the operation cannot take."""
 
 
+class DivisionError(TilewrightError, ValueError, ZeroDivisionError):
+    """A number by which the operation divides is 0."""
+
+
 class ShapeError(TilewrightError, ValueError):
     """Sizes do not fit the operation."""
 
@@ -51,3 +55,7 @@ class CompileError(TilewrightError, RuntimeError):
 
 class ArtifactError(TilewrightError, ValueError):
     """A saved file is damaged, foreign or of another version."""
+
+
+class TuningError(TilewrightError, RuntimeError):
+    """Nothing could be tuned, or the database of tuned knobs cannot do what was asked."""

@@ -7,6 +7,7 @@ defines new ones. `verify` holds between all stages of lowering.
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -64,6 +65,11 @@ class Source:
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}"
+
+    @property
+    def short(self) -> str:
+        """Without the folder, for what is read on other machines."""
+        return f"{os.path.basename(self.file)}:{self.line}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,6 +132,12 @@ def verify(graph: Graph) -> Graph:
 def _require(holds: bool, node: Node, message: str) -> None:
     if not holds:
         raise TraceError(f"graph: node {node.primitive.name} at {node.source}: {message}")
+
+
+def graph_dtypes(graph: Graph) -> set[DType]:
+    """The dtypes of all values of a graph."""
+    made = [v for n in graph.nodes for v in n.outputs]
+    return {v.aval.dtype for v in (*graph.inputs, *(v for v, _ in graph.constants), *made)}
 
 
 def graph_text(graph: Graph) -> str:

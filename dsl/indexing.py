@@ -14,10 +14,11 @@ import numpy as np
 from .. import _native
 from . import primitives as p
 from . import record
+from .device import following
 from .dtypes import bool_, int64
 from .errors import BoundsError, DTypeError, ShapeError, TraceError
-from .functions.convert import asarray, boolean, broadcast_shapes
-from .functions.selection import places_of, positions
+from .functions.convert import asarray, boolean, common_shape
+from .functions.selection import is_on_host, places_of, positions
 from .sizes import Dim, Shape, product
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Plan:
     is_element: bool = False  # an integer for each axis: a value, not a view
 
 
+@following
 def get(x: Array, key: Key) -> Array:
     """x[key]: a view for basic indices, an element or a gathered copy for others."""
     if _is_mask(x, key) and record.is_tracing():
@@ -76,6 +78,7 @@ def _check_mask(x: Array, mask: Array) -> None:
         raise BoundsError(f"index: got a bool array {mask.shape} for an array {x.shape}")
 
 
+@following
 def put(x: Array, key: Key, value: Any) -> None:
     """x[key] = value: written through x, whatever x is a view of."""
     if _is_mask(x, key) and np.ndim(value) == 0:
@@ -251,7 +254,7 @@ def _symbolic_slice(item: slice, size: Dim) -> tuple[Dim, Dim, int]:
 def _checked(item: Any, axis: int, size: Dim) -> Any:
     """Positions along an axis as int64 from the front; on the host where they are known."""
     is_ours = isinstance(item, _native.Cell)
-    if not isinstance(size, int) or (is_ours and (record.is_tracing() or not item._is_concrete)):
+    if not isinstance(size, int) or (is_ours and not is_on_host(item)):
         return positions("index", item, axis, size)
     host = np.asarray(item).astype(np.int64)
     wrong = host[(host < -size) | (host >= size)]
@@ -286,7 +289,7 @@ def _flatten(x: Array, plan: Plan) -> _Flat:
 
 def _combine(indices: list[Any], sizes: Shape) -> Array:
     """Positions along several axes as positions along the flattened one."""
-    shape = broadcast_shapes(*(tuple(i.shape) for i in indices), name="index")
+    shape = common_shape("index", *(tuple(i.shape) for i in indices))
     if all(isinstance(i, np.ndarray) for i in indices):
         host: Any = 0
         for i, size in zip(indices, sizes, strict=True):

@@ -10,16 +10,18 @@ import functools
 import gc
 import inspect
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import _native
-from . import purity, tree
+from . import device as placing
+from . import purity, timeline, tree
 from . import trace as tracing
 from .engine import engine
-from .entry import Commit, Entry, call
+from .entry import Commit, Entry, call, graphs_of_call
 from .errors import TraceError
-from .graph import Aval, Var
+from .graph import Aval, Graph, Var
 from .graph_code import code_text
 from .record import read
 from .surroundings import look_around
@@ -27,6 +29,15 @@ from .trace import Trace
 
 if TYPE_CHECKING:
     from .array import Array
+
+
+_alive: weakref.WeakSet[Jitted] = weakref.WeakSet()
+
+
+def forget_programs() -> None:
+    """`Jitted.forget_programs` of every staged function."""
+    for staged in list(_alive):
+        staged.forget_programs()
 
 
 class Jitted:
@@ -40,13 +51,26 @@ class Jitted:
         self._entries: dict[Any, list[Entry]] = {}
         self._fast: dict[bytes | None, Any] = {}  # programs that are the whole of a call
         self._lock = threading.RLock()
+        _alive.add(self)
         _check_static(f, self._signature, self._static)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        key = None if kwargs else _native.signature(args)
+        if timeline.on:
+            return self._timed_call(args, kwargs)
+        # Without arrays the current device decides, which the signature does not tell.
+        key = None if kwargs or not args else _native.signature(args)
         fast = self._fast.get(key)
         if fast is not None:
             return fast(*args)[0]
+        return self._slow_call(key, args, kwargs)
+
+    def _timed_call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        with timeline.span(timeline.Category.CALL, _name(self._f)):
+            key = None if kwargs or not args else _native.signature(args)
+            fast = self._fast.get(key)
+            return self._slow_call(key, args, kwargs) if fast is None else fast(*args)[0]
+
+    def _slow_call(self, key: bytes | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if tracing.current() is not None:
             return self._f(*args, **kwargs)  # a staged function inside another is inlined
         entry, arguments = self._entry(args, kwargs)
@@ -56,6 +80,11 @@ class Jitted:
 
     def __get__(self, owner: Any, kind: type | None = None) -> Any:
         return self if owner is None else functools.partial(self, owner)
+
+    @property
+    def function(self) -> Callable[..., Any]:
+        """The function as it was before it was staged."""
+        return self._f
 
     def __repr__(self) -> str:
         return f"<tw.jit of {_name(self._f)}, {sum(map(len, self._entries.values()))} programs>"
@@ -71,11 +100,27 @@ class Jitted:
     def ir(self, *args: Any, stage: str = "kernels", **kwargs: Any) -> str:
         """The program at a stage of lowering: graph, kernels, tir, asm or memory."""
         entry = self._entry(args, kwargs)[0]
-        return engine().stage(entry.graph, stage, entry.read_only())
+        return engine(entry.device).stage(entry.graph, stage, entry.read_only())
 
     def memory(self, *args: Any, **kwargs: Any) -> str:
         """The memory plan: each buffer's place and lifetime, and the peak."""
         return self.ir(*args, stage="memory", **kwargs)
+
+    def graphs(self, *args: Any, **kwargs: Any) -> list[tuple[Graph, frozenset[int]]]:
+        """The graphs of the programs that a call with these arguments runs, each with the
+        positions of the inputs that calls only read."""
+        return graphs_of_call(*self._entry(args, kwargs))
+
+    def device(self, *args: Any, **kwargs: Any) -> placing.Device:
+        """The device on which a call with these arguments runs."""
+        return self._entry(args, kwargs)[0].device
+
+    def forget_programs(self) -> None:
+        """Ask the engine for every program again at its next call, as when kernels were tuned."""
+        with self._lock:
+            self._fast.clear()
+            for entry in [e for found in self._entries.values() for e in found]:
+                entry.forget()
 
     def _entry(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Entry, list[Array]]:
         leaves, structure = tree.flatten((args, kwargs))
@@ -84,7 +129,7 @@ class Jitted:
             if entry.guards_hold():
                 return entry, arguments
         with self._lock:
-            entry = _trace(self._f, leaves, structure)
+            entry = trace_call(self._f, leaves, structure)
             self._entries.setdefault(key, []).insert(0, entry)
         return entry, arguments
 
@@ -144,13 +189,15 @@ def _signature(leaves: list[Any], structure: tree.Tree) -> tuple[Any, list[Array
         if isinstance(leaf, _native.Cell):
             same = positions.setdefault(id(leaf), len(arguments))
             if same == len(arguments):
-                key.append((leaf.shape, leaf._code))
+                key.append((leaf.shape, leaf._code, leaf._device))
                 arguments.append(leaf)  # type: ignore[arg-type]
             else:
                 key.append(same)
         else:
             # As text, 0.0 differs from -0.0, and nan equals itself.
             key.append((type(leaf), leaf.hex() if type(leaf) is float else leaf))
+    if not arguments:
+        key.append(placing.current().index)
     try:
         hash(key := tuple(key))  # type: ignore[assignment]
     except TypeError:
@@ -173,13 +220,23 @@ def _hashable(value: Any) -> bool:
 # --------------------------------------------------------------------------- tracing
 
 
-def _trace(f: Callable[..., Any], leaves: list[Any], structure: tree.Tree) -> Entry:
-    around = look_around(f, leaves)
-    with tracing.open_trace(_name(f)) as trace:
+@timeline.stage("trace", lambda f, *_: _name(f))
+def trace_call(f: Callable[..., Any], leaves: list[Any], structure: tree.Tree) -> Entry:
+    """Trace one call of `f` on the pytree of these leaves, in which an `Aval` stands for an array
+    that is not there yet.
+
+    Raises TraceError for what a program cannot hold, and what the function itself raises.
+    """
+    around = look_around(f, [x for x in leaves if not isinstance(x, Aval)])
+    given = [x for x in leaves if isinstance(x, _native.Cell) and x._is_concrete]
+    index = placing.common_index(f"jit: {_name(f)}", given)  # type: ignore[arg-type]
+    with placing.scope(index), tracing.open_trace(_name(f)) as trace:
+        trace.device = index if given else None
         cells: dict[int, Array] = {}
         for leaf in leaves:
-            if isinstance(leaf, _native.Cell) and id(leaf) not in cells:
-                cells[id(leaf)] = trace.add_input(Aval(leaf.shape, leaf.dtype))
+            if isinstance(leaf, _native.Cell | Aval) and id(leaf) not in cells:
+                aval = leaf if isinstance(leaf, Aval) else Aval(leaf.shape, leaf.dtype)
+                cells[id(leaf)] = trace.add_input(aval)
         args, kwargs = tree.unflatten(structure, [cells.get(id(x), x) for x in leaves])
         result = f(*args, **kwargs)
         purity.check(f, around)
@@ -204,7 +261,7 @@ def _finish(trace: Trace, arguments: list[Array], result: Any) -> Entry:
 
     leaves, result_tree = tree.flatten(result)
     results = tuple(
-        output(x) if isinstance(x, _native.Cell) else _Constant(x)  # type: ignore[arg-type]
+        output(x) if isinstance(x, _native.Cell) else Constant(x)  # type: ignore[arg-type]
         for x in leaves
     )
     commits = _argument_commits(trace, arguments, output)
@@ -242,7 +299,7 @@ def _argument_commits(
     return commits
 
 
-class _Constant:
+class Constant:
     """A result that is not an array."""
 
     __slots__ = ("value",)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import _native
-from . import eager, record
+from . import eager, eager_device, record
+from .device import following
 from .dtypes import DType
 from .errors import DTypeError, ShapeError, TraceError
 from .functions import arithmetic, linear, logic
@@ -67,12 +68,19 @@ _DIRECT = {
     "gt": ("gt", "biuf"),
     "ge": ("ge", "biuf"),
 }
+_DEVICE: dict[str, Callable[[Any, Any], Any]] = {
+    "contiguous": lambda x, _: eager_device.contiguous(x),
+    "write": eager_device.write,
+}  # what the core asks for where it cannot touch the memory
 _known_fast: set[tuple[str, DType]] = set()
 _PYTHON: dict[str, type] = {"bool": bool, "int": int, "float": float, "index": int}
 
 
+@following
 def binary_slow(op: str, a: Any, b: Any) -> Any:
     """Apply an operator by name; NotImplemented for operands that are no arrays."""
+    if op in _DEVICE:
+        return _DEVICE[op](a, b)
     if op in _PYTHON:
         return to_python(op, a)
     if op in _UNARY:
@@ -93,6 +101,8 @@ def _speed_up(op: str, a: Any, b: Any) -> None:
     x = a if isinstance(a, _native.Cell) else b
     name, kinds = _DIRECT.get(op, ("", ""))
     if record.is_tracing() or not isinstance(x, _native.Cell) or x.dtype.kind not in kinds:
+        return
+    if x._device:
         return
     if (op, x.dtype) not in _known_fast:
         _known_fast.add((op, x.dtype))

@@ -130,6 +130,8 @@ class Primitive:
     `samples(dtype)` yields the inputs of the registry's tests for each dtype of `dtypes`.
     `ulp[dtype.name]` is the declared error bound in units in the last place (0: exact), against
     the exact result; for sums and products of many terms it is per the reference's own scale.
+    `scale(*numpy_arrays)` is what the bound is relative to where that is not the result, because
+    terms may cancel; its docstring says it in words.
     `canonical(result, *inputs, **params)`, in NumPy, picks one of several right results (the sign
     of an eigenvector), so that tests can compare.
     """
@@ -143,6 +145,7 @@ class Primitive:
     vjp: Callable[..., tuple[Array | None, ...]] | None = None
     ulp: Mapping[str, float] = field(default_factory=dict)
     canonical: Callable[..., Any] | None = None
+    scale: Callable[..., Any] | None = None
 
     def infer_all(self, *avals: Aval, **params: Any) -> tuple[Aval, ...]:
         return (self.infer(*avals, **params),)

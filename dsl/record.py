@@ -7,12 +7,15 @@ when the view is read as a value. Here, too, is what a write means.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import _native
-from . import eager, views
+from . import device as placing
+from . import eager, eager_device, views
 from . import trace as tracing
 from .autodiff import LeafNode, TapeNode, is_tracked, node_of, snapshot
 from .dtypes import DType, to_numpy
@@ -135,6 +138,8 @@ def write(cell: Array, value: Array) -> None:
         raise ShapeError(
             f"write: got {value.dtype}{value.shape}; the target is {cell.dtype}{cell.shape}"
         )
+    if cell._is_concrete and value._is_concrete:
+        placing.common_index("write", (cell, value))
     root = cell if cell._base is None else cell._base
     recorded = _native.grad_enabled() and (is_tracked(root) or is_tracked(value))
     if not is_tracing() and not recorded:
@@ -173,12 +178,21 @@ def _set_value(root: Array, new: Array) -> None:
 
 
 def constant(value: Any, dtype: DType) -> Array:
-    """An array made from host data: a buffer of its own, or a constant of the open trace."""
+    """An array made from host data: a buffer of its own on the current device, or a constant of
+    the open trace."""
     host = np.asarray(value, dtype=to_numpy(dtype))
     trace = tracing.current()
     if trace is None:
-        made: Array = _native.from_buffer(views.exportable(host), dtype.code, True)
-        return made
+        place = placing.current()
+        if place.index == placing.HOST.index:
+            made: Array = _native.from_buffer(views.exportable(host), dtype.code, True)
+            return made
+        place.require("array", (dtype,))
+        if host.ndim == 0:
+            return eager_device.scalar(host.item(), dtype)
+        return _native.transfer(
+            _native.from_buffer(views.exportable(host), dtype.code, True), place.index
+        )
     if host.ndim == 0:
         return REGISTRY["full"](value=host.item(), shape=(), dtype=dtype)
     return trace.add_constant(host.copy(), Aval(host.shape, dtype))
@@ -190,6 +204,47 @@ def observe(owner: Any, name: str, value: Any) -> Any:
     if trace is not None:
         trace.observe(owner, name, value)
     return value
+
+
+@contextmanager
+def at(like: placing.DeviceLike | None) -> Iterator[None]:
+    """Make arrays on a device (None: on the current one); a program runs on one device only."""
+    if like is None:
+        yield
+        return
+    found, trace = placing.device(like), tracing.current()
+    if trace is not None:
+        trace.place("an array is made", found.index)
+    with found:
+        yield
+
+
+def transfer(x: Array, to: placing.Device) -> Array:
+    """The value of x on a device, off the tape: x itself if it is there."""
+    trace = tracing.current()
+    if trace is not None:
+        trace.place("an array is wanted", to.index)
+        return x
+    if x._device == to.index:
+        return x
+    to.require("to", (x.dtype,))
+    return _native.transfer(x, to.index)
+
+
+def move_cell(cell: Array, to: placing.Device) -> None:
+    """Give a cell its value on another device; views of it and names for it stay what they are.
+
+    Raises TraceError in staged code, where a program runs on one device.
+    """
+    if is_tracing():
+        raise TraceError(f"to: an array cannot be moved to {to} in staged code; move it before")
+    root = cell if cell._base is None else cell._base
+    if root._device == to.index:
+        return
+    to.require("to", (root.dtype,))
+    node = root._node
+    _native.assign(root, _native.transfer(root, to.index))
+    root._node = node
 
 
 # --------------------------------------------------------------------------- views

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import _native
-from .errors import TraceError
+from . import device as placing
+from .errors import DeviceError, TraceError
 from .graph import Aval, Graph, Node, Source, Var
 from .sizes import known
 
@@ -93,6 +94,7 @@ class Trace:
         self.slots: dict[int, GradSlot] = {}
         self.observed: dict[tuple[int, str], Observation] = {}
         self.is_open = True
+        self.device: int | None = None  # where it runs, once an array says so
         self._made: list[weakref.ref[Array]] = []
 
     def append(
@@ -123,10 +125,25 @@ class Trace:
         self.constants.append((var, value))
         return self.array(var, user_source())
 
+    def place(self, what: str, index: int) -> None:
+        """Say where the program runs; raises DeviceError if it was said otherwise before."""
+        if self.device is None:
+            self.device = index
+        elif self.device != index:
+            here, there = placing.by_index(self.device), placing.by_index(index)
+            raise DeviceError(
+                f"{self.name}: the program runs on {here}, and {what} on {there}; a program runs "
+                "on one device"
+            )
+
     def lift(self, cell: Array, origin: Origin | None = None) -> Captured:
         """The trace's picture of a concrete root cell, made an input at its first use."""
         found = self.captured.get(id(cell))
         if found is None:
+            if placing.wanders(cell):
+                here = placing.current().index if self.device is None else self.device
+                placing.settle(cell, here)
+            self.place("a captured array is", cell._device)
             var = Var(Aval(cell.shape, cell.dtype))
             current = self.array(var)
             found = Captured(cell, origin or Origin(cell), var, current)

@@ -22,7 +22,7 @@ Bind = Callable[[Primitive, tuple["Array", ...], dict[str, Any]], "Array"]
 
 def window(name: str, cell: Array, params: dict[str, Any]) -> Window | None:
     """The window that movement primitive `name` gives on the window of `cell`."""
-    return MOVES[name](cell.shape, cell.strides, cell._offset, **params)
+    return MOVES[name](cell.shape, cell._steps, cell._offset, **params)
 
 
 def _reshape(
@@ -30,7 +30,7 @@ def _reshape(
 ) -> Window | None:
     if 0 in old:
         return shape, row_major(shape), offset
-    runs = _merge(old, strides)
+    runs = merged(old, strides)
     new: list[int] = []
     for size in reversed(shape):
         if size == 1:
@@ -46,7 +46,7 @@ def _reshape(
     return shape, tuple(reversed(new)), offset
 
 
-def _merge(shape: tuple[int, ...], strides: tuple[int, ...]) -> list[tuple[int, int]]:
+def merged(shape: tuple[int, ...], strides: tuple[int, ...]) -> list[tuple[int, int]]:
     """Axes joined where one steps over exactly the next one's extent: (length, step)."""
     runs: list[tuple[int, int]] = []
     for size, step in zip(shape, strides, strict=True):

@@ -17,6 +17,7 @@ from pathlib import Path
 MAGIC = b"tilewright-cache-1\n"
 DEFAULT_LIMIT = 2 << 30  # bytes
 _PRUNE_EVERY = 64  # writes
+_SOURCES = (".py", ".cl", ".cuh", ".h")
 
 
 class Cache:
@@ -121,10 +122,11 @@ def default_folder() -> Path:
 
 
 def sources_digest(folders: list[Path]) -> str:
-    """A digest of the Python sources that decide what code is generated."""
+    """A digest of the sources that decide what code is generated: Python, and what is put before
+    the kernels of devices."""
     digest = hashlib.sha256()
     for folder in folders:
-        for path in sorted(folder.rglob("*.py")):
+        for path in sorted(p for suffix in _SOURCES for p in folder.rglob(f"*{suffix}")):
             digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 

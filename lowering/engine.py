@@ -8,32 +8,48 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from .. import _native
+from ..dsl import timeline
 from ..dsl.errors import CompileError
-from ..dsl.graph import Graph, graph_text
-from ..dsl.sizes import evaluate
+from ..dsl.graph import Aval, Graph, graph_text
+from ..dsl.sizes import evaluate, symbols
 from . import dump, pipeline
 from .cache import Cache, default_folder, key_of, sources_digest
-from .entry import ProgramEntry
-from .fusion import fuse
+from .entry import KernelEntry, ProgramEntry
+from .fusion import Group, fuse
 from .memory import MemoryPlan
-from .prepack import Prepacked, split_graph
+from .prepack import Prepacked, Split, split_graph
 from .program import Step, plan_program, pooled_peak
-from .protocols import Backend
+from .protocols import Backend, Choices
 from .rewrites import rewrite
 
 FORMAT = "1"  # of programs, kernels and entries
 _ROOT = Path(__file__).parent.parent
 
 
-class Engine:
-    """Implements `dsl.engine.Engine` for one backend."""
+@dataclass(frozen=True)
+class ExportedProgram:
+    """A compiled program that takes its weights as inputs: after the arguments those at positions
+    of the graph's inputs, then the derived ones. `text` is the graph that was compiled."""
 
-    def __init__(self, backend: Backend, cache: Cache | None = None) -> None:
+    entry: ProgramEntry
+    weights: tuple[tuple[int, Any], ...]
+    derived: tuple[Any, ...]
+    text: str
+
+
+class Engine:
+    """Implements `dsl.engine.Engine` for one backend; `choices` knows the tuned knobs."""
+
+    def __init__(
+        self, backend: Backend, cache: Cache | None = None, choices: Choices | None = None
+    ) -> None:
         self.backend = backend
+        self.choices = choices
         self.cache = Cache(default_folder()) if cache is None else cache
         self._programs: dict[str, Any] = {}
         self._entries: dict[str, ProgramEntry] = {}
@@ -64,6 +80,16 @@ class Engine:
                 )
             return self._loaded(entry)[0]
 
+    def sized_kernel(self, graph: Graph) -> tuple[Any, tuple[str, ...]]:
+        """The one kernel of a graph as in `kernel`, and the names of its unknown sizes, which may
+        stand in parameters alone."""
+        with self._lock:
+            groups = pipeline.kernel_groups(graph)
+            if len(groups) != 1:
+                raise CompileError(f"kernel: graph {graph.name} has {len(groups)} kernels, not 1")
+            entry = self.kernel_entry(groups[0])
+            return self._load_kernel(entry), entry.sizes
+
     def prepacked(self, graph: Graph, read_only: frozenset[int]) -> Any:
         """A program that keeps what depends only on the inputs at the positions `read_only`
         (constants count after the inputs) from call to call; it is called like a program."""
@@ -72,6 +98,31 @@ class Engine:
             return self.program(graph)
         return Prepacked(split, self.program(split.derive), self.program(split.main))
 
+    def export(self, graph: Graph, cells: Mapping[int, Any]) -> ExportedProgram:
+        """The program of a graph whose inputs at the positions of `cells` (constants count after
+        the inputs) are these arrays for ever: they and what depends on them alone are `weights`,
+        the program's inputs behind the other ones."""
+        split = self._split(graph, frozenset(cells))
+        if split is None:
+            main, kept, made = graph, tuple(range(_n_inputs(graph))), ()
+        else:
+            main, kept = split.main, split.kept
+            made = self._derive(split, cells)
+        entry = self._entry(main, graph_text(main))
+        weights = tuple((i, cells[i]) for i in kept if i in cells)
+        return ExportedProgram(entry, weights, made, graph_text(main))
+
+    def _derive(self, split: Split, cells: Mapping[int, Any]) -> tuple[Any, ...]:
+        """The derived forms of weights, computed now. They do not depend on unknown sizes, but
+        their kernels may name some: an argument of the smallest such sizes supplies them."""
+        arguments = dict(enumerate(split.derive.inputs))
+        open_ = [i for i, v in arguments.items() if any(map(symbols, v.aval.shape))]
+        used = sorted({*split.read, *open_})
+        derive = replace(split.derive, inputs=tuple(arguments[i] for i in used))
+        given = [cells[i] if i in cells else _smallest(arguments[i].aval) for i in used]
+        made: tuple[Any, ...] = self.program(derive)(*given)
+        return made
+
     def _load(self, graph: Graph, text: str) -> Any:
         dump.write(graph, self.stage)
         try:
@@ -79,20 +130,21 @@ class Engine:
         except ValueError:
             # The bytes are sound but of another build: compile again, once.
             self._entries.pop(text, None)
-            self.cache.remove(self._key(text))
+            self.cache.remove(self._key(text, self.chosen(graph, text)))
             return self._assemble(self._entry(graph, text), graph.name)
 
+    @timeline.stage("load", lambda self, entry, name: name)
     def _assemble(self, entry: ProgramEntry, name: str) -> Any:
         return self.backend.load_program(entry.words, self._loaded(entry), name)
 
     def _loaded(self, entry: ProgramEntry) -> list[Any]:
-        loaded = []
-        for k in entry.kernels:
-            key = k.words + k.code
-            if key not in self._kernels:
-                self._kernels[key] = self.backend.load_kernel(k.code, k.words, k.tables)
-            loaded.append(self._kernels[key])
-        return loaded
+        return [self._load_kernel(k) for k in entry.kernels]
+
+    def _load_kernel(self, entry: KernelEntry) -> Any:
+        key = entry.words + entry.code
+        if key not in self._kernels:
+            self._kernels[key] = self.backend.load_kernel(entry.code, entry.words, entry.tables)
+        return self._kernels[key]
 
     def _entry(self, graph: Graph, text: str) -> ProgramEntry:
         found = self._entries.get(text)
@@ -100,17 +152,67 @@ class Engine:
             return found
         for name in pipeline.routines_of(graph):
             self.backend.routine(name)  # DeviceError where the device has none
-        raw = self.cache.get(self._key(text))
+        chosen = self.chosen(graph, text)
+        key = self._key(text, chosen)
+        raw = self.cache.get(key)
         entry = None if raw is None else ProgramEntry.from_bytes(raw)
+        timeline.moment("program found on disk" if entry else "program not cached", graph.name)
         if entry is None:
-            made = pipeline.compile_program(graph, self.compiler, self.cache, self.scope)
+            made = pipeline.compile_program(
+                graph, self.compiler, self.cache, self.scope, chosen,
+                pooled=self.backend.pooled_temporaries,
+            )  # fmt: skip
             entry = ProgramEntry(made.words, made.kernels)
-            self.cache.put(self._key(text), entry.to_bytes())
+            self.cache.put(key, entry.to_bytes())
         self._entries[text] = entry
         return entry
 
-    def _key(self, text: str) -> str:
-        return key_of("program", text, self.scope)
+    def _key(self, text: str, chosen: Mapping[str, str]) -> str:
+        """A program's key depends on its kernels' tuned knobs: once there are better ones, it is
+        another program."""
+        return key_of("program", text, self.scope, *(f"{s} {chosen[s]}" for s in sorted(chosen)))
+
+    # ------------------------------------------------------------------ tuned knobs
+
+    @property
+    def environment(self) -> str:
+        """What measured times depend on beside the kernel."""
+        threads = _native.get_num_threads()
+        return f"{self.backend.name} {self.backend.fingerprint} {threads}t"
+
+    def chosen(self, graph: Graph, text: str) -> dict[str, str]:
+        """The tuned knobs of a graph's kernels, by structure."""
+        table = self.choices.table(self.environment, self.cache) if self.choices else {}
+        if not table:
+            return {}
+        return {s: table[s] for s in self._structures(graph, text) if s in table}
+
+    def _structures(self, graph: Graph, text: str) -> list[str]:
+        """The structures of a graph's kernels; kept on disk, so that a program that is there
+        starts without rewriting and fusion."""
+        key = key_of("structures", text, self.scope)
+        raw = self.cache.get(key)
+        if raw is not None:
+            return raw.decode().split()
+        found = pipeline.structures(graph)
+        self.cache.put(key, "\n".join(found).encode())
+        return found
+
+    def kernel_entry(self, group: Group, choice: str = "") -> KernelEntry:
+        """The compiled kernel of a group, untuned unless `choice` gives knobs."""
+        return pipeline.cached_kernel(group, choice, self.compiler, self.cache, self.scope)
+
+    def groups(self, graph: Graph, read_only: frozenset[int]) -> tuple[Group, ...]:
+        """The kernels that every call of a program launches, in order (those that run only when
+        the inputs `read_only` change are not among them)."""
+        split = self._split(graph, read_only)
+        return pipeline.kernel_groups(graph if split is None else split.main)
+
+    def refresh(self) -> None:
+        """Forget the programs in memory: what is asked for next uses the tuned knobs of now."""
+        with self._lock:
+            self._programs.clear()
+            self._entries.clear()
 
     @property
     def scope(self) -> str:
@@ -124,7 +226,8 @@ class Engine:
     @property
     def compiler(self) -> Any:
         if self._compiler is None:
-            self._compiler = self.backend.compiler()
+            with timeline.span(timeline.Category.COMPILE, "import the compiler"):
+                self._compiler = self.backend.compiler()
         return self._compiler
 
     def routine(self, name: str) -> Any:
@@ -154,12 +257,14 @@ class Engine:
         if stage not in ("tir", "asm"):
             raise ValueError(f"stage: got {stage!r}; it must be graph, kernels, tir, asm or memory")
         texts = {}
+        chosen = self.chosen(graph, graph_text(graph))
         for group in pipeline.kernel_groups(graph):
             key = pipeline.group_key(group)
             if group.kind == "native":
                 texts[key] = f"# the native routine of {group.anchors[0].primitive.name}"
             if key not in texts:
-                source = pipeline.source_of(group, self.compiler)
+                choice = chosen.get(pipeline.structure_of(key), "")
+                source = pipeline.source_of(group, self.compiler, choice)
                 texts[key] = self.compiler.text(source, stage)
         return "\n\n".join(texts.values())
 
@@ -179,7 +284,7 @@ class Engine:
                 continue
             number = numbers.setdefault(pipeline.group_key(group), len(numbers))
             steps.append(Step(number, group, entry.kernels[number].sizes))
-        plan = plan_program(graph, steps)
+        plan = plan_program(graph, steps, self.backend.pooled_temporaries)
         kernels = self._loaded(entry)
         scratch = [
             kernels[s.kernel].scratch_bytes(*(values[n] for n in s.sizes))
@@ -193,10 +298,15 @@ class Engine:
         )  # fmt: skip
 
 
+def _smallest(aval: Aval) -> Any:
+    ones = dict.fromkeys(set().union(*map(symbols, aval.shape)), 1)
+    return _native.empty([evaluate(d, ones) for d in aval.shape], aval.dtype.code)
+
+
 def _n_inputs(graph: Graph) -> int:
     return len(graph.inputs) + len(graph.constants)
 
 
-def make_engine(backend: Backend) -> Engine:
+def make_engine(backend: Backend, choices: Choices | None = None) -> Engine:
     """The engine of a backend with the user's disk cache."""
-    return Engine(backend)
+    return Engine(backend, choices=choices)

@@ -13,7 +13,7 @@ from .fusion import Group
 from .kernel import BufferSpec, KernelSource, Phase, ScratchSpec
 from .readers import Scope, Source, buffer_source, sequence
 from .tvm_api import PointerType, PrimType, tirx
-from .vocabulary import TirxVocabulary, int64, stored
+from .vocabulary import TirxVocabulary, int64
 
 _ATTRS = {"tirx.noalias": True, "calling_conv": 0, "tirx.is_entry_func": False}
 
@@ -40,8 +40,6 @@ class Frame:
 
     t: TirxVocabulary
     scope: Scope
-    begin: Any
-    end: Any
     buffers: dict[Var, Any]
     scratch: dict[str, Any]
     parameters: list[Any]
@@ -59,8 +57,18 @@ class Frame:
         return buffer
 
 
+@dataclass
+class RangeFrame(Frame):
+    """A phase over a range [begin, end) of units."""
+
+    begin: Any = None
+    end: Any = None
+
+
 class KernelFrame:
     """Collects the phases of one kernel for a fusion group."""
+
+    vocabulary: type[TirxVocabulary] = TirxVocabulary
 
     def __init__(self, name: str, group: Group, areas: tuple[Area, ...] = ()) -> None:
         self.name = name
@@ -71,14 +79,20 @@ class KernelFrame:
         extra = [a.size for a in areas] + [d for n in group.nodes for d in sizes_in(n.params)]
         self.sizes = tuple(sorted(set().union(*map(symbols, [*dims, *extra, 0]))))
 
-    def open(self) -> Frame:
+    def open(self) -> RangeFrame:
         """A fresh frame: variables are not shared between functions."""
+        begin, end = tirx.Var("begin", "int64"), tirx.Var("end", "int64")
+        made = self.parts(begin, end)
+        return RangeFrame(**vars(made), begin=begin, end=end)
+
+    def parts(self, *between: Any) -> Frame:
+        """A frame whose parameters are pointers, those `between`, and the unknown sizes."""
         sizes = {name: tirx.Var(name, "int64") for name in self.sizes}
-        t = TirxVocabulary(sizes)
+        t = self.vocabulary(sizes)
         frame_vars = (*self.group.inputs, *self.group.outputs)
         pointers, buffers, declared = [], {}, []
         for i, var in enumerate(frame_vars):
-            pointer, buffer = _pointer(f"p{i}", stored(var.aval.dtype), t.size(var.aval.size))
+            pointer, buffer = _pointer(f"p{i}", t.stored(var.aval.dtype), t.size(var.aval.size))
             pointers.append(pointer)
             declared.append(tirx.DeclBuffer(buffer, data=pointer))
             buffers[var] = buffer
@@ -87,17 +101,21 @@ class KernelFrame:
             pointer, scratch[area.name] = _pointer(area.name, area.dtype, t.size(area.size))
             pointers.append(pointer)
             declared.append(tirx.DeclBuffer(scratch[area.name], data=pointer))
-        begin, end = tirx.Var("begin", "int64"), tirx.Var("end", "int64")
         sources: dict[Var, Source] = {v: buffer_source(t, v, buffers[v]) for v in self.group.inputs}
         scope = Scope(t, self.group.nodes, sources)
-        parameters = [*pointers, begin, end, *sizes.values()]
-        return Frame(t, scope, begin, end, buffers, scratch, parameters, declared)
+        parameters = [*pointers, *between, *sizes.values()]
+        return Frame(t, scope, buffers, scratch, parameters, declared)
+
+    @property
+    def symbol(self) -> str:
+        """The C name of the next phase."""
+        return f"{self.name}_phase{len(self.phases)}"
 
     def close(
         self, frame: Frame, statements: list[Any], extent: Dim, cost_ps: Dim, grain: Dim = 1
     ) -> None:
         """Make `statements` the body of the next phase."""
-        symbol = f"{self.name}_phase{len(self.phases)}"
+        symbol = self.symbol
         body = sequence([*frame.declarations, *statements])
         function = tirx.PrimFunc(frame.parameters, body, ret_type=None)
         function = function.with_attr({"global_symbol": symbol, **_ATTRS})

@@ -15,6 +15,7 @@ from itertools import combinations
 from ..dsl.graph import Graph, Node, Var
 from ..dsl.primitive import Map, Reduce
 from ..dsl.sizes import Shape, product
+from ..dsl.timeline import stage
 from .clusters import Cluster, inside, single, unify
 from .spaces import Edge, Mapping, base, edge_of, is_native, mapping_of, space_of, without_ones
 
@@ -47,6 +48,7 @@ class Group:
         return tuple(dict.fromkeys((*self.inputs, *made)))
 
 
+@stage("fuse", lambda graph: graph.name)
 def fuse(graph: Graph) -> tuple[Group, ...]:
     """The kernels of a graph, in an order of execution."""
     return _Fusion(graph).groups()

@@ -11,11 +11,14 @@ its parameters are the same without `begin` and `end`. All phases of a kernel ar
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..dsl.dtypes import DType
 from ..dsl.sizes import Dim
+
+PARALLEL_PS = 20_000_000  # a phase of less stays on the calling thread (core/kernel.h)
+AUTO, ONE, ALL = THREADS = ("auto", "one", "all")
 
 
 @dataclass(frozen=True)
@@ -69,3 +72,19 @@ class KernelSource:
     scratch: tuple[ScratchSpec, ...] = ()
     tables: tuple[bytes, ...] = ()
     sizes: tuple[str, ...] = ()
+
+
+def threaded(source: KernelSource, threads: str) -> KernelSource:
+    """The same kernel, spread over threads as its costs say (`auto`), not at all (`one`) or
+    wherever there are two units of work (`all`)."""
+    if threads == AUTO:
+        return source
+    return replace(source, phases=tuple(_threaded(p, threads) for p in source.phases))
+
+
+def _threaded(phase: Phase, threads: str) -> Phase:
+    if threads == ONE:
+        return replace(phase, grain=phase.extent if phase.extent != 0 else 1)
+    if not isinstance(phase.extent, int) or not isinstance(phase.cost_ps, int):
+        return phase
+    return replace(phase, cost_ps=max(phase.cost_ps, PARALLEL_PS // max(phase.extent, 1) + 1))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -29,6 +29,14 @@ _LEVELS: tuple[tuple[str, frozenset[str]], ...] = (
     ("x86-64-v4", frozenset(["avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"])),
 )
 _LEVEL_NAMES = ("x86-64", *(name for name, _ in _LEVELS))
+# Beyond the levels, what the compiler uses by itself on the machines of the table below.
+_MORE = frozenset(
+    [
+        "sse4a", "gfni", "xop", "fma4", "tbm", "avx512ifma", "avx512vbmi", "avx512_vbmi2",
+        "avx512_vnni", "avx512_bitalg", "avx512_vpopcntdq", "avx512_bf16", "avx512_fp16",
+        "avx_vnni",
+    ]
+)  # fmt: skip
 # vendor, family -> (lowest model, LLVM's name, the level whose flags it must show).
 _X86: Mapping[tuple[str, int], tuple[tuple[int, str, str], ...]] = {
     ("AuthenticAMD", 0x17): ((0x00, "znver1", "x86-64-v3"), (0x30, "znver2", "x86-64-v3")),
@@ -52,7 +60,8 @@ _X86: Mapping[tuple[str, int], tuple[tuple[int, str, str], ...]] = {
 class Machine:
     """One kind of CPU as schedules see it; sizes in bytes, caches as one core sees them.
 
-    `fingerprint` is equal on machines that may share compiled kernels and tuning records.
+    `fingerprint` is equal on machines that may share compiled kernels and tuning records. `needs`
+    is the architecture and, as /proc/cpuinfo spells them, the features that code may use.
     """
 
     arch: str
@@ -64,6 +73,7 @@ class Machine:
     l2: int
     l3: int
     cores: int
+    needs: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def target(self) -> dict[str, str]:
@@ -118,10 +128,14 @@ def _machine(
     flags: frozenset[str] | None = None,
 ) -> Machine:
     if arch == "aarch64":
-        return Machine(arch, mcpu, 16, 32, True, *caches, cores)
+        return Machine(arch, mcpu, 16, 32, True, *caches, cores, (arch,))
     known = level(_named_flags(mcpu) if flags is None else flags)
     width, registers = {"x86-64-v4": (64, 32), "x86-64-v3": (32, 16)}.get(known, (16, 16))
-    return Machine(arch, mcpu, width, registers, width > 16, *caches, cores)
+    used = _named_flags(known)
+    if flags is not None and mcpu not in _LEVEL_NAMES:
+        used |= flags & _MORE
+    needs = (arch, *sorted(used))
+    return Machine(arch, mcpu, width, registers, width > 16, *caches, cores, needs)
 
 
 def _named_flags(mcpu: str) -> frozenset[str]:
@@ -200,3 +214,13 @@ def _read(path: Path) -> str:
         return path.read_text()
     except OSError:
         return ""
+
+
+def processor_name() -> str:
+    """The processor's name as the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()

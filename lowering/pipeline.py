@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ..dsl import timeline
 from ..dsl.graph import Graph, Var, graph_text
 from ..dsl.primitive import Native
 from .cache import Cache, key_of
@@ -37,8 +39,18 @@ def kernels_text(graph: Graph) -> str:
     return "\n".join(group_text(group, names) for group in kernel_groups(graph))
 
 
-def compile_program(graph: Graph, compiler: Compiler, cache: Cache, scope: str) -> Compiled:
-    """Compile a graph; kernels that are in the cache (under `scope`) are taken from it."""
+@timeline.stage("compile", lambda graph, *_: graph.name)
+def compile_program(
+    graph: Graph,
+    compiler: Compiler,
+    cache: Cache,
+    scope: str,
+    chosen: Mapping[str, str],
+    *,
+    pooled: bool = False,
+) -> Compiled:
+    """Compile a graph; kernels that are in the cache (under `scope`) are taken from it. `chosen`
+    has the tuned knobs of kernels by `structure`; `pooled` as in `plan_program`."""
     graph = rewrite(graph)
     entries: dict[str, int] = {}
     kernels: list[KernelEntry] = []
@@ -50,10 +62,11 @@ def compile_program(graph: Graph, compiler: Compiler, cache: Cache, scope: str) 
         text = group_key(group)
         if text not in entries:
             entries[text] = len(kernels)
-            kernels.append(_kernel(group, text, compiler, cache, scope))
+            choice = chosen.get(structure_of(text), "")
+            kernels.append(cached_kernel(group, choice, compiler, cache, scope))
         number = entries[text]
         steps.append(Step(number, group, kernels[number].sizes))
-    plan = plan_program(graph, steps)
+    plan = plan_program(graph, steps, pooled)
     return Compiled(program_words(plan.layout), tuple(kernels), plan)
 
 
@@ -69,9 +82,20 @@ def group_name(group: Group) -> str:
     return "tw_" + "_".join(dict.fromkeys(named[:3]))
 
 
-def source_of(group: Group, compiler: Compiler) -> KernelSource:
+def structure_of(group_key: str) -> str:
+    """The digest of a kernel's structure, under which its tuned knobs are kept."""
+    return key_of("structure", group_key)
+
+
+def structures(graph: Graph) -> list[str]:
+    """The digests of all kernels of a graph."""
+    return list(dict.fromkeys(structure_of(group_key(g)) for g in kernel_groups(graph)))
+
+
+@timeline.stage("schedule", lambda group, *_: group_name(group))
+def source_of(group: Group, compiler: Compiler, choice: str = "") -> KernelSource:
     """A group's kernel before code generation."""
-    return compiler.schedules.schedule(group_name(group), group)
+    return compiler.schedules.schedule(group_name(group), group, choice)
 
 
 def routines_of(graph: Graph) -> tuple[str, ...]:
@@ -80,15 +104,31 @@ def routines_of(graph: Graph) -> tuple[str, ...]:
     return tuple(dict.fromkeys(rule.name for rule in rules if isinstance(rule, Native)))
 
 
-def _kernel(group: Group, text: str, compiler: Compiler, cache: Cache, scope: str) -> KernelEntry:
-    key = key_of("kernel", text, scope)
+@timeline.stage("generate code", lambda source, compiler: source.name)
+def code_of(source: KernelSource, compiler: Compiler) -> bytes:
+    """A kernel's machine code."""
+    return compiler.object_code(source)
+
+
+def build_kernel(group: Group, compiler: Compiler, choice: str = "") -> KernelEntry:
+    """A group's kernel, compiled now."""
+    source = source_of(group, compiler, choice)
+    code = code_of(source, compiler)
+    return KernelEntry(code, kernel_words(source), source.tables, source.sizes)
+
+
+def cached_kernel(
+    group: Group, choice: str, compiler: Compiler, cache: Cache, scope: str
+) -> KernelEntry:
+    """A group's kernel from the cache (under `scope`), or compiled and put there."""
+    key = key_of("kernel", group_key(group), scope, *([choice] if choice else []))
     stored = cache.get(key)
     if stored is not None:
         found = KernelEntry.from_bytes(stored)
         if found is not None:
+            timeline.moment("kernel found on disk", group_name(group))
             return found
-    source = source_of(group, compiler)
-    code = compiler.object_code(source)
-    entry = KernelEntry(code, kernel_words(source), source.tables, source.sizes)
+    timeline.moment("kernel not cached", group_name(group))
+    entry = build_kernel(group, compiler, choice)
     cache.put(key, entry.to_bytes())
     return entry

@@ -142,9 +142,13 @@ class _Splitter:
             Graph(self.arguments, graph.outputs, tuple(self.main), name=graph.name)
         )
         used = {v for n in main.nodes for v in n.inputs} | set(main.outputs)
-        is_open = any(not isinstance(d, int) for v in self.arguments for d in v.aval.shape)
+        # Unknown sizes are read off the inputs, so those that may name one stay.
         kept = tuple(
-            i for i, v in enumerate(self.arguments) if is_open or v in used or v not in self.static
+            i
+            for i, v in enumerate(self.arguments)
+            if v in used
+            or v not in self.static
+            or not all(isinstance(d, int) for d in v.aval.shape)
         )
         inputs = (*(self.arguments[i] for i in kept), *made)
         read_vars = {v for n in derive.nodes for v in n.inputs}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ..dsl.graph import Graph, Node, Var
 from ..dsl.primitive import Native
 from ..dsl.sizes import Dim, evaluate, symbol
+from ..dsl.timeline import stage
 from .fusion import Group
 from .memory import Life, MemoryPlan, arrange, lower_bound
 from .spaces import base
@@ -43,18 +44,20 @@ class Plan:
 
     layout: ProgramLayout
     memory: MemoryPlan
-    temporaries: tuple[tuple[Var, int, int], ...]  # those of unknown size: first and last step
+    temporaries: tuple[tuple[Var, int, int], ...]  # those of the pool: first and last step
     results: tuple[tuple[str, Dim], ...]
 
 
-def plan_program(graph: Graph, steps: Sequence[Step]) -> Plan:
-    """Give each value a slot and order the instructions."""
-    return _Planner(graph, steps).plan()
+@stage("plan", lambda graph, *_: graph.name)
+def plan_program(graph: Graph, steps: Sequence[Step], pooled: bool = False) -> Plan:
+    """Give each value a slot and order the instructions; with `pooled`, all temporaries come from
+    the pool, for devices that cannot pass places inside a block of memory."""
+    return _Planner(graph, steps, pooled).plan()
 
 
 class _Planner:
-    def __init__(self, graph: Graph, steps: Sequence[Step]) -> None:
-        self.graph, self.steps = graph, steps
+    def __init__(self, graph: Graph, steps: Sequence[Step], pooled: bool) -> None:
+        self.graph, self.steps, self.pooled = graph, steps, pooled
         self.producer = {v: n for n in graph.nodes for v in n.outputs}
         self.slots: list[Slot] = []
         self.slot_of: dict[Var, int] = {}
@@ -67,8 +70,8 @@ class _Planner:
             self._slot(var, Slot(INPUT, i))
         results = self._results()
         self._live()
-        known = [v for v in self.first if isinstance(v.aval.nbytes, int)]
-        pooled = [v for v in self.first if not isinstance(v.aval.nbytes, int)]
+        known = [v for v in self.first if isinstance(v.aval.nbytes, int) and not self.pooled]
+        pooled = [v for v in self.first if v not in known]
         lives = [self._life(v) for v in known]
         places, arena = arrange(lives)
         offsets = {p.life.name: p.offset for p in places}

@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from ..dsl.dtypes import DType
 from ..dsl.sizes import Dim
+from .cache import Cache
 from .fusion import Group
 from .kernel import KernelSource
+from .knobs import Space
 
 
 class ScheduleSource(Protocol):
-    """Decides how a fusion group becomes a kernel (by rules now, by tuned records later)."""
+    """Decides how a fusion group becomes a kernel."""
 
-    def schedule(self, name: str, group: Group) -> KernelSource:
-        """The kernel of a group; raises CompileError if there is no way."""
+    def schedule(self, name: str, group: Group, choice: str = "") -> KernelSource:
+        """The kernel of a group, with the knobs of the text `choice` if there is one (see
+        `knobs.Space`); raises CompileError if there is no way."""
+
+    def space(self, group: Group) -> Space:
+        """What may be tuned of a group's schedule; raises Refused if there is nothing."""
+
+
+class Choices(Protocol):
+    """Knows which knobs were measured to be best; the autotuner's database is one."""
+
+    def table(self, environment: str, cache: Cache) -> Mapping[str, str]:
+        """The best knobs by the digest of a kernel's structure, for programs of one environment
+        (device, machine, threads). Asked at each program that is not in memory, so it must be
+        quick; `cache` may keep what was found."""
 
 
 class Compiler(Protocol):
@@ -39,6 +54,18 @@ class Backend(Protocol):
     @property
     def fingerprint(self) -> str:
         """Equal for machines that may share compiled code."""
+
+    @property
+    def pooled_temporaries(self) -> bool:
+        """Whether all temporaries of programs come from the pool, none from an arena."""
+
+    @property
+    def run_side(self) -> str:
+        """The name of a device's table in the native core (core/device.h); "" for the host."""
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """What a machine must have to run the code: its architecture, then features of it."""
 
     def compiler(self) -> Compiler:
         """The compile side."""

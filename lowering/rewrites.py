@@ -13,6 +13,7 @@ from typing import Any
 
 from ..dsl.graph import Graph, Node, Var, params_text, verify
 from ..dsl.primitive import REGISTRY
+from ..dsl.timeline import stage
 
 MAX_ROUNDS = 8
 
@@ -40,6 +41,7 @@ class View:
 Rule = Callable[[Node, View], Var | Node | None]
 
 
+@stage("rewrite", lambda graph: graph.name)
 def rewrite(graph: Graph) -> Graph:
     """Apply all rules until none changes anything; the graph is verified between rounds."""
     for _ in range(MAX_ROUNDS):

@@ -169,6 +169,10 @@ class TirxVocabulary:
 
     # ------------------------------------------------------------------ half types and storage
 
+    def stored(self, dtype: DType) -> str:
+        """The tirx type of a buffer of `dtype`."""
+        return stored(dtype)
+
     def rounded(self, x: Expr, dtype: DType) -> Expr:
         """A float32 expression rounded to a half type, still as float32."""
         if dtype not in _HALF:
@@ -273,12 +277,6 @@ def _copysign(t: TirxVocabulary, x: Expr, y: Expr) -> Expr:
     return _llvm("copysign")(t, x, y)
 
 
-def _fmod(t: TirxVocabulary, x: Expr, y: Expr) -> Expr:
-    t.scalar_only = True
-    name = "fmodf" if type_of(x) == "float32" else "fmod"
-    return t.let(tirx.call_pure_extern(type_of(x), name, x, y))
-
-
 def _bitcast(t: TirxVocabulary, x: Expr, dtype: DType) -> Expr:
     return tirx.reinterpret(dtype.name, x)
 
@@ -306,7 +304,10 @@ def _elementary(name: str) -> Function:
 
 
 _ELEMENTARY = (
-    "exp", "expm1", "log", "log1p", "tanh", "sigmoid", "erf", "sin", "cos", "pow",
+    "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "sinc",
+    "asin", "acos", "atan", "atan2", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh",
+    "sigmoid", "erf", "pow", "cbrt", "hypot", "ldexp", "mantissa", "exponent", "gcd", "bit_count",
+    "fmod", "i0", "i1",
 )  # fmt: skip
 
 CALLS: dict[str, Function] = {
@@ -319,10 +320,11 @@ CALLS: dict[str, Function] = {
     "maximum": _extremum(tirx.GT),
     "minimum": _extremum(tirx.LT),
     "copysign": _copysign,
-    "fmod": _fmod,
+    "signbit": lambda t, x: _copysign(t, tirx.FloatImm(type_of(x), 1.0), x) < zero(type_of(x)),
     "div": lambda t, a, b: tirx.Div(a, b),
     "floordiv": lambda t, a, b: tirx.floordiv(a, b),
     "mod": lambda t, a, b: tirx.floormod(a, b),
+    "truncmod": lambda t, a, b: tirx.truncmod(a, b),
     "index_div": lambda t, a, b: tirx.truncdiv(a, b),
     "index_mod": lambda t, a, b: tirx.truncmod(a, b),
     "bitwise_and": _logical(tirx.And, tirx.bitwise_and),
@@ -341,5 +343,6 @@ CALLS: dict[str, Function] = {
     "ge": _compare(tirx.GE),
     "isnan": lambda t, x: not_equal(x, x) if _is_float(x) else tirx.const(False, "bool"),
     "bitcast": _bitcast,
+    "nextafter": lambda t, x, y, dtype: math.nextafter(t, t.let(x), t.let(y), dtype),
     "let": lambda t, x: t.let(x),
 }

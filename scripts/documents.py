@@ -1,5 +1,5 @@
-"""Write what the documentation reads off the code: docs/accuracy.md and the list of files in
-docs/architecture.md.
+"""Write what the documentation reads off the code: docs/accuracy.md, docs/numpy.md and the list of
+files in docs/architecture.md.
 
     documents.py            write them anew
     documents.py --check    end with an error if one is not current (tests/test_docs.py runs this)
@@ -14,11 +14,15 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy_coverage
+
 from tilewright.dsl import dtypes
+from tilewright.dsl.functions.accuracy import COMPOSITES, Composite
 from tilewright.dsl.primitive import REGISTRY, Contract, Native, Primitive, Scatter
 
 ROOT = Path(__file__).resolve().parent.parent
 ACCURACY = ROOT / "docs" / "accuracy.md"
+NUMPY = ROOT / "docs" / "numpy.md"
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
 FLOATS = (dtypes.float32, dtypes.float64, dtypes.float16, dtypes.bfloat16)
 SUMS = {"sum", "mean"}
@@ -36,6 +40,14 @@ LLVM may contract `a * b + c` to one rounding, so the last bits of fused and unf
 |---|{}---|
 """
 
+MIDDLE = """
+Functions made of primitives that declare a bound of their own, which
+`tests/dsl/test_elementary_functions.py` holds; all others have those of their parts:
+
+| function | {} |
+|---|{}
+"""
+
 TAIL = """
 All other primitives are exact, bit for bit what NumPy returns:
 
@@ -51,8 +63,15 @@ def accuracy() -> str:
         for p in known
         if any(p.ulp.values())
     ]
-    head = HEAD.format(" | ".join(map(str, FLOATS)), "---|" * len(FLOATS))
-    return head + "".join(rows) + TAIL + textwrap.fill(f"{exact}.", 99) + "\n"
+    names, lines = " | ".join(map(str, FLOATS)), "---|" * len(FLOATS)
+    composites = "".join(_composite_row(n, c) for n, c in sorted(COMPOSITES.items()))
+    head, middle = HEAD.format(names, lines), MIDDLE.format(names, lines)
+    return head + "".join(rows) + middle + composites + TAIL + textwrap.fill(f"{exact}.", 99) + "\n"
+
+
+def _composite_row(name: str, composite: Composite) -> str:
+    bounds = (f"{composite.ulp[d.name]:g}" for d in FLOATS)
+    return " | ".join([f"| `{name}`", *bounds]) + " |\n"
 
 
 def _bound(primitive: Primitive, dtype: dtypes.DType) -> str:
@@ -63,6 +82,8 @@ def _bound(primitive: Primitive, dtype: dtypes.DType) -> str:
 def _scale(primitive: Primitive) -> str:
     if isinstance(primitive.lower, Native):
         return "the result's largest element, for well-conditioned matrices"
+    if primitive.scale is not None:
+        return str(primitive.scale.__doc__)
     is_sum = isinstance(primitive.lower, Contract | Scatter) or primitive.name in SUMS
     return "the sum of the terms' magnitudes" if is_sum else "the exact result"
 
@@ -128,7 +149,12 @@ def architecture() -> str:
 
 def main() -> None:
     """Write the pages, or compare them."""
-    for path, text in ((ACCURACY, accuracy()), (ARCHITECTURE, architecture())):
+    pages = (
+        (ACCURACY, accuracy()),
+        (NUMPY, numpy_coverage.page()),
+        (ARCHITECTURE, architecture()),
+    )
+    for path, text in pages:
         if "--check" not in sys.argv[1:]:
             path.write_text(text)
         elif not path.exists() or path.read_text() != text:

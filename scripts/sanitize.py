@@ -1,4 +1,4 @@
-"""Build the native core with ASan and UBSan; run its unit tests, the native and the tiny test.
+"""Build the native core with ASan and UBSan; run its unit tests, those of files and the tiny test.
 
 Run by `make sanitize` with the Python of `.venv`. The first error of either sanitizer ends the run.
 """
@@ -15,7 +15,7 @@ from environment import ROOT, build_variables, pip, run, say
 BUILD = ROOT / "build" / "sanitize"
 SITE = BUILD / "site"
 FLAGS = "-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -O1 -g"
-TESTS = ("tests/native", "tests/test_tiny.py")
+TESTS = ("tests/native", "tests/artifacts/test_format.py", "tests/test_tiny.py")
 
 # Put before the editable install of .venv, whose finder would win over PYTHONPATH.
 START = f"""

@@ -136,6 +136,86 @@ def tangent(dtype: str) -> list[float]:
     )  # fmt: skip
 
 
+def arcsine(dtype: str) -> list[float]:
+    """(asin(s) / s - 1) / s**2 in s**2, |s| <= 1/2."""
+    return fit(
+        lambda z: (mp.asin(mp.sqrt(z)) / mp.sqrt(z) - 1) / z,
+        lambda z: z * mp.sqrt(z) / mp.asin(mp.sqrt(z)),
+        0, mpf("0.2501"), 5 if dtype == "float32" else 12, dtype,
+    )  # fmt: skip
+
+
+def arctangent(dtype: str) -> list[float]:
+    """(atan(r) / r - 1) / r**2 in r**2, |r| <= tan(pi / 8)."""
+    return fit(
+        lambda z: (mp.atan(mp.sqrt(z)) / mp.sqrt(z) - 1) / z,
+        lambda z: z * mp.sqrt(z) / mp.atan(mp.sqrt(z)),
+        0, mp.tan(mp.pi / 8) ** 2 * mpf("1.001"), 5 if dtype == "float32" else 11, dtype,
+    )  # fmt: skip
+
+
+def exponential_of_two(dtype: str) -> list[float]:
+    """(2**r - 1) / r, |r| <= 1/2."""
+    return fit(
+        lambda r: mp.expm1(r * mp.log(2)) / r if r else mp.log(2),
+        lambda r: r / mpf(2) ** r,
+        mpf("-0.501"), mpf("0.501"), 7 if dtype == "float32" else 12, dtype,
+    )  # fmt: skip
+
+
+def inverse_cube_root(dtype: str) -> list[float]:
+    """x**(-1/3), x from sqrt(1/2) to sqrt(2): a first guess, which Newton's steps improve."""
+    low, high = mp.sqrt(mpf(1) / 2), mp.sqrt(2)
+    return fit(lambda x: mp.cbrt(1 / x), mp.cbrt, low, high, 4 if dtype == "float32" else 5, dtype)
+
+
+def power_logarithm(dtype: str) -> list[float]:
+    """log2(1 + f) / f for 1 + f from sqrt(1/2) to sqrt(2): for float32 powers, in float64."""
+    low, high = mp.sqrt(mpf(1) / 2) - 1, mp.sqrt(2) - 1
+    return fit(
+        lambda f: mp.log1p(f) / f / mp.log(2) if f else 1 / mp.log(2),
+        lambda f: f / mp.log1p(f) if f else mpf(1), low, high, 13, dtype,
+    )  # fmt: skip
+
+
+def power_exponential(dtype: str) -> list[float]:
+    """2**r, |r| <= 1/2: for float32 powers, in float64."""
+    return fit(
+        lambda r: mpf(2) ** r, lambda r: 1 / mpf(2) ** r, mpf("-0.501"), mpf("0.501"), 8, dtype
+    )
+
+
+BESSEL_BOUND = 8
+
+
+def bessel_near(order: int, dtype: str) -> list[float]:
+    """(I0(x) - 1) / x**2, or (2 I1(x) / x - 1) / x**2, in x**2 for |x| <= 8."""
+
+    def whole(z: Any) -> Any:
+        return mp.besseli(order, mp.sqrt(z)) * (2 / mp.sqrt(z) if order else 1)
+
+    return fit(
+        lambda z: (whole(z) - 1) / z, lambda z: z / whole(z),
+        0, mpf(BESSEL_BOUND) ** 2 * mpf("1.001"), 15, dtype,
+    )  # fmt: skip
+
+
+def bessel_far(order: int, dtype: str) -> list[float]:
+    """(exp(-x) sqrt(x) I(x) - 1 / sqrt(2 pi)) * x in 16 / x - 1 for x >= 8."""
+    limit = 1 / mp.sqrt(2 * mp.pi)
+
+    def scaled(u: Any) -> Any:
+        return mp.besseli(order, 1 / u) * mp.exp(-1 / u) / mp.sqrt(u)
+
+    def inverse(v: Any) -> Any:
+        return (v + 1) / (2 * BESSEL_BOUND)
+
+    return fit(
+        lambda v: (scaled(inverse(v)) - limit) / inverse(v),
+        lambda v: inverse(v) / scaled(inverse(v)), -1, mpf("1.001"), 22, dtype,
+    )  # fmt: skip
+
+
 def two_over_pi(width: int, bits: int, step: int, count: int) -> list[float]:
     """Pieces of 2/pi: bits [step * j, step * j + width), as numbers below 1, for j < count."""
     assert bits >= step * (count - 1) + width
@@ -145,9 +225,10 @@ def two_over_pi(width: int, bits: int, step: int, count: int) -> list[float]:
 
 
 def listing(name: str, values: list[float]) -> str:
-    """A tuple as source text, in hexadecimal floats."""
-    items = "".join(f'    _h("{value.hex()}"),\n' for value in values)
-    return f"{name} = (\n{items})\n"
+    """A tuple as source text: three hexadecimal floats a line."""
+    texts = [value.hex() for value in values]
+    lines = (" ".join(texts[i : i + 3]) for i in range(0, len(texts), 3))
+    return f'{name} = _numbers("""\n' + "".join(f"    {line}\n" for line in lines) + '""")\n'
 
 
 HEADER = '''"""Polynomial coefficients and pieces of 2/pi, lowest degree first. Do not edit.
@@ -155,11 +236,15 @@ HEADER = '''"""Polynomial coefficients and pieces of 2/pi, lowest degree first. 
 Written by tools/fit_polynomials.py, which says what each approximates.
 """
 
-_h = float.fromhex
+
+def _numbers(text: str) -> tuple[float, ...]:
+    return tuple(map(float.fromhex, text.split()))
+
 '''
 
 FITS = (
     exponential, logarithm, logarithm_tail, sine, cosine, error_near, error_far, tangent,
+    arcsine, arctangent, exponential_of_two, inverse_cube_root,
 )  # fmt: skip
 
 
@@ -172,6 +257,13 @@ def main() -> None:
                 continue
             print(function.__name__, file=sys.stderr)
             print(listing(f"{function.__name__.upper()}_{dtype.upper()}", function(dtype)))
+    for function in (power_logarithm, power_exponential):
+        print(function.__name__, file=sys.stderr)
+        print(listing(function.__name__.upper(), function("float64")))
+    for order in (0, 1):  # in float64 only: float32 is computed in it
+        for name, function in (("NEAR", bessel_near), ("FAR", bessel_far)):
+            print(f"bessel {order} {name}", file=sys.stderr)
+            print(listing(f"BESSEL_{order}_{name}", function(order, "float64")))
     mp.prec = 2000
     print(listing("TWO_OVER_PI_29", two_over_pi(29, 1200, 29, 5)))
     print(listing("TWO_OVER_PI_53_BY_29", two_over_pi(53, 1200, 29, 6)))

@@ -26,5 +26,6 @@ MANIFEST = Manifest(
     load_kernel=_native.Kernel,
     load_program=_load_program,
     find_routine=routine,
+    find_needs=lambda: machine.host().needs,
     find_packed_size=lambda *sizes: packing.packed_size(machine.host(), *sizes),
 )

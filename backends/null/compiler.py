@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...dsl.sizes import symbols
 from ...lowering.fusion import Group
 from ...lowering.kernel import BufferSpec, KernelSource
+from ...lowering.knobs import Refused, Space
 
 
 class NullCompiler:
@@ -14,7 +15,11 @@ class NullCompiler:
     def schedules(self) -> NullCompiler:
         return self
 
-    def schedule(self, name: str, group: Group) -> KernelSource:
+    def space(self, group: Group) -> Space:
+        """Raises Refused: there is nothing to tune."""
+        raise Refused("this device computes nothing")
+
+    def schedule(self, name: str, group: Group, choice: str = "") -> KernelSource:
         """A kernel of no phases with the group's buffers."""
         values = (*group.inputs, *group.outputs)
         specs = tuple(BufferSpec(f"p{i}", v.aval.dtype, v.aval.size) for i, v in enumerate(values))

@@ -1,35 +1,88 @@
 """Composites: the public functions, with NumPy's names and signatures where NumPy has them."""
 
+from typing import Any
+
+from ..device import following
 from . import (
     arithmetic,
+    bits,
+    choices,
     convert,
     creation,
+    cumulative,
+    diagonals,
+    differences,
+    einstein,
     elementary,
+    floats,
+    foreign,
+    functional,
+    grids,
+    histograms,
+    integers,
+    joining,
+    kinds,
     linear,
     logic,
+    nan,
     neural,
+    padding,
+    polynomials,
+    products,
     quantiles,
     random,
+    rearranging,
     reductions,
+    searching,
     selection,
     sets,
     shapes,
+    signals,
     sorting,
+    spaces,
+    splitting,
+    statistics,
+    trigonometric,
 )
 from .arithmetic import *  # noqa: F403
+from .bits import *  # noqa: F403
+from .choices import *  # noqa: F403
 from .convert import *  # noqa: F403
 from .creation import *  # noqa: F403
+from .cumulative import *  # noqa: F403
+from .diagonals import *  # noqa: F403
+from .differences import *  # noqa: F403
+from .einstein import *  # noqa: F403
 from .elementary import *  # noqa: F403
+from .floats import *  # noqa: F403
+from .foreign import *  # noqa: F403
+from .functional import *  # noqa: F403
+from .grids import *  # noqa: F403
+from .histograms import *  # noqa: F403
+from .integers import *  # noqa: F403
+from .joining import *  # noqa: F403
+from .kinds import *  # noqa: F403
 from .linear import *  # noqa: F403
 from .logic import *  # noqa: F403
+from .nan import *  # noqa: F403
 from .neural import *  # noqa: F403
+from .padding import *  # noqa: F403
+from .polynomials import *  # noqa: F403
+from .products import *  # noqa: F403
 from .quantiles import *  # noqa: F403
 from .random import Generator, bernoulli, normal, permutation, randint, seed, uniform
+from .rearranging import *  # noqa: F403
 from .reductions import *  # noqa: F403
+from .searching import *  # noqa: F403
 from .selection import *  # noqa: F403
 from .sets import *  # noqa: F403
 from .shapes import *  # noqa: F403
+from .signals import *  # noqa: F403
 from .sorting import *  # noqa: F403
+from .spaces import *  # noqa: F403
+from .splitting import *  # noqa: F403
+from .statistics import *  # noqa: F403
+from .trigonometric import *  # noqa: F403
 
 # Not `*`: mypy reads a plain list of names, and the modules' own lists are short.
 __all__ = [
@@ -42,16 +95,54 @@ __all__ = [
     "seed",
     "uniform",
     *arithmetic.__all__,
+    *bits.__all__,
+    *choices.__all__,
     *convert.__all__,
     *creation.__all__,
+    *cumulative.__all__,
+    *diagonals.__all__,
+    *differences.__all__,
+    *einstein.__all__,
     *elementary.__all__,
+    *floats.__all__,
+    *integers.__all__,
+    *foreign.__all__,
+    *functional.__all__,
+    *grids.__all__,
+    *histograms.__all__,
+    *joining.__all__,
+    *kinds.__all__,
     *linear.__all__,
     *logic.__all__,
+    *nan.__all__,
     *neural.__all__,
     *quantiles.__all__,
+    *padding.__all__,
+    *polynomials.__all__,
+    *products.__all__,
+    *rearranging.__all__,
     *reductions.__all__,
+    *searching.__all__,
     *selection.__all__,
     *sets.__all__,
     *shapes.__all__,
     *sorting.__all__,
+    *trigonometric.__all__,
+    *signals.__all__,
+    *spaces.__all__,
+    *splitting.__all__,
+    *statistics.__all__,
 ]
+
+
+def _follow_operands(names: dict[str, Any]) -> None:
+    """Inside every public function, what is made of nothing is made where its operands are.
+
+    Done here, at the public boundary: the functions call each other without it.
+    """
+    for name in __all__:
+        if callable(names[name]) and not isinstance(names[name], type):
+            names[name] = following(names[name])
+
+
+_follow_operands(globals())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from .. import primitives as p
 from .. import record
 from ..dtypes import DType, bool_, float64, int8
-from ..errors import DTypeError
+from ..errors import ArgumentError, DTypeError
 from ..primitive import Primitive
 from .convert import (
     ArrayLike,
@@ -20,6 +20,7 @@ from .convert import (
     result_type,
     to_dtype,
 )
+from .outputs import store
 
 if TYPE_CHECKING:
     from ..array import Array
@@ -134,6 +135,9 @@ def power(x: ArrayLike, y: ArrayLike) -> Array:
     return combine("power", p.pow_, dtype, *given)
 
 
+pow = power
+
+
 def _simple_power(x: Array, exponent: float) -> Array | None:
     """NumPy's shortcuts for exponents that have them."""
     if exponent == 2.0:
@@ -191,16 +195,28 @@ def minimum(x: ArrayLike, y: ArrayLike) -> Array:
     return _binary_or_bool("minimum", p.minimum, p.bitwise_and, x, y)
 
 
-def clip(x: ArrayLike, min: ArrayLike | None = None, max: ArrayLike | None = None) -> Array:
-    """x brought into [min, max].
+def clip(
+    a: ArrayLike,
+    a_min: ArrayLike | None = None,
+    a_max: ArrayLike | None = None,
+    out: Array | None = None,
+    *,
+    min: ArrayLike | None = None,
+    max: ArrayLike | None = None,
+) -> Array:
+    """a brought into [a_min, a_max], or [min, max]; None is no limit.
 
     >>> clip([1, 5, 9], 2, 8)
     array([2, 5, 8])
     """
-    result = asarray(x)
-    if min is not None:
-        result = maximum(result, min)
-    return result if max is None else minimum(result, max)
+    if (a_min is not None or a_max is not None) and (min is not None or max is not None):
+        raise ArgumentError("clip: got a_min or a_max and min or max; they are the same limits")
+    low, high = (a_min if min is None else min), (a_max if max is None else max)
+    result = asarray(a)
+    if low is not None:
+        result = maximum(result, low)
+    result = result if high is None else minimum(result, high)
+    return result if out is None else store("clip", result, out)
 
 
 def negative(x: ArrayLike) -> Array:
@@ -252,17 +268,22 @@ def trunc(x: ArrayLike) -> Array:
     return _whole(p.trunc, x)
 
 
-def round(x: ArrayLike, decimals: int = 0) -> Array:
-    """x to `decimals` places; a half goes to the even neighbour.
+def round(a: ArrayLike, decimals: int = 0, out: Array | None = None) -> Array:
+    """a to `decimals` places; a half goes to the even neighbour.
 
     >>> round([0.5, 1.5, 2.5])
     array([0., 2., 2.])
     """
-    x = asarray(x)
-    if not x.dtype.is_float or decimals == 0:
-        return _whole(p.round_, x)
-    scale = 10.0**decimals
-    return p.round_(x * scale) / scale
+    x = asarray(a)
+    if decimals < 0 or (x.dtype.is_float and decimals):
+        scale = 10.0 ** (decimals if decimals > 0 else -decimals)
+        y = x if x.dtype.is_float else convert(x, float64)
+        near = p.round_(y * scale) / scale if decimals > 0 else p.round_(y / scale) * scale
+        return store("round", convert(near, x.dtype), out)
+    return store("round", _whole(p.round_, x), out)
+
+
+around = round
 
 
 def stop_gradient(x: ArrayLike) -> Array:
@@ -274,6 +295,7 @@ __all__ = [
     "abs",
     "absolute",
     "add",
+    "around",
     "ceil",
     "clip",
     "divide",
@@ -285,6 +307,7 @@ __all__ = [
     "multiply",
     "negative",
     "positive",
+    "pow",
     "power",
     "remainder",
     "round",

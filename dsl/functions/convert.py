@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ... import _native
+from .. import device as placing
 from .. import primitives as p
 from .. import record
+from ..device import DeviceLike
 from ..dtypes import (
     DType,
     DTypeLike,
@@ -19,11 +21,12 @@ from ..dtypes import (
     float16,
     float32,
     float64,
+    int64,
     promote,
     promote_scalar,
 )
-from ..errors import AxisError, DTypeError, ShapeError
-from ..sizes import Shape
+from ..errors import ArgumentError, AxisError, DTypeError, ShapeError
+from ..sizes import Dim, Shape
 
 if TYPE_CHECKING:
     from ..array import Array
@@ -42,39 +45,95 @@ def is_array(x: Any) -> bool:
     return isinstance(x, _native.Cell)
 
 
-def asarray(obj: ArrayLike, dtype: DTypeLike | None = None, *, copy: bool | None = None) -> Array:
-    """An array of `obj`; an Array of this dtype is returned as it is.
+def asarray(
+    a: ArrayLike,
+    dtype: DTypeLike | None = None,
+    order: str | None = None,
+    *,
+    copy: bool | None = None,
+    device: DeviceLike | None = None,
+) -> Array:
+    """An array of `a`; an Array of this dtype on this device is returned as it is.
 
     `copy=False` shares foreign memory (and raises where that is impossible), `copy=True` always
-    copies; by default foreign memory is copied.
+    copies; by default foreign memory is copied. Without `device` an Array stays where it is, and
+    everything else goes to the current device.
 
     >>> asarray([1.0, 2.0])
     array([1., 2.])
     """
+    check_order("asarray", order)
     wanted = None if dtype is None else _dtype(dtype)
-    if is_array(obj):
-        return _from_array(obj, wanted, copy)
+    with record.at(device):
+        if is_array(a):
+            return _from_array(_placed(a, device, copy), wanted, copy)
+        return _from_others(a, wanted, copy)
+
+
+def _placed(x: Array, device: DeviceLike | None, copy: bool | None) -> Array:
+    if device is None:
+        return x
+    to = placing.device(device)
+    if copy is False and x._is_concrete and x._device != to.index:
+        raise ValueError(
+            f"asarray: got an array on {placing.by_index(x._device)}; it cannot be on {to} without "
+            "a copy"
+        )
+    return record.transfer(x, to)
+
+
+def _from_others(a: Any, wanted: DType | None, copy: bool | None) -> Array:
     if copy is False:
-        return _shared(obj, wanted)
-    if isinstance(obj, np.ndarray | np.generic) or is_scalar(obj):
-        return _from_host(np.asarray(obj), wanted)
-    if hasattr(obj, "__dlpack__"):
-        return _from_array(_native.from_dlpack(obj, True), wanted, None)
-    if _holds_arrays(obj):
-        parts = [asarray(part) for part in obj]
+        return _shared(a, wanted)
+    if isinstance(a, np.ndarray | np.generic):
+        return _from_host(np.asarray(a), wanted)
+    if hasattr(a, "__dlpack__"):
+        host = _native.from_dlpack(a, True)
+        return _from_array(record.transfer(host, placing.current()), wanted, None)
+    if _holds_arrays(a):
+        parts = [asarray(part) for part in a]
         joined = join_parts([expand_first(x) for x in same_dtype(*parts)], 0)
         return joined if wanted is None else convert(joined, wanted)
-    return _from_host(_nested(obj), wanted)
+    found = np.asarray(a) if is_scalar(a) else _nested(a)
+    if wanted is None and found.dtype != object and not _holds_numpy(a):
+        wanted = _weak(dtype(found.dtype))
+    return _from_host(found, wanted)
 
 
-def array(obj: ArrayLike, dtype: DTypeLike | None = None, *, copy: bool | None = True) -> Array:
-    """A new array of `obj`: nested lists, a scalar, a NumPy array, another Array.
+def _weak(of: DType) -> DType:
+    """The dtype of an array made of Python numbers on the current device."""
+    place = placing.current()
+    return {float64: place.default_float, int64: place.default_int}.get(of, of)
+
+
+def _holds_numpy(a: Any) -> bool:
+    if isinstance(a, list | tuple):
+        return any(map(_holds_numpy, a))
+    return isinstance(a, np.ndarray | np.generic)
+
+
+def array(
+    object: ArrayLike,
+    dtype: DTypeLike | None = None,
+    *,
+    copy: bool | None = True,
+    order: str | None = "K",
+    ndmin: int = 0,
+    ndmax: int = 0,
+    device: DeviceLike | None = None,
+) -> Array:
+    """A new array of nested lists, a scalar, a NumPy array or another Array; with `ndmin`, of that
+    many axes or more. It is on `device`, or where `asarray` puts it.
 
     >>> array([[1, 2], [3, 4]])
     array([[1, 2],
            [3, 4]])
     """
-    return asarray(obj, dtype, copy=copy)
+    made = asarray(object, dtype, order, copy=copy, device=device)
+    if 0 < ndmax < made.ndim:
+        raise ShapeError(f"array: got {made.ndim} axes; ndmax is {ndmax}, and deeper is no number")
+    missing = ndmin - made.ndim
+    return made if missing <= 0 else p.reshape(made, shape=(1,) * missing + tuple(made.shape))
 
 
 _dtype = dtype
@@ -96,6 +155,10 @@ def duplicate(x: Array) -> Array:
 
 
 def _shared(obj: Any, wanted: DType | None) -> Array:
+    if placing.current() is not placing.HOST:
+        raise ValueError(
+            f"asarray: memory of the host cannot be shared with {placing.current()}: copy=False"
+        )
     if isinstance(obj, np.ndarray):
         found = dtype(obj.dtype)
         memory = obj.view(np.uint16) if found is bfloat16 else obj
@@ -147,16 +210,16 @@ def join_parts(parts: Sequence[Array], axis: int) -> Array:
 # --------------------------------------------------------------------------- promotion
 
 
-def result_type(*operands: Any) -> DType:
+def result_type(*arrays_and_dtypes: Any) -> DType:
     """The dtype of an operation on these arrays, dtypes and (weak) Python scalars.
 
     >>> result_type(float32, 2.5)
     tilewright.float32
     """
-    scalars = [x for x in operands if is_scalar(x)]
-    strong = [_dtype_of(x) for x in operands if not is_scalar(x)]
+    scalars = [x for x in arrays_and_dtypes if is_scalar(x)]
+    strong = [_dtype_of(x) for x in arrays_and_dtypes if not is_scalar(x)]
     if not strong:
-        strong = [dtype(type(scalars.pop()))] if scalars else []
+        strong = [_weak(dtype(type(scalars.pop())))] if scalars else []
     if not strong:
         raise DTypeError("result_type: got nothing; it takes at least one array, dtype or scalar")
     found = strong[0]
@@ -164,6 +227,8 @@ def result_type(*operands: Any) -> DType:
         found = promote(found, other)
     for scalar in scalars:
         found = promote_scalar(found, scalar)
+    if found.is_float and found not in strong:  # it need not be one that the device lacks
+        found = placing.current().fitting_float(found)
     return found
 
 
@@ -196,18 +261,24 @@ def inexact(of: DType) -> DType:
     """The float type in which NumPy computes `exp` and its like."""
     if of.is_float:
         return of
-    return {1: float16, 2: float32}.get(of.itemsize, float64)
+    wanted = {1: float16, 2: float32}.get(of.itemsize, float64)
+    return placing.current().fitting_float(wanted)
 
 
 # --------------------------------------------------------------------------- broadcasting
 
 
-def broadcast_shapes(*shapes: Shape, name: str = "broadcast") -> Shape:
-    """The common shape of arrays that are combined elementwise.
+def broadcast_shapes(*args: Shape | Dim) -> Shape:
+    """The common shape of arrays that are combined elementwise; a number is a 1-D shape.
 
     >>> broadcast_shapes((3, 1), (4,))
     (3, 4)
     """
+    return common_shape("broadcast_shapes", *(_sizes(x) for x in args))
+
+
+def common_shape(name: str, *shapes: Shape) -> Shape:
+    """The common shape of the operands of an operation, which errors name."""
     ndim = max(map(len, shapes), default=0)
     result: list[Any] = [1] * ndim
     for shape in shapes:
@@ -223,12 +294,16 @@ def broadcast_shapes(*shapes: Shape, name: str = "broadcast") -> Shape:
     return tuple(result)
 
 
+def _sizes(shape: Any) -> tuple[Any, ...]:
+    return tuple(shape) if isinstance(shape, Sequence) else (shape,)
+
+
 def broadcast(name: str, *arrays: Array) -> list[Array]:
     """Arrays repeated to their common shape."""
     first = arrays[0].shape
     if all(x.shape == first for x in arrays):
         return list(arrays)
-    shape = broadcast_shapes(*(x.shape for x in arrays), name=name)
+    shape = common_shape(name, *(x.shape for x in arrays))
     return [x if x.shape == shape else p.broadcast_to(x, shape=shape) for x in arrays]
 
 
@@ -258,6 +333,13 @@ def many_axes(name: str, axis: Axis, ndim: int) -> tuple[int, ...]:
     if len(set(axes)) != len(axes):
         raise AxisError(f"{name}: got axes {given}; an axis is named twice")
     return tuple(sorted(axes))
+
+
+def check_order(name: str, order: str | None) -> str:
+    """The order of elements, 'C' or 'F'; arrays here always lie in C order."""
+    if order not in ("C", "F", "A", "K", None):
+        raise ArgumentError(f"{name}: got order {order!r}; it is 'C', 'F', 'A' or 'K'")
+    return "F" if order == "F" else "C"
 
 
 def boolean(x: ArrayLike) -> Array:

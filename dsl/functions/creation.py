@@ -1,33 +1,57 @@
-"""New arrays: filled with a value, counted, spaced evenly, triangles."""
+"""New arrays: filled with a value, counted, triangles."""
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING
 
+from .. import device as placing
 from .. import primitives as p
 from .. import record
+from ..device import DeviceLike
 from ..dtypes import DType, DTypeLike, bool_, dtype, float64, int64
-from .convert import ArrayLike, asarray, broadcast, convert, is_scalar, result_type
+from ..errors import DivisionError, ShapeError
+from .convert import ArrayLike, asarray, broadcast, check_order, convert, is_scalar, result_type
 from .shapes import ShapeLike, as_shape
 
 if TYPE_CHECKING:
     from ..array import Array
 
 
-def full(shape: ShapeLike, fill_value: ArrayLike, dtype: DTypeLike | None = None) -> Array:
-    """An array of this shape with one value everywhere.
+def full(
+    shape: ShapeLike,
+    fill_value: ArrayLike,
+    dtype: DTypeLike | None = None,
+    order: str = "C",
+    *,
+    device: DeviceLike | None = None,
+) -> Array:
+    """An array of this shape with one value everywhere, on `device` or on the current one.
 
     >>> full((2,), 7)
     array([7, 7])
     """
+    check_order("full", order)
     sizes = as_shape("full", shape)
-    if not is_scalar(fill_value):
-        fill_value = asarray(fill_value)
-    wanted = _dtype(dtype) if dtype is not None else result_type(fill_value)
-    if is_scalar(fill_value):
-        return p.full(shape=sizes, value=_fitting(fill_value, wanted), dtype=wanted)
-    return asarray(p.broadcast_to(asarray(fill_value, wanted), shape=sizes), copy=True)
+    with record.at(device):
+        if not is_scalar(fill_value):
+            fill_value = asarray(fill_value, device=device)
+        wanted = _dtype(dtype) if dtype is not None else result_type(fill_value)
+        if is_scalar(fill_value):
+            return p.full(shape=sizes, value=_fitting(fill_value, wanted), dtype=wanted)
+        return asarray(p.broadcast_to(asarray(fill_value, wanted), shape=sizes), copy=True)
+
+
+def _float(wanted: DTypeLike | None, device: DeviceLike | None) -> DType:
+    """The dtype of an array that nothing else says the dtype of."""
+    if wanted is not None:
+        return _dtype(wanted)
+    return (placing.current() if device is None else placing.device(device)).default_float
+
+
+def _exact() -> DType:
+    """The widest float of the current device."""
+    return placing.current().fitting_float(float64)
 
 
 _dtype = dtype
@@ -38,104 +62,154 @@ def _fitting(value: bool | int | float, to: DType) -> bool | int | float:
     return {"b": bool, "f": float}.get(to.kind, int)(value)
 
 
-def zeros(shape: ShapeLike, dtype: DTypeLike = float64) -> Array:
-    """Zeros.
+def zeros(
+    shape: ShapeLike,
+    dtype: DTypeLike | None = None,
+    order: str = "C",
+    *,
+    device: DeviceLike | None = None,
+) -> Array:
+    """Zeros, by default of the device's float type.
 
     >>> zeros((2, 2))
     array([[0., 0.],
            [0., 0.]])
     """
-    return full(shape, 0, dtype)
+    return full(shape, 0, _float(dtype, device), order, device=device)
 
 
-def ones(shape: ShapeLike, dtype: DTypeLike = float64) -> Array:
-    """Ones."""
-    return full(shape, 1, dtype)
+def ones(
+    shape: ShapeLike,
+    dtype: DTypeLike | None = None,
+    order: str = "C",
+    *,
+    device: DeviceLike | None = None,
+) -> Array:
+    """Ones, by default of the device's float type."""
+    return full(shape, 1, _float(dtype, device), order, device=device)
 
 
-def empty(shape: ShapeLike, dtype: DTypeLike = float64) -> Array:
+def empty(
+    shape: ShapeLike,
+    dtype: DTypeLike | None = None,
+    order: str = "C",
+    *,
+    device: DeviceLike | None = None,
+) -> Array:
     """An array whose values are not to be relied on (they are zeros)."""
-    return full(shape, 0, dtype)
+    return full(shape, 0, _float(dtype, device), order, device=device)
 
 
-def full_like(x: ArrayLike, fill_value: ArrayLike, dtype: DTypeLike | None = None) -> Array:
-    """One value everywhere, in the shape and dtype of x."""
-    x = asarray(x)
-    return full(x.shape, fill_value, x.dtype if dtype is None else dtype)
+def full_like(
+    a: ArrayLike,
+    fill_value: ArrayLike,
+    dtype: DTypeLike | None = None,
+    order: str = "K",
+    subok: bool = True,
+    shape: ShapeLike | None = None,
+    *,
+    device: DeviceLike | None = None,
+) -> Array:
+    """One value everywhere, in the shape and dtype of `a` and where `a` is, unless others are
+    given.
+
+    There are no subclasses, so `subok` changes nothing.
+    """
+    x = asarray(a)
+    wanted = x.shape if shape is None else shape
+    return full(wanted, fill_value, x.dtype if dtype is None else dtype, order, device=device)
 
 
-def zeros_like(x: ArrayLike, dtype: DTypeLike | None = None) -> Array:
-    """Zeros in the shape and dtype of x."""
-    return full_like(x, 0, dtype)
+def zeros_like(
+    a: ArrayLike,
+    dtype: DTypeLike | None = None,
+    order: str = "K",
+    subok: bool = True,
+    shape: ShapeLike | None = None,
+    *,
+    device: DeviceLike | None = None,
+) -> Array:
+    """Zeros in the shape and dtype of `a`."""
+    return full_like(a, 0, dtype, order, shape=shape, device=device)
 
 
-def ones_like(x: ArrayLike, dtype: DTypeLike | None = None) -> Array:
-    """Ones in the shape and dtype of x."""
-    return full_like(x, 1, dtype)
+def ones_like(
+    a: ArrayLike,
+    dtype: DTypeLike | None = None,
+    order: str = "K",
+    subok: bool = True,
+    shape: ShapeLike | None = None,
+    *,
+    device: DeviceLike | None = None,
+) -> Array:
+    """Ones in the shape and dtype of `a`."""
+    return full_like(a, 1, dtype, order, shape=shape, device=device)
 
 
-def empty_like(x: ArrayLike, dtype: DTypeLike | None = None) -> Array:
-    """An array like x whose values are not to be relied on."""
-    return full_like(x, 0, dtype)
+def empty_like(
+    prototype: ArrayLike,
+    /,
+    dtype: DTypeLike | None = None,
+    order: str = "K",
+    subok: bool = True,
+    shape: ShapeLike | None = None,
+    *,
+    device: DeviceLike | None = None,
+) -> Array:
+    """An array like the prototype whose values are not to be relied on."""
+    return full_like(prototype, 0, dtype, order, shape=shape, device=device)
 
 
 def arange(
-    start: float, stop: float | None = None, step: float = 1, *, dtype: DTypeLike | None = None
+    start_or_stop: float,
+    /,
+    stop: float | None = None,
+    step: float = 1,
+    *,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
 ) -> Array:
     """The numbers from start (default 0) to before stop, `step` apart.
 
     >>> arange(2, 8, 2)
     array([2, 4, 6])
     """
-    begin, end = (0, start) if stop is None else (start, stop)
+    begin, end = (0, start_or_stop) if stop is None else (start_or_stop, stop)
     if step == 0:
-        raise ValueError("arange: got step 0; it must not be 0")
-    wanted = _dtype(dtype) if dtype is not None else result_type(begin, end, step)
+        raise DivisionError("arange: got step 0; it must not be 0")
     count = max(math.ceil((end - begin) / step), 0)
-    if (begin, step) == (0, 1) and wanted is not bool_:
-        return p.iota(size=count, dtype=wanted)
-    exact = float64 if wanted.is_float else int64
-    numbers = p.iota(size=count, dtype=exact) * _fitting(step, exact) + _fitting(begin, exact)
-    return convert(numbers, wanted)
+    with record.at(device):
+        wanted = _dtype(dtype) if dtype is not None else result_type(begin, end, step)
+        if (begin, step) == (0, 1) and wanted is not bool_:
+            return p.iota(size=count, dtype=wanted)
+        exact = _exact() if wanted.is_float else int64
+        numbers = p.iota(size=count, dtype=exact) * _fitting(step, exact) + _fitting(begin, exact)
+        return convert(numbers, wanted)
 
 
-def linspace(
-    start: float,
-    stop: float,
-    num: int = 50,
-    endpoint: bool = True,
-    *,
+def eye(
+    N: int,
+    M: int | None = None,
+    k: int = 0,
     dtype: DTypeLike | None = None,
+    order: str = "C",
+    *,
+    device: DeviceLike | None = None,
 ) -> Array:
-    """`num` numbers from start to stop, evenly spaced.
-
-    >>> linspace(0, 1, 5)
-    array([0.  , 0.25, 0.5 , 0.75, 1.  ])
-    """
-    if num < 0:
-        raise ValueError(f"linspace: got {num} numbers; it must not be negative")
-    steps = num - 1 if endpoint else num
-    places = p.iota(size=num, dtype=float64)
-    numbers = places * ((stop - start) / max(steps, 1)) + float(start)
-    if endpoint and num > 1:  # the last is `stop` itself, not a rounding of it
-        last = record.constant(float(stop), float64)
-        numbers = p.where(*broadcast("linspace", places >= float(num - 1), last, numbers))
-    return convert(numbers, float64 if dtype is None else _dtype(dtype))
-
-
-def eye(rows: int, columns: int | None = None, k: int = 0, dtype: DTypeLike = float64) -> Array:
-    """Ones on the k-th diagonal, zeros elsewhere.
+    """Ones on the k-th diagonal of an N by M matrix, zeros elsewhere.
 
     >>> eye(2)
     array([[1., 0.],
            [0., 1.]])
     """
-    return convert(_below(rows, rows if columns is None else columns, k, p.eq), _dtype(dtype))
+    check_order("eye", order)
+    with record.at(device):
+        return convert(_below(N, N if M is None else M, k, p.eq), _float(dtype, device))
 
 
-def identity(n: int, dtype: DTypeLike = float64) -> Array:
+def identity(n: int, dtype: DTypeLike | None = None, *, device: DeviceLike | None = None) -> Array:
     """The square matrix with ones on its diagonal."""
-    return eye(n, dtype=dtype)
+    return eye(n, dtype=dtype, device=device)
 
 
 def _below(rows: int, columns: int, k: int, compare: object) -> Array:
@@ -145,13 +219,23 @@ def _below(rows: int, columns: int, k: int, compare: object) -> Array:
     return compare(*broadcast("eye", column, row + k))  # type: ignore[operator,no-any-return]
 
 
-def tri(rows: int, columns: int | None = None, k: int = 0, dtype: DTypeLike = float64) -> Array:
+def tri(
+    N: int,
+    M: int | None = None,
+    k: int = 0,
+    dtype: DTypeLike | None = None,
+    *,
+    device: DeviceLike | None = None,
+) -> Array:
     """Ones on and below the k-th diagonal, zeros above."""
-    return convert(_below(rows, rows if columns is None else columns, k, p.le), _dtype(dtype))
+    with record.at(device):
+        return convert(_below(N, N if M is None else M, k, p.le), _float(dtype, device))
 
 
 def _triangle(x: ArrayLike, k: int, keep_lower: bool) -> Array:
     x = asarray(x)
+    if x.ndim == 0:
+        raise ShapeError(f"tril: got {x.shape}; it takes one axis or more")
     if x.ndim < 2:
         x = p.broadcast_to(x, shape=(x.shape[0], x.shape[0]))
     lower = _below(x.shape[-2], x.shape[-1], k, p.le)
@@ -160,19 +244,19 @@ def _triangle(x: ArrayLike, k: int, keep_lower: bool) -> Array:
     return p.where(mask, x, zero) if keep_lower else p.where(mask, zero, x)
 
 
-def tril(x: ArrayLike, k: int = 0) -> Array:
-    """x on and below the k-th diagonal of its last two axes, zero above.
+def tril(m: ArrayLike, k: int = 0) -> Array:
+    """m on and below the k-th diagonal of its last two axes, zero above.
 
     >>> tril([[1, 2], [3, 4]])
     array([[1, 0],
            [3, 4]])
     """
-    return _triangle(x, k, True)
+    return _triangle(m, k, True)
 
 
-def triu(x: ArrayLike, k: int = 0) -> Array:
-    """x on and above the k-th diagonal of its last two axes, zero below."""
-    return _triangle(x, k - 1, False)
+def triu(m: ArrayLike, k: int = 0) -> Array:
+    """m on and above the k-th diagonal of its last two axes, zero below."""
+    return _triangle(m, k - 1, False)
 
 
 __all__ = [
@@ -183,7 +267,6 @@ __all__ = [
     "full",
     "full_like",
     "identity",
-    "linspace",
     "ones",
     "ones_like",
     "tri",

@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .. import primitives as p
-from ..dtypes import bool_, uint8
+from ..dtypes import bool_, int32
 from ..errors import ShapeError
 from ..sizes import product
 from .convert import ArrayLike, asarray, boolean, convert, same_dtype
+from .outputs import store
 from .shapes import ravel
 
 if TYPE_CHECKING:
     from ..array import Array
 
 
-def matmul(x: ArrayLike, y: ArrayLike) -> Array:
+def matmul(x1: ArrayLike, x2: ArrayLike, /) -> Array:
     """The matrix product over the last two axes; 1-D arrays are a row and a column.
 
     Other axes are batches and broadcast. Raises ShapeError unless the inner sizes are equal.
@@ -23,9 +24,10 @@ def matmul(x: ArrayLike, y: ArrayLike) -> Array:
     >>> matmul([[1, 2], [3, 4]], [1, 1])
     array([3, 7])
     """
-    a, b = same_dtype(asarray(x), asarray(y))
+    a, b = same_dtype(asarray(x1), asarray(x2))
     if a.dtype is bool_:
-        return boolean(matmul(convert(a, uint8), convert(b, uint8)))
+        # Wide enough for the number of products, so that no sum wraps to 0.
+        return boolean(matmul(convert(a, int32), convert(b, int32)))
     _check(a, b)
     is_row, is_column = a.ndim == 1, b.ndim == 1
     if is_row:
@@ -55,13 +57,16 @@ def _with_rank(x: Array, ndim: int) -> Array:
     return x if x.ndim == ndim else p.reshape(x, shape=(1,) * (ndim - x.ndim) + tuple(x.shape))
 
 
-def dot(x: ArrayLike, y: ArrayLike) -> Array:
-    """The sum of products over x's last axis and y's last but one (or only) axis.
+def dot(a: ArrayLike, b: ArrayLike, out: Array | None = None) -> Array:
+    """The sum of products over a's last axis and b's last but one (or only) axis.
 
     >>> dot([1, 2], [3, 4])
     array(11)
     """
-    a, b = same_dtype(x, y)
+    return store("dot", _dot(*same_dtype(a, b)), out)
+
+
+def _dot(a: Array, b: Array) -> Array:
     if a.ndim == 0 or b.ndim == 0:
         return a * b
     if b.ndim <= 2:
@@ -73,15 +78,15 @@ def dot(x: ArrayLike, y: ArrayLike) -> Array:
     return p.reshape(matmul(a, flat), shape=(*a.shape[:-1], *rest))
 
 
-def outer(x: ArrayLike, y: ArrayLike) -> Array:
-    """Every product of an element of x with one of y.
+def outer(a: ArrayLike, b: ArrayLike, out: Array | None = None) -> Array:
+    """Every product of an element of a with one of b.
 
     >>> outer([1, 2], [3, 4])
     array([[3, 4],
            [6, 8]])
     """
-    a, b = (ravel(z) for z in same_dtype(x, y))
-    return p.reshape(a, shape=(*a.shape, 1)) * b
+    x, y = (ravel(z) for z in same_dtype(a, b))
+    return store("outer", p.reshape(x, shape=(*x.shape, 1)) * y, out)
 
 
 __all__ = ["dot", "matmul", "outer"]

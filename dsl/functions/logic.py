@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
 
 from .. import primitives as p
 from ..dtypes import bool_, int8
-from ..errors import DTypeError
+from ..errors import ArgumentError, DTypeError, ShapeError
 from ..primitive import Primitive
 from .arithmetic import combine
 from .convert import (
@@ -19,6 +21,7 @@ from .convert import (
     result_type,
     same_dtype,
 )
+from .selection import nonzero
 
 if TYPE_CHECKING:
     from ..array import Array
@@ -130,7 +133,8 @@ def invert(x: ArrayLike) -> Array:
     return p.bitwise_not(x)
 
 
-bitwise_not = invert
+bitwise_not = bitwise_invert = invert
+bitwise_left_shift, bitwise_right_shift = left_shift, right_shift
 
 
 def isnan(x: ArrayLike) -> Array:
@@ -159,51 +163,89 @@ def isfinite(x: ArrayLike) -> Array:
     return less(p.abs_(x), float("inf"))
 
 
-def where(condition: ArrayLike, x: ArrayLike, y: ArrayLike) -> Array:
-    """x where the condition holds, else y.
+@overload
+def where(condition: ArrayLike, /) -> tuple[Array, ...]: ...
+
+
+@overload
+def where(condition: ArrayLike, x: ArrayLike, y: ArrayLike, /) -> Array: ...
+
+
+def where(condition: ArrayLike, x: ArrayLike | None = None, y: ArrayLike | None = None, /) -> Any:
+    """x where the condition holds, else y; without them the places where it holds, as `nonzero`.
 
     >>> where([True, False], [1, 2], 0)
     array([1, 0])
     """
+    if x is None and y is None:
+        return nonzero(condition)
+    if x is None or y is None:
+        raise ArgumentError("where: got one of x and y; it takes both, or neither")
     x, y = same_dtype(x, y)
     return p.where(*broadcast("where", boolean(condition), x, y))
 
 
-def array_equal(x: ArrayLike, y: ArrayLike) -> bool:
+def _all(x: Array) -> bool:
+    return bool(p.min_(x, axes=tuple(range(x.ndim)))) if x.size else True
+
+
+def array_equal(a1: ArrayLike, a2: ArrayLike, equal_nan: bool = False) -> bool:
     """Whether two arrays have the same shape and elements. Waits for the values."""
-    x, y = asarray(x), asarray(y)
-    if x.shape != y.shape:
+    x, y = asarray(a1), asarray(a2)
+    return x.shape == y.shape and _all(_same(x, y, equal_nan))
+
+
+def array_equiv(a1: ArrayLike, a2: ArrayLike) -> bool:
+    """Whether two arrays broadcast to equal ones. Waits for the values.
+
+    >>> array_equiv([1, 1], 1)
+    True
+    """
+    x, y = asarray(a1), asarray(a2)
+    try:
+        return _all(equal(x, y))
+    except ShapeError:
         return False
+
+
+def _same(x: Array, y: Array, equal_nan: bool) -> Array:
     same = equal(x, y)
-    return bool(p.min_(same, axes=tuple(range(same.ndim)))) if same.size else True
+    return logical_or(same, logical_and(isnan(x), isnan(y))) if equal_nan else same
 
 
-def isclose(x: ArrayLike, y: ArrayLike, rtol: float = 1e-5, atol: float = 1e-8) -> Array:
-    """Whether |x - y| <= atol + rtol * |y|; equal infinities are close."""
-    x, y = same_dtype(x, y)
+def isclose(
+    a: ArrayLike, b: ArrayLike, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+) -> Array:
+    """Whether |a - b| <= atol + rtol * |b|; equal infinities are close."""
+    x, y = same_dtype(a, b)
     if not x.dtype.is_float:
         x, y = (asarray(z, "float64") for z in (x, y))
     near = less_equal(abs(x - y), abs(y) * rtol + atol)
-    return logical_or(logical_and(near, isfinite(y)), equal(x, y))
+    return logical_or(logical_and(near, isfinite(y)), _same(x, y, equal_nan))
 
 
-def allclose(x: ArrayLike, y: ArrayLike, rtol: float = 1e-5, atol: float = 1e-8) -> bool:
+def allclose(
+    a: ArrayLike, b: ArrayLike, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+) -> bool:
     """Whether all elements are close. Waits for the values."""
-    close = isclose(x, y, rtol, atol)
-    return bool(p.min_(close, axes=tuple(range(close.ndim)))) if close.size else True
+    return _all(isclose(a, b, rtol, atol, equal_nan))
 
 
-def isscalar(x: object) -> bool:
-    """Whether x is a Python scalar, not an array."""
-    return not is_array(x) and isinstance(x, bool | int | float)
+def isscalar(element: object) -> bool:
+    """Whether it is a number or text of Python or NumPy, not an array."""
+    return not is_array(element) and bool(np.isscalar(element))
 
 
 __all__ = [
     "allclose",
     "array_equal",
+    "array_equiv",
     "bitwise_and",
+    "bitwise_invert",
+    "bitwise_left_shift",
     "bitwise_not",
     "bitwise_or",
+    "bitwise_right_shift",
     "bitwise_xor",
     "equal",
     "greater",

@@ -10,10 +10,11 @@ from .. import primitives as p
 from ..dtypes import DTypeLike
 from ..errors import ArgumentError, LinAlgError, ShapeError
 from .convert import ArrayLike, asarray, broadcast, one_axis, same_dtype
+from .joining import stack
 from .linear import matmul
 from .linear import outer as outer_of_any
 from .reductions import sum as sum_of
-from .shapes import moveaxis, reshape, stack
+from .shapes import moveaxis, reshape
 
 if TYPE_CHECKING:
     from ..array import Array

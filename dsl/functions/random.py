@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ... import _native
+from .. import device as placing
 from .. import primitives as p
 from .. import record
 from ..dtypes import DType, DTypeLike, dtype, float32, float64, int64, uint32, uint64
@@ -44,6 +45,9 @@ class Generator:
         if self._state is None:
             # Not by `constant`: also inside a trace a generator is state, not a constant.
             self._state = _native.from_buffer(_initial(self._seed), uint32.code, True)
+            placing.let_wander(self._state)
+        if not record.is_tracing():
+            placing.settle(self._state, placing.current().index)
         return self._state
 
     def seed(self, seed: int) -> None:

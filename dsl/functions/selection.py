@@ -11,7 +11,8 @@ from .. import record
 from ..dtypes import DTypeLike, dtype, float32, int64
 from ..errors import ArgumentError, BoundsError, DTypeError, ShapeError, TraceError
 from ..sizes import Dim, Shape, maximum, product
-from .convert import ArrayLike, asarray, boolean, broadcast, broadcast_shapes, convert, one_axis
+from .convert import ArrayLike, asarray, boolean, broadcast, common_shape, convert, one_axis
+from .outputs import store
 
 if TYPE_CHECKING:
     from ..array import Array
@@ -20,15 +21,11 @@ if TYPE_CHECKING:
 def positions(name: str, indices: ArrayLike, axis: int, size: Dim) -> Array:
     """Indices as int64 within 0..size-1; negative ones count from the end.
 
-    Known values out of range raise BoundsError; in a staged program they go to the nearest end.
+    Values out of range raise BoundsError if they are on the host; on a device, which nothing waits
+    for, and in a staged program they go to the nearest end.
     """
-    if isinstance(indices, list | tuple) and not indices:
-        indices = np.zeros(0, np.int64)
-    x = asarray(indices)
-    if not x.dtype.is_integer:
-        raise DTypeError(f"{name}: got indices of {x.dtype}; they must be integers")
-    x = convert(x, int64)
-    if record.is_tracing() or not x._is_concrete or not isinstance(size, int):
+    x = _integers(name, indices)
+    if not is_on_host(x) or not isinstance(size, int):
         from_end = x + p.full(shape=x.shape, value=size, dtype=int64)
         return p.where(*broadcast(name, x < 0, from_end, x))
     host = np.asarray(x)
@@ -42,33 +39,70 @@ def positions(name: str, indices: ArrayLike, axis: int, size: Dim) -> Array:
     return record.constant(np.where(host < 0, host + size, host), int64)
 
 
-def take(x: ArrayLike, indices: ArrayLike, axis: int | None = None) -> Array:
-    """The elements at these positions along an axis (of the flattened array by default).
+def is_on_host(x: Array) -> bool:
+    """Whether a value is known now, without waiting for a device."""
+    return x._is_concrete and not record.is_tracing() and not x._device
+
+
+def _integers(name: str, indices: ArrayLike) -> Array:
+    if isinstance(indices, list | tuple) and not indices:
+        indices = np.zeros(0, np.int64)
+    x = asarray(indices)
+    if not x.dtype.is_integer:
+        raise DTypeError(f"{name}: got indices of {x.dtype}; they must be integers")
+    return convert(x, int64)
+
+
+def take(
+    a: ArrayLike,
+    indices: ArrayLike,
+    axis: int | None = None,
+    out: Array | None = None,
+    mode: str = "raise",
+) -> Array:
+    """Elements at positions along `axis` (of the flattened array by default); one out of range is
+    refused, or brought into it by the mode "wrap" or "clip".
 
     >>> take([10, 20, 30], [2, 0])
     array([30, 10])
     """
-    x = asarray(x)
+    x = asarray(a)
     if axis is None:
         x, axis = p.reshape(x, shape=(product(x.shape),)), 0
     place = one_axis("take", axis, x.ndim)
-    return p.gather(x, positions("take", indices, place, x.shape[place]), axis=place)
+    where = _by_mode("take", indices, place, x.shape[place], mode)
+    return store("take", p.gather(x, where, axis=place), out)
 
 
-def take_along_axis(x: ArrayLike, indices: ArrayLike, axis: int) -> Array:
-    """Elements of x at positions along `axis`, chosen for each place of the other axes.
+def _by_mode(name: str, indices: ArrayLike, axis: int, size: Dim, mode: str) -> Array:
+    """Positions within 0..size-1, by NumPy's rule for those that are not."""
+    if mode == "raise":
+        return positions(name, indices, axis, size)
+    if mode not in ("wrap", "clip"):
+        raise ArgumentError(f"{name}: got mode {mode!r}; it is 'raise', 'wrap' or 'clip'")
+    x = _integers(name, indices)
+    if mode == "wrap":
+        return p.mod(*broadcast(name, x, p.full(shape=(), value=size, dtype=int64)))
+    least = p.maximum(x, x * 0)
+    return p.minimum(*broadcast(name, least, _last(size)))
+
+
+def take_along_axis(arr: ArrayLike, indices: ArrayLike, axis: int | None = -1) -> Array:
+    """Elements at positions along `axis`, chosen for each place of the other axes.
 
     >>> take_along_axis([[1, 2], [3, 4]], [[1], [0]], axis=1)
     array([[2],
            [3]])
     """
-    x, where = asarray(x), asarray(indices)
+    x, where = asarray(arr), asarray(indices)
+    if axis is None:
+        x, axis = p.reshape(x, shape=(product(x.shape),)), 0
     place = one_axis("take_along_axis", axis, x.ndim)
     if where.ndim != x.ndim:
         raise ShapeError(f"take_along_axis: got {x.shape} and {where.shape}; ranks must be equal")
     where = positions("take_along_axis", where, place, x.shape[place])
     others = [tuple(1 if a == place else n for a, n in enumerate(z.shape)) for z in (x, where)]
-    outer = broadcast_shapes(*others, name="take_along_axis")
+    outer = common_shape("take_along_axis", *others)
     shape = tuple(where.shape[a] if a == place else n for a, n in enumerate(outer))
     whole = tuple(x.shape[a] if a == place else n for a, n in enumerate(outer))
     flat = p.reshape(p.broadcast_to(x, shape=whole), shape=(product(whole),))
@@ -131,7 +165,7 @@ def scatter_add(x: ArrayLike, indices: ArrayLike, updates: ArrayLike, axis: int 
     return p.scatter_add(x, where, values, axis=place)
 
 
-def nonzero(x: ArrayLike) -> tuple[Array, ...]:
+def nonzero(a: ArrayLike) -> tuple[Array, ...]:
     """The positions (int64) of the elements that are not zero, an array an axis.
 
     How many there are depends on the values: in staged code it is a TraceError, for an array
@@ -140,7 +174,7 @@ def nonzero(x: ArrayLike) -> tuple[Array, ...]:
     >>> nonzero([0, 7, 0, 9])
     (array([1, 3]),)
     """
-    x = asarray(x)
+    x = asarray(a)
     if x.ndim == 0:
         raise ArgumentError("nonzero: got an array of no axes; use atleast_1d(x)")
     places = places_of(p.reshape(boolean(x), shape=(product(x.shape),)))
@@ -158,6 +192,8 @@ def places_of(mask: Array) -> Array:
             "nonzero: the number of places depends on values, which a staged program does not "
             "know; call it outside of tw.jit, or use tw.where"
         )
+    if not is_on_host(mask):  # what comes back is a number of places, so the mask must anyway
+        return record.constant(np.flatnonzero(mask.numpy()), int64)
     count = int(p.sum_(p.cast(mask, dtype=int64), axes=(0,)).item())
     return p.nonzero_places(mask, count=count)
 

@@ -1,13 +1,14 @@
-"""Arrays in other shapes and orders, joined and taken apart. Views, where NumPy gives views."""
+"""Arrays in other shapes, with axes in another order. Views, where NumPy gives views."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from .. import primitives as p
+from .. import record
 from ..dtypes import DTypeLike
-from ..errors import AxisError, ShapeError
+from ..errors import ArgumentError, AxisError, DTypeError, ShapeError
 from ..sizes import Dim, Shape, Size, divide, product
 from .convert import (
     ArrayLike,
@@ -15,10 +16,10 @@ from .convert import (
     asarray,
     broadcast,
     broadcast_shapes,
-    join_parts,
+    check_order,
+    duplicate,
     many_axes,
     one_axis,
-    same_dtype,
 )
 
 if TYPE_CHECKING:
@@ -29,26 +30,54 @@ ShapeLike = Dim | Sequence[Dim]
 
 def as_shape(name: str, shape: ShapeLike) -> Shape:
     """A shape as a tuple; a single size is a 1-D shape."""
-    sizes = tuple(shape) if isinstance(shape, Sequence) else (shape,)
+    sizes = _listed(shape)
     if any(isinstance(n, bool) or not hasattr(n, "__index__") for n in sizes if not _is_unknown(n)):
-        raise ShapeError(f"{name}: got shape {shape!r}; sizes must be integers")
-    return tuple(n if isinstance(n, Size) else n.__index__() for n in sizes)
+        raise DTypeError(f"{name}: got shape {shape!r}; sizes must be integers")
+    return tuple(n if isinstance(n, Size) else _index(name, n) for n in sizes)
+
+
+def _listed(shape: Any) -> tuple[Any, ...]:
+    """Lists, tuples and 1-D arrays are many sizes, all else is one."""
+    if isinstance(shape, Sequence) or getattr(shape, "ndim", 0) == 1:
+        return tuple(shape)
+    return (shape,)
+
+
+def _index(name: str, size: Any) -> int:
+    try:
+        return size.__index__()  # type: ignore[no-any-return]
+    except TypeError:
+        raise DTypeError(f"{name}: got size {size!r}; sizes must be integers") from None
 
 
 def _is_unknown(size: object) -> bool:
     return isinstance(size, Size)
 
 
-def reshape(x: ArrayLike, shape: ShapeLike) -> Array:
+def reshape(
+    a: ArrayLike, /, shape: ShapeLike, order: str = "C", *, copy: bool | None = None
+) -> Array:
     """The elements in another shape; one size may be -1, for what is left.
+
+    `order="F"` reads and writes with the first axis moving fastest. A view where that is possible;
+    `copy=True` always copies, `copy=False` raises ArgumentError (a ValueError) where it must.
 
     >>> reshape([1, 2, 3, 4], (2, -1))
     array([[1, 2],
            [3, 4]])
     """
-    x = asarray(x)
+    x = asarray(a)
     wanted = as_shape("reshape", shape)
-    return p.reshape(x, shape=_filled(x, wanted) if -1 in wanted else wanted)
+    if -1 in wanted:
+        wanted = _filled(x, wanted)
+    if check_order("reshape", order) == "F":
+        turned = p.reshape(transpose(x), shape=tuple(reversed(wanted)))
+        result = transpose(turned)
+    else:
+        result = p.reshape(x, shape=wanted)
+    if copy is False and not (record.is_tracing() or result._is_view or result is x):
+        raise ArgumentError(f"reshape: got {x.shape} and {wanted}; that takes a copy")
+    return duplicate(result) if copy else result
 
 
 def _filled(x: Array, shape: Shape) -> Shape:
@@ -62,26 +91,30 @@ def _filled(x: Array, shape: Shape) -> Shape:
     return tuple(left if n == -1 else n for n in shape)
 
 
-def ravel(x: ArrayLike) -> Array:
-    """All elements in one axis."""
-    return reshape(x, -1) if product(asarray(x).shape) != 0 else reshape(x, 0)
+def ravel(a: ArrayLike, order: str = "C") -> Array:
+    """All elements in one axis: a view where possible."""
+    x = asarray(a)
+    return reshape(x, -1 if product(x.shape) != 0 else 0, order)
 
 
-def transpose(x: ArrayLike, axes: Sequence[int] | None = None) -> Array:
+def transpose(a: ArrayLike, axes: Sequence[int] | None = None) -> Array:
     """The axes in another order; reversed by default.
 
     >>> transpose([[1, 2], [3, 4]])
     array([[1, 3],
            [2, 4]])
     """
-    x = asarray(x)
+    x = asarray(a)
     if axes is None:
         return p.transpose(x, axes=tuple(reversed(range(x.ndim))))
-    order = tuple(one_axis("transpose", a, x.ndim) for a in axes)
+    order = tuple(one_axis("transpose", axis, x.ndim) for axis in axes)
     return p.transpose(x, axes=order)
 
 
-def matrix_transpose(x: ArrayLike) -> Array:
+permute_dims = transpose
+
+
+def matrix_transpose(x: ArrayLike, /) -> Array:
     """The last two axes exchanged."""
     x = asarray(x)
     if x.ndim < 2:
@@ -89,18 +122,18 @@ def matrix_transpose(x: ArrayLike) -> Array:
     return swapaxes(x, -1, -2)
 
 
-def swapaxes(x: ArrayLike, axis1: int, axis2: int) -> Array:
+def swapaxes(a: ArrayLike, axis1: int, axis2: int) -> Array:
     """Two axes exchanged."""
-    x = asarray(x)
-    a, b = (one_axis("swapaxes", axis, x.ndim) for axis in (axis1, axis2))
+    x = asarray(a)
+    first, second = (one_axis("swapaxes", axis, x.ndim) for axis in (axis1, axis2))
     order = list(range(x.ndim))
-    order[a], order[b] = b, a
+    order[first], order[second] = second, first
     return p.transpose(x, axes=tuple(order))
 
 
-def moveaxis(x: ArrayLike, source: int | Sequence[int], destination: int | Sequence[int]) -> Array:
+def moveaxis(a: ArrayLike, source: int | Sequence[int], destination: int | Sequence[int]) -> Array:
     """Axes moved to other places; the rest keep their order."""
-    x = asarray(x)
+    x = asarray(a)
     old = _places("moveaxis", source, x.ndim)
     new = _places("moveaxis", destination, x.ndim)
     if len(old) != len(new):
@@ -119,21 +152,21 @@ def _places(name: str, axes: int | Sequence[int], ndim: int) -> list[int]:
     return places
 
 
-def expand_dims(x: ArrayLike, axis: int | Sequence[int]) -> Array:
+def expand_dims(a: ArrayLike, axis: int | Sequence[int]) -> Array:
     """New axes of size 1 at these places of the result.
 
     >>> expand_dims([1, 2], 0).shape
     (1, 2)
     """
-    x = asarray(x)
+    x = asarray(a)
     ndim = x.ndim + (len(axis) if isinstance(axis, Sequence) else 1)
     new, old = many_axes("expand_dims", axis, ndim), iter(x.shape)
     return p.reshape(x, shape=tuple(1 if a in new else next(old) for a in range(ndim)))
 
 
-def squeeze(x: ArrayLike, axis: Axis = None) -> Array:
+def squeeze(a: ArrayLike, axis: Axis = None) -> Array:
     """Without axes of size 1: those named, or all."""
-    x = asarray(x)
+    x = asarray(a)
     if axis is None:
         gone: tuple[int, ...] = tuple(a for a, n in enumerate(x.shape) if n == 1)
     else:
@@ -144,148 +177,76 @@ def squeeze(x: ArrayLike, axis: Axis = None) -> Array:
     return p.reshape(x, shape=tuple(n for a, n in enumerate(x.shape) if a not in gone))
 
 
-def broadcast_to(x: ArrayLike, shape: ShapeLike) -> Array:
+def broadcast_to(array: ArrayLike, shape: ShapeLike) -> Array:
     """x repeated to `shape`, without a copy."""
-    return p.broadcast_to(asarray(x), shape=as_shape("broadcast_to", shape))
+    return p.broadcast_to(asarray(array), shape=as_shape("broadcast_to", shape))
 
 
-def broadcast_arrays(*arrays: ArrayLike) -> list[Array]:
+def broadcast_arrays(*args: ArrayLike) -> tuple[Array, ...]:
     """Arrays repeated to their common shape, without copies."""
-    return broadcast("broadcast_arrays", *map(asarray, arrays))
+    return tuple(broadcast("broadcast_arrays", *map(asarray, args))) if args else ()
 
 
-def concatenate(arrays: Sequence[ArrayLike], axis: int | None = 0) -> Array:
-    """Arrays joined along an axis (None: all flattened first).
+def rollaxis(a: ArrayLike, axis: int, start: int = 0) -> Array:
+    """One axis moved back until it stands before the place `start`.
 
-    >>> concatenate([[1, 2], [3]])
-    array([1, 2, 3])
+    >>> rollaxis([[1, 2], [3, 4]], 1).tolist()
+    [[1, 3], [2, 4]]
     """
-    if not len(arrays):
-        raise ShapeError("concatenate: got no array; it takes at least one")
-    parts = same_dtype(*map(asarray, arrays))
-    if axis is None:
-        parts, axis = [ravel(x) for x in parts], 0
-    if parts[0].ndim == 0:
-        raise ShapeError("concatenate: got arrays without axes; use stack")
-    return join_parts(parts, one_axis("concatenate", axis, parts[0].ndim))
+    x = asarray(a)
+    place, target = one_axis("rollaxis", axis, x.ndim), start + x.ndim if start < 0 else start
+    if not 0 <= target <= x.ndim:
+        raise AxisError(f"rollaxis: got start {start} for an array of {x.ndim} axes")
+    return moveaxis(x, place, target - 1 if place < target else target)
 
 
-def stack(arrays: Sequence[ArrayLike], axis: int = 0) -> Array:
-    """Arrays of one shape joined along a new axis.
+def atleast_1d(*arys: ArrayLike) -> Any:
+    """Arrays with one axis or more; one array, or a tuple of them.
 
-    >>> stack([[1, 2], [3, 4]], axis=1)
-    array([[1, 3],
-           [2, 4]])
+    >>> atleast_1d(3)
+    array([3])
     """
-    if not len(arrays):
-        raise ShapeError("stack: got no array; it takes at least one")
-    parts = same_dtype(*map(asarray, arrays))
-    for part in parts:
-        if part.shape != parts[0].shape:
-            raise ShapeError(f"stack: got {parts[0].shape} and {part.shape}; they must be equal")
-    place = one_axis("stack", axis, parts[0].ndim + 1)
-    return join_parts([expand_dims(x, place) for x in parts], place)
+    return _each(lambda x: x if x.ndim else p.reshape(x, shape=(1,)), arys)
 
 
-def split(x: ArrayLike, sections: int | Sequence[int], axis: int = 0) -> list[Array]:
-    """x cut along an axis into equal parts, or before the given positions.
-
-    >>> split([1, 2, 3, 4], 2)
-    [array([1, 2]), array([3, 4])]
-    """
-    x = asarray(x)
-    place = one_axis("split", axis, x.ndim)
-    size = x.shape[place]
-    if isinstance(sections, int):
-        if sections < 1 or size % sections:
-            raise ShapeError(f"split: got {size} elements for {sections} parts; must divide evenly")
-        cuts = [size // sections * i for i in range(1, sections)]
-    else:
-        cuts = [min(max(c + size if c < 0 else c, 0), size) for c in sections]
-    bounds = zip([0, *cuts], [*cuts, size], strict=True)
-    return [_part(x, place, begin, max(end - begin, 0)) for begin, end in bounds]
+def atleast_2d(*arys: ArrayLike) -> Any:
+    """Arrays with two axes or more; new ones come first."""
+    return _each(_with_2d, arys)
 
 
-def _part(x: Array, axis: int, begin: int, size: int) -> Array:
-    start = tuple(begin if a == axis and size else 0 for a in range(x.ndim))
-    sizes = tuple(size if a == axis else n for a, n in enumerate(x.shape))
-    return p.slice_(x, start=start, sizes=sizes, strides=(1,) * x.ndim)
+def _with_2d(x: Array) -> Array:
+    return x if x.ndim >= 2 else p.reshape(x, shape=(1,) * (2 - x.ndim) + tuple(x.shape))
 
 
-def flip(x: ArrayLike, axis: Axis = None) -> Array:
-    """The elements in reverse order along these axes (all by default)."""
-    x = asarray(x)
-    axes = many_axes("flip", axis, x.ndim)
-    turned = [a in axes and x.shape[a] != 0 for a in range(x.ndim)]
-    start = tuple(n - 1 if t else 0 for n, t in zip(x.shape, turned, strict=True))
-    return p.slice_(x, start=start, sizes=x.shape, strides=tuple(-1 if t else 1 for t in turned))
+def atleast_3d(*arys: ArrayLike) -> Any:
+    """Arrays with three axes or more: (n,) becomes (1, n, 1) and (m, n) becomes (m, n, 1)."""
+    return _each(
+        lambda x: x if x.ndim >= 3 else p.reshape(_with_2d(x), shape=(*_with_2d(x).shape, 1)), arys
+    )
 
 
-Widths = int | Sequence[int] | Sequence[Sequence[int]]
+def _each(function: Callable[[Array], Array], arrays: Sequence[ArrayLike]) -> Any:
+    made = tuple(function(asarray(x)) for x in arrays)
+    return made[0] if len(made) == 1 else made
 
 
-def pad(
-    x: ArrayLike, pad_width: Widths, mode: str = "constant", *, constant_values: float = 0
-) -> Array:
-    """x surrounded by a value: one width, (before, after), or such a pair for each axis.
-
-    >>> pad([1, 2], (1, 2))
-    array([0, 1, 2, 0, 0])
-    """
-    if mode != "constant":
-        raise ValueError(f"pad: got mode {mode!r}; the mode is 'constant'")
-    x = asarray(x)
-    pairs = _width_pairs(pad_width, x.ndim)
-    low, high = (tuple(pair[i] for pair in pairs) for i in (0, 1))
-    value = x.dtype.dtype.type(constant_values).item() if x.dtype.kind != "f" else constant_values
-    return p.pad(x, low=low, high=high, value=value)
+def shape(a: ArrayLike) -> tuple[int, ...]:
+    """The sizes of the axes."""
+    return asarray(a).shape
 
 
-def _width_pairs(widths: Widths, ndim: int) -> list[tuple[int, int]]:
-    given = widths if isinstance(widths, Sequence) else (widths,)
-    rows = [w for w in given if isinstance(w, Sequence)]
-    if not rows:
-        rows = [[w for w in given if isinstance(w, int)]]
-    if len(rows) == 1:
-        rows *= ndim
-    if len(rows) != ndim or any(len(w) not in (1, 2) for w in rows):
-        raise ShapeError(f"pad: got widths {widths} for {ndim} axes")
-    return [(w[0], w[-1]) for w in rows]
+def ndim(a: ArrayLike) -> int:
+    """The number of axes."""
+    return asarray(a).ndim
 
 
-def tile(x: ArrayLike, reps: ShapeLike) -> Array:
-    """x laid side by side: `reps` times along each axis.
-
-    >>> tile([1, 2], 2)
-    array([1, 2, 1, 2])
-    """
-    x = asarray(x)
-    counts = as_shape("tile", reps)
-    counts = (1,) * (x.ndim - len(counts)) + counts
-    shape = (1,) * (len(counts) - x.ndim) + tuple(x.shape)
-    apart = p.reshape(x, shape=tuple(n for size in shape for n in (1, size)))
-    spread = tuple(n for count, size in zip(counts, shape, strict=True) for n in (count, size))
-    whole = tuple(count * size for count, size in zip(counts, shape, strict=True))
-    return p.reshape(p.broadcast_to(apart, shape=spread), shape=whole)
+def size(a: ArrayLike, axis: Axis = None) -> Dim:
+    """The number of elements, or of places along `axis`."""
+    x = asarray(a)
+    return product(tuple(x.shape[place] for place in many_axes("size", axis, x.ndim)))
 
 
-def repeat(x: ArrayLike, repeats: int, axis: int | None = None) -> Array:
-    """Each element `repeats` times in a row.
-
-    >>> repeat([1, 2], 2)
-    array([1, 1, 2, 2])
-    """
-    x = asarray(x)
-    if axis is None:
-        x, axis = ravel(x), 0
-    place = one_axis("repeat", axis, x.ndim)
-    head, size, tail = x.shape[:place], x.shape[place], x.shape[place + 1 :]
-    apart = p.reshape(x, shape=(*head, size, 1, *tail))
-    spread = p.broadcast_to(apart, shape=(*head, size, repeats, *tail))
-    return p.reshape(spread, shape=(*head, size * repeats, *tail))
-
-
-def astype(x: ArrayLike, dtype: DTypeLike, *, copy: bool = True) -> Array:
+def astype(x: ArrayLike, dtype: DTypeLike, /, *, copy: bool = True) -> Array:
     """x with elements of another type; a copy also if it has that type already."""
     x = asarray(x)
     return asarray(x, dtype, copy=True if copy and x.dtype == dtype else None)
@@ -293,22 +254,23 @@ def astype(x: ArrayLike, dtype: DTypeLike, *, copy: bool = True) -> Array:
 
 __all__ = [
     "astype",
+    "atleast_1d",
+    "atleast_2d",
+    "atleast_3d",
     "broadcast_arrays",
     "broadcast_shapes",
     "broadcast_to",
-    "concatenate",
     "expand_dims",
-    "flip",
     "matrix_transpose",
     "moveaxis",
-    "pad",
+    "ndim",
+    "permute_dims",
     "ravel",
-    "repeat",
     "reshape",
-    "split",
+    "rollaxis",
+    "shape",
+    "size",
     "squeeze",
-    "stack",
     "swapaxes",
-    "tile",
     "transpose",
 ]

@@ -12,9 +12,10 @@ from ..dtypes import DType, int64
 from ..errors import ArgumentError, LinAlgError, ShapeError
 from ..primitives.matrices import part, turned
 from ..sizes import Shape, product
-from .convert import ArrayLike, asarray, broadcast_shapes, same_dtype
+from .convert import ArrayLike, asarray, common_shape, same_dtype
 from .creation import eye
 from .decompositions import eigvalsh, matrices, real, svd, svdvals
+from .joining import stack
 from .linear import matmul
 from .logic import isnan, where
 from .norms import norm
@@ -22,7 +23,7 @@ from .reductions import any as any_of
 from .reductions import count_nonzero
 from .reductions import max as largest_of
 from .reductions import sum as sum_of
-from .shapes import broadcast_to, moveaxis, reshape, stack
+from .shapes import broadcast_to, moveaxis, reshape
 
 if TYPE_CHECKING:
     from ..array import Array
@@ -68,7 +69,7 @@ def solve(a: ArrayLike, b: ArrayLike) -> Array:
         raise ShapeError(f"solve: got {x.shape} and {side.shape}; the rows must be as many")
     if is_vector:
         side = reshape(side, (*side.shape, 1))
-    batch = broadcast_shapes(x.shape[:-2], side.shape[:-2], name="solve")
+    batch = common_shape("solve", x.shape[:-2], side.shape[:-2])
     found = p.solve(_with_batch(x, batch), _with_batch(side, batch))
     return reshape(found, found.shape[:-1]) if is_vector else found
 

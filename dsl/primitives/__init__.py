@@ -3,6 +3,7 @@
 Names that Python has taken end in an underscore: `p.sum_`, `p.slice_`.
 """
 
+from .bessel import i0, i1
 from .comparison import cast, eq, ge, gt, le, lt, ne, where
 from .contraction import matmul
 from .elementwise import (
@@ -42,7 +43,9 @@ from .elementwise import (
     trunc,
 )
 from .factors import cholesky, det, inv, qr, slogdet, solve
+from .floats import copysign, exponent, fmax, fmin, fmod, ldexp, mantissa, nextafter, signbit
 from .indexing import gather, scatter_add, scatter_set
+from .integers import bit_count, gcd
 from .movement import (
     broadcast_to,
     reshape,
@@ -54,24 +57,55 @@ from .reductions import argmax, argmin, max_, min_, prod, sum_
 from .sorting import argsort, nonzero_places, searchsorted, sort
 from .sources import full, iota
 from .spectral import eig, eigh, svd
+from .transcendental import (
+    acos,
+    acosh,
+    asin,
+    asinh,
+    atan,
+    atan2,
+    atanh,
+    cbrt,
+    cosh,
+    exp2,
+    hypot,
+    log2,
+    log10,
+    logaddexp,
+    logaddexp2,
+    sinc,
+    sinh,
+    tan,
+)
 from .windows import concatenate, pad, slice_, update_slice
 
 __all__ = [
     "abs_",
+    "acos",
+    "acosh",
     "add",
     "argmax",
     "argmin",
     "argsort",
+    "asin",
+    "asinh",
+    "atan",
+    "atan2",
+    "atanh",
+    "bit_count",
     "bitwise_and",
     "bitwise_not",
     "bitwise_or",
     "bitwise_xor",
     "broadcast_to",
     "cast",
+    "cbrt",
     "ceil",
     "cholesky",
     "concatenate",
+    "copysign",
     "cos",
+    "cosh",
     "det",
     "div",
     "eig",
@@ -79,19 +113,34 @@ __all__ = [
     "eq",
     "erf",
     "exp",
+    "exp2",
     "expm1",
+    "exponent",
     "floor",
     "floordiv",
+    "fmax",
+    "fmin",
+    "fmod",
     "full",
     "gather",
+    "gcd",
     "ge",
     "gt",
+    "hypot",
+    "i0",
+    "i1",
     "inv",
     "iota",
+    "ldexp",
     "le",
     "log",
     "log1p",
+    "log2",
+    "log10",
+    "logaddexp",
+    "logaddexp2",
     "lt",
+    "mantissa",
     "matmul",
     "max_",
     "maximum",
@@ -101,6 +150,7 @@ __all__ = [
     "mul",
     "ne",
     "neg",
+    "nextafter",
     "nonzero_places",
     "pad",
     "pow_",
@@ -117,7 +167,10 @@ __all__ = [
     "shift_right",
     "sigmoid",
     "sign",
+    "signbit",
     "sin",
+    "sinc",
+    "sinh",
     "slice_",
     "slogdet",
     "solve",
@@ -128,6 +181,7 @@ __all__ = [
     "sum_",
     "sum_to",
     "svd",
+    "tan",
     "tanh",
     "transpose",
     "trunc",

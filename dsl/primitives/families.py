@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
+from ..device import following
 from ..dtypes import ALL, FLOATS, DType, bool_
 from ..errors import AxisError, DTypeError, ShapeError
 from ..graph import Aval
@@ -73,6 +74,7 @@ def elementwise(
     dtypes: DTypes = FLOATS,
     result: DType | None = None,
     ulp: Mapping[str, float] | None = None,
+    scale: Callable[..., Any] | None = None,
     cost: int = 1,
 ) -> Primitive:
     """A pointwise primitive; `lower` is a rule or a vocabulary name (default: its own)."""
@@ -87,18 +89,23 @@ def elementwise(
             samples=samples,
             dtypes=dtypes,
             ulp=ulp or {},
+            scale=scale,
         )
     )
 
 
-def unary(name: str, reference: Callable[..., Any], **rules: Any) -> Primitive:
+def unary(
+    name: str, reference: Callable[..., Any], *, samples: Samples = unary_samples, **rules: Any
+) -> Primitive:
     """A pointwise function of one array."""
-    return elementwise(name, reference, unary_samples, **rules)
+    return elementwise(name, reference, samples, **rules)
 
 
-def binary(name: str, reference: Callable[..., Any], **rules: Any) -> Primitive:
+def binary(
+    name: str, reference: Callable[..., Any], *, samples: Samples = binary_samples, **rules: Any
+) -> Primitive:
     """A pointwise function of two arrays of one shape and dtype."""
-    return elementwise(name, reference, binary_samples, **rules)
+    return elementwise(name, reference, samples, **rules)
 
 
 def comparison(name: str, reference: Callable[..., Any]) -> Primitive:
@@ -106,6 +113,7 @@ def comparison(name: str, reference: Callable[..., Any]) -> Primitive:
     return binary(name, reference, dtypes=ALL, result=bool_, vjp=no_gradient)
 
 
+@following
 def zeros_like(x: Any) -> Any:
     """Zeros of the shape and dtype of x; unlike `x * 0` also where x is infinite."""
     return REGISTRY["full"](value=0, shape=x.shape, dtype=x.dtype)

@@ -3,198 +3,210 @@
 Written by tools/fit_polynomials.py, which says what each approximates.
 """
 
-_h = float.fromhex
 
-EXPONENTIAL_FLOAT32 = (
-    _h("0x1.0000000000000p-1"),
-    _h("0x1.5555540000000p-3"),
-    _h("0x1.5554f00000000p-5"),
-    _h("0x1.1113080000000p-7"),
-    _h("0x1.6d43880000000p-10"),
-    _h("0x1.9e08120000000p-13"),
-)
+def _numbers(text: str) -> tuple[float, ...]:
+    return tuple(map(float.fromhex, text.split()))
 
-EXPONENTIAL_FLOAT64 = (
-    _h("0x1.0000000000000p-1"),
-    _h("0x1.5555555555559p-3"),
-    _h("0x1.555555555554cp-5"),
-    _h("0x1.111111110f64bp-7"),
-    _h("0x1.6c16c16c1b327p-10"),
-    _h("0x1.a01a01b00a520p-13"),
-    _h("0x1.a01a018b482d1p-16"),
-    _h("0x1.71ddf7f822582p-19"),
-    _h("0x1.27e51969ca95fp-22"),
-    _h("0x1.af5f5e1bfc32ap-26"),
-    _h("0x1.1f107d14a1626p-29"),
-)
 
-LOGARITHM_FLOAT32 = (
-    _h("0x1.5555640000000p-2"),
-    _h("-0x1.00023c0000000p-2"),
-    _h("0x1.9998600000000p-3"),
-    _h("-0x1.5467900000000p-3"),
-    _h("0x1.2364380000000p-3"),
-    _h("-0x1.0e68260000000p-3"),
-    _h("0x1.025bea0000000p-3"),
-    _h("-0x1.2d36360000000p-4"),
-)
+EXPONENTIAL_FLOAT32 = _numbers("""
+    0x1.0000000000000p-1 0x1.5555540000000p-3 0x1.5554f00000000p-5
+    0x1.1113080000000p-7 0x1.6d43880000000p-10 0x1.9e08120000000p-13
+""")
 
-LOGARITHM_FLOAT64 = (
-    _h("0x1.5555555555594p-1"),
-    _h("0x1.999999997f73fp-2"),
-    _h("0x1.249249423ac79p-2"),
-    _h("0x1.c71c51d6d7e76p-3"),
-    _h("0x1.746647f14b159p-3"),
-    _h("0x1.39a0eaea502f7p-3"),
-    _h("0x1.2f0ccd19fb262p-3"),
-)
+EXPONENTIAL_FLOAT64 = _numbers("""
+    0x1.0000000000000p-1 0x1.5555555555559p-3 0x1.555555555554cp-5
+    0x1.111111110f64bp-7 0x1.6c16c16c1b327p-10 0x1.a01a01b00a520p-13
+    0x1.a01a018b482d1p-16 0x1.71ddf7f822582p-19 0x1.27e51969ca95fp-22
+    0x1.af5f5e1bfc32ap-26 0x1.1f107d14a1626p-29
+""")
 
-LOGARITHM_TAIL_FLOAT64 = (
-    _h("0x1.9999999999995p-2"),
-    _h("0x1.249249249314fp-2"),
-    _h("0x1.c71c71c56473bp-3"),
-    _h("0x1.745d183dd16d9p-3"),
-    _h("0x1.3b13600773d8cp-3"),
-    _h("0x1.11211164a20c1p-3"),
-    _h("0x1.de265659310b6p-4"),
-    _h("0x1.eb74606c0604cp-4"),
-)
+LOGARITHM_FLOAT32 = _numbers("""
+    0x1.5555640000000p-2 -0x1.00023c0000000p-2 0x1.9998600000000p-3
+    -0x1.5467900000000p-3 0x1.2364380000000p-3 -0x1.0e68260000000p-3
+    0x1.025bea0000000p-3 -0x1.2d36360000000p-4
+""")
 
-SINE_FLOAT32 = (
-    _h("-0x1.5555460000000p-3"),
-    _h("0x1.11077c0000000p-7"),
-    _h("-0x1.9955ae0000000p-13"),
-)
+LOGARITHM_FLOAT64 = _numbers("""
+    0x1.5555555555594p-1 0x1.999999997f73fp-2 0x1.249249423ac79p-2
+    0x1.c71c51d6d7e76p-3 0x1.746647f14b159p-3 0x1.39a0eaea502f7p-3
+    0x1.2f0ccd19fb262p-3
+""")
 
-SINE_FLOAT64 = (
-    _h("-0x1.5555555555548p-3"),
-    _h("0x1.111111110f775p-7"),
-    _h("-0x1.a01a019bf64fap-13"),
-    _h("0x1.71de3563063a5p-19"),
-    _h("-0x1.ae5e57a5f7feap-26"),
-    _h("0x1.5d8f1f3f89e72p-33"),
-)
+LOGARITHM_TAIL_FLOAT64 = _numbers("""
+    0x1.9999999999995p-2 0x1.249249249314fp-2 0x1.c71c71c56473bp-3
+    0x1.745d183dd16d9p-3 0x1.3b13600773d8cp-3 0x1.11211164a20c1p-3
+    0x1.de265659310b6p-4 0x1.eb74606c0604cp-4
+""")
 
-COSINE_FLOAT32 = (
-    _h("0x1.55554a0000000p-5"),
-    _h("-0x1.6c0c2e0000000p-10"),
-    _h("0x1.99eac20000000p-16"),
-)
+SINE_FLOAT32 = _numbers("""
+    -0x1.5555460000000p-3 0x1.11077c0000000p-7 -0x1.9955ae0000000p-13
+""")
 
-COSINE_FLOAT64 = (
-    _h("0x1.555555555554bp-5"),
-    _h("-0x1.6c16c16c15046p-10"),
-    _h("0x1.a01a019c9697fp-16"),
-    _h("-0x1.27e4f7f80e871p-22"),
-    _h("0x1.1ee9e0a72f418p-29"),
-    _h("-0x1.8fa9264b27f3cp-37"),
-)
+SINE_FLOAT64 = _numbers("""
+    -0x1.5555555555548p-3 0x1.111111110f775p-7 -0x1.a01a019bf64fap-13
+    0x1.71de3563063a5p-19 -0x1.ae5e57a5f7feap-26 0x1.5d8f1f3f89e72p-33
+""")
 
-ERROR_NEAR_FLOAT32 = (
-    _h("0x1.06eba80000000p-3"),
-    _h("-0x1.81273e0000000p-2"),
-    _h("0x1.ce2cf00000000p-4"),
-    _h("-0x1.b7f8580000000p-6"),
-    _h("0x1.53ff920000000p-8"),
-    _h("-0x1.a3c95c0000000p-11"),
-    _h("0x1.48edee0000000p-14"),
-)
+COSINE_FLOAT32 = _numbers("""
+    0x1.55554a0000000p-5 -0x1.6c0c2e0000000p-10 0x1.99eac20000000p-16
+""")
 
-ERROR_NEAR_FLOAT64 = (
-    _h("0x1.06eba8214db69p-3"),
-    _h("-0x1.812746b0379fdp-2"),
-    _h("0x1.ce2f21a043610p-4"),
-    _h("-0x1.b82ce312ab114p-6"),
-    _h("0x1.565bcd126eb03p-8"),
-    _h("-0x1.c02db49267ac7p-11"),
-    _h("0x1.f9a334289efeap-14"),
-    _h("-0x1.f4d31e13b86f4p-17"),
-    _h("0x1.b9ed791a90f17p-20"),
-    _h("-0x1.5f8e89288ca2ap-23"),
-    _h("0x1.fc0fdaf91b897p-27"),
-    _h("-0x1.453261200b184p-30"),
-    _h("0x1.2600810671331p-34"),
-)
+COSINE_FLOAT64 = _numbers("""
+    0x1.555555555554bp-5 -0x1.6c16c16c15046p-10 0x1.a01a019c9697fp-16
+    -0x1.27e4f7f80e871p-22 0x1.1ee9e0a72f418p-29 -0x1.8fa9264b27f3cp-37
+""")
 
-ERROR_FAR_FLOAT32 = (
-    _h("0x1.918f3c0000000p-13"),
-    _h("-0x1.212d120000000p+0"),
-    _h("-0x1.4431860000000p-1"),
-    _h("-0x1.bc353c0000000p-4"),
-    _h("0x1.9d51600000000p-6"),
-    _h("-0x1.13fcfe0000000p-8"),
-    _h("0x1.d023dc0000000p-12"),
-    _h("-0x1.6da10a0000000p-16"),
-)
+ERROR_NEAR_FLOAT32 = _numbers("""
+    0x1.06eba80000000p-3 -0x1.81273e0000000p-2 0x1.ce2cf00000000p-4
+    -0x1.b7f8580000000p-6 0x1.53ff920000000p-8 -0x1.a3c95c0000000p-11
+    0x1.48edee0000000p-14
+""")
 
-ERROR_FAR_FLOAT64 = (
-    _h("-0x1.93b181152b784p-23"),
-    _h("-0x1.20dd54cc2e42ap+0"),
-    _h("-0x1.45f438148c5e4p-1"),
-    _h("-0x1.a4d92b511b322p-4"),
-    _h("0x1.388aa13462452p-6"),
-    _h("0x1.295e63fa38a56p-12"),
-    _h("-0x1.d0a2b65d3e31ap-10"),
-    _h("0x1.51b89b0dd41c4p-11"),
-    _h("-0x1.891774abc937fp-15"),
-    _h("-0x1.227bc95bb2c2bp-14"),
-    _h("0x1.75c0abe8b8195p-15"),
-    _h("-0x1.12414fb61c9bcp-16"),
-    _h("0x1.1f50ed9dbcf5ap-18"),
-    _h("-0x1.c36af3b772810p-21"),
-    _h("0x1.0a8c882e8913ap-23"),
-    _h("-0x1.cdb4df007b93ap-27"),
-    _h("0x1.15a284cd56410p-30"),
-    _h("-0x1.9ecf323d5ef90p-35"),
-    _h("0x1.221147b3bb963p-40"),
-)
+ERROR_NEAR_FLOAT64 = _numbers("""
+    0x1.06eba8214db69p-3 -0x1.812746b0379fdp-2 0x1.ce2f21a043610p-4
+    -0x1.b82ce312ab114p-6 0x1.565bcd126eb03p-8 -0x1.c02db49267ac7p-11
+    0x1.f9a334289efeap-14 -0x1.f4d31e13b86f4p-17 0x1.b9ed791a90f17p-20
+    -0x1.5f8e89288ca2ap-23 0x1.fc0fdaf91b897p-27 -0x1.453261200b184p-30
+    0x1.2600810671331p-34
+""")
 
-TANGENT_FLOAT32 = (
-    _h("-0x1.55553c0000000p-2"),
-    _h("0x1.1109620000000p-3"),
-    _h("-0x1.b88fcc0000000p-5"),
-    _h("0x1.54802a0000000p-6"),
-    _h("-0x1.8161ec0000000p-8"),
-)
+ERROR_FAR_FLOAT32 = _numbers("""
+    0x1.918f3c0000000p-13 -0x1.212d120000000p+0 -0x1.4431860000000p-1
+    -0x1.bc353c0000000p-4 0x1.9d51600000000p-6 -0x1.13fcfe0000000p-8
+    0x1.d023dc0000000p-12 -0x1.6da10a0000000p-16
+""")
 
-TWO_OVER_PI_29 = (
-    _h("0x1.45f306d000000p-1"),
-    _h("0x1.9391054000000p-1"),
-    _h("0x1.4fe13ab000000p-1"),
-    _h("0x1.d1f534d000000p-1"),
-    _h("0x1.b81b6c5000000p-1"),
-)
+ERROR_FAR_FLOAT64 = _numbers("""
+    -0x1.93b181152b784p-23 -0x1.20dd54cc2e42ap+0 -0x1.45f438148c5e4p-1
+    -0x1.a4d92b511b322p-4 0x1.388aa13462452p-6 0x1.295e63fa38a56p-12
+    -0x1.d0a2b65d3e31ap-10 0x1.51b89b0dd41c4p-11 -0x1.891774abc937fp-15
+    -0x1.227bc95bb2c2bp-14 0x1.75c0abe8b8195p-15 -0x1.12414fb61c9bcp-16
+    0x1.1f50ed9dbcf5ap-18 -0x1.c36af3b772810p-21 0x1.0a8c882e8913ap-23
+    -0x1.cdb4df007b93ap-27 0x1.15a284cd56410p-30 -0x1.9ecf323d5ef90p-35
+    0x1.221147b3bb963p-40
+""")
 
-TWO_OVER_PI_53_BY_29 = (
-    _h("0x1.45f306dc9c882p-1"),
-    _h("0x1.9391054a7f09dp-1"),
-    _h("0x1.4fe13abe8fa9ap-1"),
-    _h("0x1.d1f534ddc0db6p-1"),
-    _h("0x1.b81b6c52b3278p-1"),
-    _h("0x1.5993c439041fcp-3"),
-)
+TANGENT_FLOAT32 = _numbers("""
+    -0x1.55553c0000000p-2 0x1.1109620000000p-3 -0x1.b88fcc0000000p-5
+    0x1.54802a0000000p-6 -0x1.8161ec0000000p-8
+""")
 
-TWO_OVER_PI_53 = (
-    _h("0x1.45f306dc9c882p-1"),
-    _h("0x1.4a7f09d5f47d4p-1"),
-    _h("0x1.a6ee06db14accp-1"),
-    _h("0x1.3c439041fe516p-1"),
-    _h("0x1.d5ef5de2b0db8p-3"),
-    _h("0x1.2371d2126e970p-2"),
-    _h("0x1.924bba8274600p-8"),
-    _h("0x1.21cfe1deb1cb1p-1"),
-    _h("0x1.4d39f74411af8p-3"),
-    _h("0x1.4baed1213a671p-1"),
-    _h("0x1.8135a2fbf209cp-1"),
-    _h("0x1.91d639835339fp-1"),
-    _h("0x1.272117e2ef7e4p-2"),
-    _h("0x1.41d8ffc4bffeep-2"),
-    _h("0x1.02cc07f79788cp-1"),
-    _h("0x1.6b414da3eda6cp-2"),
-    _h("0x1.fb3c9f2c26dd2p-2"),
-    _h("0x1.d18fd9a797fa8p-1"),
-    _h("0x1.6ba93dd63f5f2p-1"),
-    _h("0x1.f17b3d0739f78p-1"),
-    _h("0x1.4a525d4d7f6bfp-1"),
-    _h("0x1.88fc6ae842b00p-2"),
-)
+ARCSINE_FLOAT32 = _numbers("""
+    0x1.5555c80000000p-3 0x1.33023e0000000p-4 0x1.74735e0000000p-5
+    0x1.8c9e260000000p-6 0x1.5905380000000p-5
+""")
+
+ARCSINE_FLOAT64 = _numbers("""
+    0x1.5555555555396p-3 0x1.333333336d645p-4 0x1.6db6db4352ad6p-5
+    0x1.f1c72bedf95f4p-6 0x1.6e89fb8307a98p-6 0x1.1c6b72daa9cbdp-6
+    0x1.c7064cb1fe2afp-7 0x1.8e8b6072caad0p-7 0x1.ada9d150f7841p-8
+    0x1.3eb5957c54208p-6 -0x1.07e824564a319p-6 0x1.04c8aae66dfb0p-5
+""")
+
+ARCTANGENT_FLOAT32 = _numbers("""
+    -0x1.5555480000000p-2 0x1.9991220000000p-3 -0x1.23adb00000000p-3
+    0x1.b189360000000p-4 -0x1.f0213c0000000p-5
+""")
+
+ARCTANGENT_FLOAT64 = _numbers("""
+    -0x1.555555555553bp-2 0x1.999999999547cp-3 -0x1.2492492296c92p-3
+    0x1.c71c70ddcf918p-4 -0x1.745cf7fb923c9p-4 0x1.3b110a2c26025p-4
+    -0x1.10eb14ee8c2a4p-4 0x1.df0652061957dp-5 -0x1.9cab85b5ee55bp-5
+    0x1.3774b843371d9p-5 -0x1.249b55312631ap-6
+""")
+
+EXPONENTIAL_OF_TWO_FLOAT32 = _numbers("""
+    0x1.62e4300000000p-1 0x1.ebfbe00000000p-3 0x1.c6b0720000000p-5
+    0x1.3b2a480000000p-7 0x1.5da0da0000000p-10 0x1.4424de0000000p-13
+    0x1.e5f8760000000p-17
+""")
+
+EXPONENTIAL_OF_TWO_FLOAT64 = _numbers("""
+    0x1.62e42fefa39efp-1 0x1.ebfbdff82c58ep-3 0x1.c6b08d704a185p-5
+    0x1.3b2ab6fba50fdp-7 0x1.5d87fe78883f5p-10 0x1.430912f7aab6bp-13
+    0x1.ffcbfcde00292p-17 0x1.62c0255b17baap-20 0x1.b5241d98453bcp-24
+    0x1.e4c39cb93c1c5p-28 0x1.eb0551705b700p-32 0x1.d4531883083bdp-36
+""")
+
+INVERSE_CUBE_ROOT_FLOAT32 = _numbers("""
+    0x1.ba18c40000000p+0 -0x1.4645ea0000000p+0 0x1.67b1e80000000p-1
+    -0x1.3dc6c40000000p-3
+""")
+
+INVERSE_CUBE_ROOT_FLOAT64 = _numbers("""
+    0x1.df04d2fe79b8cp+0 -0x1.d936dea816367p+0 0x1.8ab3caa2c8195p+0
+    -0x1.6142bf893e9dcp-1 0x1.00eeaa2e51696p-3
+""")
+
+POWER_LOGARITHM = _numbers("""
+    0x1.71547652a478ep+0 -0x1.715476573d93bp-1 0x1.ec709ea524354p-2
+    -0x1.71546f2db0accp-2 0x1.2776593c9b33ep-2 -0x1.ec735f28d72aep-3
+    0x1.a63dd9b537727p-3 -0x1.7130bb70c406dp-3 0x1.4530bc4e4d29ep-3
+    -0x1.25ebb9c3c4eb7p-3 0x1.28e4a8bcde0fdp-3 -0x1.2177f7b85d6f3p-3
+    0x1.34d2ce61696d3p-4
+""")
+
+POWER_EXPONENTIAL = _numbers("""
+    0x1.ffffffffaafc2p-1 0x1.62e42ff1334f7p-1 0x1.ebfbe0a624168p-3
+    0x1.c6b08a7776f59p-5 0x1.3b29daf44a366p-7 0x1.5d8aa534bd82bp-10
+    0x1.446b3c42afa7cp-13 0x1.fddf0dc16e4e5p-17
+""")
+
+BESSEL_0_NEAR = _numbers("""
+    0x1.0000000000000p-2 0x1.ffffffffffffcp-7 0x1.c71c71c71c7b9p-12
+    0x1.c71c71c71b4aep-18 0x1.23456789be2f1p-24 0x1.02e85c07348dfp-31
+    0x1.522a4419a9f35p-39 0x1.522a418e960b7p-47 0x1.0b31501b07ff8p-55
+    0x1.55ff803986e0dp-64 0x1.69e43fa7183b2p-73 0x1.40b21c4a21aadp-82
+    0x1.f239bfed86c03p-92 0x1.119684dfbd944p-101 0x1.1b80588b1938ap-110
+""")
+
+BESSEL_0_FAR = _numbers("""
+    0x1.a7eab7f09aa13p-5 0x1.08eb1caf906f8p-9 0x1.4bf56063f3aa9p-13
+    0x1.4f8470999c2bep-16 0x1.f6665ce7c5488p-19 0x1.10599d25520efp-20
+    0x1.b2cda1139b7a8p-22 0x1.e1b9a0ed60ae0p-23 0x1.034b1b7194de8p-23
+    -0x1.af5a53b9ee6a3p-33 -0x1.d5eb2043f6c80p-24 -0x1.bdccaba84ab63p-24
+    0x1.8f4f03d642314p-26 0x1.94334d30d189cp-24 0x1.70fa6c6f0bc53p-27
+    -0x1.056677c9f1c8dp-24 -0x1.a34331a03525cp-27 0x1.0078ee3d316c0p-25
+    0x1.63df0b9888d86p-28 -0x1.4ba3e9ae5b22ap-27 -0x1.f47a9bcec2a00p-31
+    0x1.9933533ed1134p-30
+""")
+
+BESSEL_1_NEAR = _numbers("""
+    0x1.0000000000000p-3 0x1.5555555555554p-8 0x1.c71c71c71c774p-14
+    0x1.6c16c16c16329p-20 0x1.845c8a0cf4e04p-27 0x1.27e4fb7675070p-34
+    0x1.522a440f8b631p-42 0x1.2c975742e5651p-50 0x1.ab820f353462bp-59
+    0x1.f17434d6ddd61p-68 0x1.e28021f812379p-77 0x1.8ad8ea4d006dfp-86
+    0x1.1c104de70000cp-95 0x1.2720946c73afep-105 0x1.17add6c40c8efp-114
+""")
+
+BESSEL_1_FAR = _numbers("""
+    -0x1.38bb6057ec41ap-3 -0x1.af805040875cep-9 -0x1.c44fdb14d01c7p-13
+    -0x1.a2623fb2e2e38p-16 -0x1.28af4a88a6ae6p-18 -0x1.359091b1792cap-20
+    -0x1.dfea3d573fabfp-22 -0x1.051643ebe841ap-22 -0x1.199b2d6fcb7e0p-23
+    -0x1.d4da01dc7899dp-29 0x1.e4e320632725fp-24 0x1.da4ccd84e26dbp-24
+    -0x1.69e0e4a2bda76p-26 -0x1.a50720c13ed06p-24 -0x1.cef05a5e3f11ap-27
+    0x1.0de2e0fe897f3p-24 0x1.db7a9eba9e3cfp-27 -0x1.084ba3f45de57p-25
+    -0x1.8bde3a8a983e1p-28 0x1.56663a3f1b863p-27 0x1.148809ba9a1a6p-30
+    -0x1.a7fe95a7bc02ep-30
+""")
+
+TWO_OVER_PI_29 = _numbers("""
+    0x1.45f306d000000p-1 0x1.9391054000000p-1 0x1.4fe13ab000000p-1
+    0x1.d1f534d000000p-1 0x1.b81b6c5000000p-1
+""")
+
+TWO_OVER_PI_53_BY_29 = _numbers("""
+    0x1.45f306dc9c882p-1 0x1.9391054a7f09dp-1 0x1.4fe13abe8fa9ap-1
+    0x1.d1f534ddc0db6p-1 0x1.b81b6c52b3278p-1 0x1.5993c439041fcp-3
+""")
+
+TWO_OVER_PI_53 = _numbers("""
+    0x1.45f306dc9c882p-1 0x1.4a7f09d5f47d4p-1 0x1.a6ee06db14accp-1
+    0x1.3c439041fe516p-1 0x1.d5ef5de2b0db8p-3 0x1.2371d2126e970p-2
+    0x1.924bba8274600p-8 0x1.21cfe1deb1cb1p-1 0x1.4d39f74411af8p-3
+    0x1.4baed1213a671p-1 0x1.8135a2fbf209cp-1 0x1.91d639835339fp-1
+    0x1.272117e2ef7e4p-2 0x1.41d8ffc4bffeep-2 0x1.02cc07f79788cp-1
+    0x1.6b414da3eda6cp-2 0x1.fb3c9f2c26dd2p-2 0x1.d18fd9a797fa8p-1
+    0x1.6ba93dd63f5f2p-1 0x1.f17b3d0739f78p-1 0x1.4a525d4d7f6bfp-1
+    0x1.88fc6ae842b00p-2
+""")

@@ -1,4 +1,4 @@
-"""exp and expm1: x = n log(2) + r, |r| <= log(2) / 2, a polynomial in r, then times 2**n."""
+"""exp, exp2 and expm1: x = n log(2) + r, |r| <= log(2) / 2, a polynomial in r, then times 2**n."""
 
 from __future__ import annotations
 
@@ -74,6 +74,17 @@ def exponential(m: Real, x: Expr, low: Expr = None) -> Expr:
 def exp(t: TirxVocabulary, x: Expr) -> Expr:
     """e**x."""
     return exponential(real(t, x), x)
+
+
+def exp2(t: TirxVocabulary, x: Expr) -> Expr:
+    """2**x: the whole part goes to the exponent, and the fraction is exact."""
+    m = real(t, x)
+    clamped = m.at_least(m.at_most(x, m.pick(129.0, 1025.0)), m.pick(-151.0, -1076.0))
+    shifted = m.let(clamped + m.const(m.shifter))
+    r = m.let(clamped - m.let(shifted - m.const(m.shifter)))
+    fit = m.pick(coefficients.EXPONENTIAL_OF_TWO_FLOAT32, coefficients.EXPONENTIAL_OF_TWO_FLOAT64)
+    y = m.fma(r, m.polynomial(r, fit), m.const(1.0))
+    return scaled(m, y, m.bits(shifted), clamped < m.const(-64.0))
 
 
 def expm1(t: TirxVocabulary, x: Expr) -> Expr:

@@ -1,4 +1,4 @@
-"""tanh and sigmoid: quotients of exponentials, with the rounding of the divisor corrected."""
+"""tanh, sigmoid, sinh and cosh: sums and quotients of exponentials."""
 
 from __future__ import annotations
 
@@ -11,15 +11,8 @@ from .real import Expr, Real, real
 if TYPE_CHECKING:
     from ..vocabulary import TirxVocabulary
 
-
-def quotient(m: Real, a: Expr, b: Expr, b_low: Expr, a_low: Expr = None) -> Expr:
-    """(a + a_low) / (b + b_low) with an error hardly above half a unit."""
-    inverse = m.let(m.const(1.0) / b)
-    q = m.let(a * inverse)
-    minus_q = m.neg(q)
-    rest = m.fma(minus_q, b_low, m.fma(minus_q, b, a))
-    rest = rest if a_low is None else m.let(rest + a_low)
-    return m.fma(rest, inverse, q)
+# sinh and cosh overflow below these, and exp of them is less than four times too large
+LARGEST_ARGUMENT = (89.45, 710.5)
 
 
 def tanh(t: TirxVocabulary, x: Expr) -> Expr:
@@ -52,7 +45,7 @@ def double_tanh(m: Real, x: Expr) -> Expr:
     whole, whole_low = m.fast_two_sum(parts.r, parts.tail)
     above, above_low = m.fma(scale, whole, minus_one), m.let(scale * whole_low)
     below, below_low = m.two_sum(above, m.const(2.0))
-    q = quotient(m, above, below, m.let(below_low + above_low), above_low)
+    q = m.quotient(above, below, m.let(below_low + above_low), above_low)
     return m.copysign(q, x)
 
 
@@ -65,4 +58,31 @@ def sigmoid(t: TirxVocabulary, x: Expr) -> Expr:
     e = scaled(m, y, parts.word, clamped < small_limit(m))
     below, below_low = m.fast_two_sum(m.const(1.0), e)
     above = m.select(x < m.const(0.0), e, m.const(1.0))
-    return quotient(m, above, below, below_low)
+    return m.quotient(above, below, below_low)
+
+
+def sinh(t: TirxVocabulary, x: Expr) -> Expr:
+    """The hyperbolic sine: (E + E / (E + 1)) / 2 for E = expm1(|x|)."""
+    m = real(t, x)
+    size = m.abs(x)
+    parts = reduced(m, m.at_most(size, m.pick(*LARGEST_ARGUMENT)))
+    # a quarter of E, because E may overflow where the result does not
+    quarter = power_of_two(m, parts.word, -2)
+    whole, whole_low = m.fast_two_sum(parts.r, parts.tail)
+    minus = m.let(quarter - m.const(0.25))
+    fourth, error = m.fast_two_sum(minus, m.product(quarter, whole))
+    low = m.fma(quarter, whole_low, error)
+    divisor, divisor_low = m.two_sum(m.let(fourth * m.const(4.0)), m.const(1.0))
+    q = m.quotient(fourth, divisor, divisor_low, low)
+    q = m.select(fourth < m.const(2.0**100), q, m.const(0.0))  # where the divisor may overflow
+    y = m.let(m.let(fourth + m.let(q + low)) * m.const(2.0))
+    return m.copysign(m.select(size < m.const(m.pick(2.0**-13, 2.0**-28)), size, y), x)
+
+
+def cosh(t: TirxVocabulary, x: Expr) -> Expr:
+    """The hyperbolic cosine: a quarter of exp(|x|) and a sixteenth of its inverse, doubled."""
+    m = real(t, x)
+    parts = reduced(m, m.at_most(m.abs(x), m.pick(*LARGEST_ARGUMENT)))
+    y = m.let(m.const(1.0) + m.let(parts.r + parts.tail))
+    fourth = m.let(power_of_two(m, parts.word, -2) * y)
+    return m.let(m.let(fourth + m.let(m.const(0.0625) / fourth)) * m.const(2.0))

@@ -1,4 +1,4 @@
-"""log and log1p: x = 2**k (1 + f) with 1 + f from sqrt(1/2) to sqrt(2), a polynomial in f."""
+"""log, log2, log10, log1p: x = 2**k (1 + f), 1 + f from sqrt(1/2) to sqrt(2), a polynomial in f."""
 
 from __future__ import annotations
 
@@ -6,13 +6,21 @@ from dataclasses import dataclass
 from math import inf, nan, sqrt
 from typing import TYPE_CHECKING
 
-from ..tvm_api import tirx
 from . import coefficients
 from .exponential import LN2_HIGH, LN2_LOW
 from .real import Expr, Real, real
 
 if TYPE_CHECKING:
     from ..vocabulary import TirxVocabulary
+
+_h = float.fromhex
+Both = tuple[float, float]  # a constant for float32, and for float64
+LOG2_E = (_h("0x1.715476p+0"), _h("0x1.71547652b82fep+0"))
+LOG2_E_LOW = (_h("0x1.4ae0c0p-26"), _h("0x1.777d0ffda0d24p-56"))
+LOG10_E = (_h("0x1.bcb7b2p-2"), _h("0x1.bcb7b1526e50ep-2"))
+LOG10_E_LOW = (_h("-0x1.5b235ep-27"), _h("0x1.95355baaafad3p-57"))
+LOG10_2 = (_h("0x1.3440000000000p-2"), _h("0x1.34413509f8000p-2"))
+LOG10_2_LOW = (_h("0x1.3509f8p-18"), _h("-0x1.80433b83b532ap-44"))
 
 
 @dataclass(frozen=True)
@@ -40,20 +48,23 @@ def split(m: Real, x: Expr, subnormals: bool = True) -> Parts:
     return Parts(k, significand, biased)
 
 
-def combined(m: Real, k: Expr, f: Expr, low: Expr) -> Expr:
-    """k log(2) + log(1 + f) + low."""
-    low = m.fma(k, m.const(m.pick(*LN2_LOW)), low)
+def bent(m: Real, f: Expr, low: Expr) -> Expr:
+    """log(1 + f) - f + low: what bends the logarithm away from its tangent."""
     if m.is_single:
         square = m.let(f * f)
         cubic = m.polynomial(f, coefficients.LOGARITHM_FLOAT32)
-        rest = m.fma(square, m.fma(f, cubic, m.const(-0.5)), low)
-        return m.fma(k, m.const(LN2_HIGH[0]), m.let(f + rest))
+        return m.fma(square, m.fma(f, cubic, m.const(-0.5)), low)
     s = m.let(f / m.let(f + m.const(2.0)))
     square = m.let(s * s)
     series = m.let(square * m.polynomial(square, coefficients.LOGARITHM_FLOAT64))
     half = m.let(m.let(f * m.const(0.5)) * f)
-    rest = m.fma(s, m.let(half + series), low)
-    return m.fma(k, m.const(LN2_HIGH[1]), m.let(f - m.let(half - rest)))
+    return m.let(m.fma(s, m.let(half + series), low) - half)
+
+
+def combined(m: Real, k: Expr, f: Expr, low: Expr) -> Expr:
+    """k log(2) + log(1 + f) + low."""
+    low = m.fma(k, m.const(m.pick(*LN2_LOW)), low)
+    return m.fma(k, m.const(m.pick(*LN2_HIGH)), m.let(f + bent(m, f, low)))
 
 
 def with_special(m: Real, x: Expr, y: Expr) -> Expr:
@@ -75,9 +86,42 @@ def log(t: TirxVocabulary, x: Expr) -> Expr:
     return logarithm(real(t, x), x)
 
 
+def log2(t: TirxVocabulary, x: Expr) -> Expr:
+    """The logarithm to base 2; exact for powers of two."""
+    m = real(t, x)
+    return based(m, x, LOG2_E, LOG2_E_LOW, (1.0, 1.0), (0.0, 0.0))
+
+
+def log10(t: TirxVocabulary, x: Expr) -> Expr:
+    """The logarithm to base 10; exact for powers of ten."""
+    m = real(t, x)
+    return based(m, x, LOG10_E, LOG10_E_LOW, LOG10_2, LOG10_2_LOW)
+
+
+def based(m: Real, x: Expr, of_e: Both, of_e_low: Both, of_2: Both, of_2_low: Both) -> Expr:
+    """The logarithm to the base in which e and 2 have these logarithms."""
+    parts = split(m, x)
+    f = m.let(parts.significand - m.const(1.0))
+    factor = m.const(m.pick(*of_e))
+    first, low = m.two_product(f, factor)
+    low = m.fma(bent(m, f, m.const(0.0)), factor, low)
+    low = m.fma(f, m.const(m.pick(*of_e_low)), low)
+    low = m.fma(parts.k, m.const(m.pick(*of_2_low)), low)
+    # exact, as the logarithm of 2 has bits to spare
+    base = m.product(parts.k, m.const(m.pick(*of_2)))
+    high, error = m.fast_two_sum(base, first)
+    return with_special(m, x, m.let(high + m.let(error + low)))
+
+
 def log1p(t: TirxVocabulary, x: Expr) -> Expr:
     """log(1 + x), accurate near zero."""
     m = real(t, x)
+    y = logarithm_plus_one(m, x)
+    return m.select(m.abs(x) < m.const(2.0**-60), x, y)
+
+
+def logarithm_plus_one(m: Real, x: Expr, low: Expr = None, halvings: Expr = None) -> Expr:
+    """log(2**halvings (1 + x + low)), accurate near zero."""
     total, lost = m.two_sum(m.const(1.0), x)
     parts = split(m, total, subnormals=False)
     is_near = m.equal(parts.k, m.const(0.0))
@@ -86,8 +130,9 @@ def log1p(t: TirxVocabulary, x: Expr) -> Expr:
     two_bias = m.word(2 * m.bias)
     down = m.from_bits(m.shift_left(m.let(two_bias - parts.biased), m.fraction_bits))
     inverse = m.let(m.const(1.5 * sqrt(2)) - parts.significand)
-    low = m.let(m.let(lost * down) * inverse)
-    is_exact = tirx.Or(is_near, x > m.const(2.0**64))
-    low = m.select(is_exact, m.const(0.0), low)
-    y = with_special(m, total, combined(m, parts.k, f, low))
-    return m.select(m.abs(x) < m.const(2.0**-60), x, y)
+    lost = m.select(is_near, m.const(0.0), lost)
+    lost = lost if low is None else m.let(lost + low)
+    rest = m.let(m.let(lost * down) * inverse)
+    rest = m.select(x > m.const(2.0**64), m.const(0.0), rest)
+    k = parts.k if halvings is None else m.let(parts.k + halvings)
+    return with_special(m, total, combined(m, k, f, rest))

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from ..tvm_api import tirx
 from . import coefficients
-from .exponential import LN2_HIGH, LN2_LOW, exponential
-from .logarithm import logarithm, split
+from .exponential import LN2_HIGH, LN2_LOW, exponential, power_of_two
+from .logarithm import split, with_special
 from .real import Expr, Pair, Real, real
 
 if TYPE_CHECKING:
@@ -21,9 +21,8 @@ def pow(t: TirxVocabulary, x: Expr, y: Expr) -> Expr:
     """x**y as C's pow: pow(x, 0) = pow(1, y) = 1, negative x only to integers."""
     m = real(t, x)
     if m.is_single:
-        wide = Real(t, "float64")
         size, exponent = (t.let(tirx.Cast("float64", v)) for v in (m.abs(x), y))
-        power = exponential(wide, t.let(exponent * logarithm(wide, size, subnormals=False)))
+        power = single_power(Real(t, "float64"), size, exponent)
         return signed(m, x, y, t.let(tirx.Cast("float32", power)))
     return signed(m, x, y, double_power(m, m.abs(x), y))
 
@@ -40,6 +39,18 @@ def signed(m: Real, x: Expr, y: Expr, power: Expr) -> Expr:
     is_minus_one = tirx.And(m.equal(x, m.const(-1.0)), m.equal(m.abs(y), m.const(inf)))
     is_one = tirx.Or(tirx.Or(m.equal(x, one), m.equal(y, zero)), is_minus_one)
     return m.select(is_one, one, result)
+
+
+def single_power(m: Real, size: Expr, y: Expr) -> Expr:
+    """size**y in float64 to some 32 bits, for a size and y that were float32."""
+    parts = split(m, size, subnormals=False)
+    f = m.let(parts.significand - m.const(1.0))
+    logarithm = m.fma(f, m.polynomial(f, coefficients.POWER_LOGARITHM), parts.k)
+    product = with_special(m, size, logarithm) * y
+    bounded = m.at_least(m.at_most(m.let(product), 1000.0), -1000.0)
+    shifted = m.let(bounded + m.const(m.shifter))
+    r = m.let(bounded - m.let(shifted - m.const(m.shifter)))
+    return m.let(m.polynomial(r, coefficients.POWER_EXPONENTIAL) * power_of_two(m, m.bits(shifted)))
 
 
 def double_power(m: Real, size: Expr, y: Expr) -> Expr:
@@ -72,8 +83,8 @@ def long_logarithm(m: Real, x: Expr) -> Pair:
     tail = m.polynomial(square, coefficients.LOGARITHM_TAIL_FLOAT64)
     c, c_low = m.fast_two_sum(m.const(2 / 3), m.product(square, tail))
     c_low = m.let(c_low + m.const(TWO_THIRDS_LOW))
-    cube, cube_low = pair_product(m, (square, square_low), (s, s_low))
-    term, term_low = pair_product(m, (cube, cube_low), (c, c_low))
+    cube, cube_low = m.pair_product((square, square_low), (s, s_low))
+    term, term_low = m.pair_product((cube, cube_low), (c, c_low))
     base, base_low = m.two_product(parts.k, m.const(LN2_HIGH[1]))
     base_low = m.fma(parts.k, m.const(LN2_LOW[1]), base_low)
     total, error = m.two_sum(base, m.let(s * m.const(2.0)))
@@ -88,9 +99,3 @@ def atanh_argument(m: Real, f: Expr) -> Pair:
     s = m.let(f / divisor)
     rest = m.fma(m.neg(s), divisor_low, m.fma(m.neg(s), divisor, f))
     return s, m.let(rest / divisor)
-
-
-def pair_product(m: Real, a: Pair, b: Pair) -> Pair:
-    """The product of two pairs."""
-    high, low = m.two_product(a[0], b[0])
-    return high, m.fma(a[0], b[1], m.fma(a[1], b[0], low))

@@ -117,6 +117,19 @@ class Real:
             total = self.fma(total, x, self.const(c))
         return total
 
+    def sqrt(self, x: Expr) -> Expr:
+        """The square root; NaN below zero."""
+        return self.call("sqrt", x)
+
+    def quotient(self, a: Expr, b: Expr, b_low: Expr, a_low: Expr = None) -> Expr:
+        """(a + a_low) / (b + b_low) with an error hardly above half a unit."""
+        inverse = self.let(self.const(1.0) / b)
+        q = self.let(a * inverse)
+        minus_q = self.neg(q)
+        rest = self.fma(minus_q, b_low, self.fma(minus_q, b, a))
+        rest = rest if a_low is None else self.let(rest + a_low)
+        return self.fma(rest, inverse, q)
+
     def two_sum(self, a: Expr, b: Expr) -> Pair:
         """a + b and its rounding error, exactly, for any a and b."""
         total = self.let(a + b)
@@ -132,6 +145,11 @@ class Real:
         """a * b and its rounding error, exactly."""
         product = self.product(a, b)
         return product, self.fma(a, b, self.neg(product))
+
+    def pair_product(self, a: Pair, b: Pair) -> Pair:
+        """The product of two pairs, to about twice the digits of the type."""
+        high, low = self.two_product(a[0], b[0])
+        return high, self.fma(a[0], b[1], self.fma(a[1], b[0], low))
 
 
 def real(t: TirxVocabulary, x: Expr) -> Real:

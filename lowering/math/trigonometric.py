@@ -1,4 +1,4 @@
-"""sin and cos over the whole range: x times 2/pi modulo 4, then a polynomial.
+"""sin, cos, tan and sinc over the whole range: x times 2/pi modulo 4, then a polynomial.
 
 The reduction (Payne and Hanek, "Radian reduction for trigonometric functions", 1983) takes only
 the pieces of 2/pi that matter for the size of x: pieces above them would give multiples of four
@@ -18,7 +18,9 @@ from .real import Expr, Pair, Real, real
 if TYPE_CHECKING:
     from ..vocabulary import TirxVocabulary
 
-HALF_PI_LOW = float.fromhex("0x1.1a62633145c07p-54")
+# pi / 2 = high + low, for float32 and for float64
+HALF_PI = (float.fromhex("0x1.921fb6p+0"), pi / 2)
+HALF_PI_LOW = (float.fromhex("-0x1.777a5cp-25"), float.fromhex("0x1.1a62633145c07p-54"))
 Registers = list[list[Expr]]
 
 
@@ -38,8 +40,43 @@ def cos(t: TirxVocabulary, x: Expr) -> Expr:
     return m.from_bits(flipped(m, wave(m, quarter, r, r_low), quarter))
 
 
-def wave(m: Real, quarter: Expr, r: Expr, r_low: Expr) -> Expr:
-    """sin(r + r_low) for an even number of quarter turns, cos for an odd one."""
+def tan(t: TirxVocabulary, x: Expr) -> Expr:
+    """The tangent: sine over cosine of the rest, or the negative inverse; NaN for infinities."""
+    m = real(t, x)
+    quarter, r, r_low = quarter_turns(m, m.abs(x), needs_low=True)
+    is_odd = tirx.NE(quarter & m.word(1), m.word(0))
+    parts = sine_and_cosine(m, r, r_low)
+    (sine, sine_low), (cosine, cosine_low) = (m.fast_two_sum(*pair) for pair in parts)
+    above, below = m.select(is_odd, cosine, sine), m.select(is_odd, sine, cosine)
+    above_low = m.select(is_odd, cosine_low, sine_low)
+    y = m.quotient(above, below, m.select(is_odd, sine_low, cosine_low), above_low)
+    sign = m.shift_left(m.let(quarter & m.word(1)), m.fraction_bits + m.pick(8, 11))
+    negative = m.let(m.bits(x) & m.word(1 << (m.fraction_bits + m.pick(8, 11))))
+    return m.from_bits(m.let(m.bits(y) ^ sign) ^ negative)
+
+
+def sinc(t: TirxVocabulary, x: Expr) -> Expr:
+    """sin(pi x) / (pi x), and 1 at 0; NaN for infinities, as NumPy."""
+    m = real(t, x)
+    size = m.at_most(m.abs(x), 2.0**60)  # beyond 2**53 all are even numbers
+    turns = m.fma(m.rint(m.let(size * m.const(0.5))), m.const(-2.0), size)
+    shifted = m.fma(turns, m.const(2.0), m.const(m.shifter))
+    n = m.let(shifted - m.const(m.shifter))
+    high, low = m.const(2 * m.pick(*HALF_PI)), m.const(2 * m.pick(*HALF_PI_LOW))
+    rest = m.fma(n, m.const(-0.5), turns)
+    r, r_low = m.two_product(rest, high)
+    quarter = m.bits(shifted)
+    value = wave(m, quarter, r, m.fma(rest, low, r_low))
+    below, below_low = m.two_product(size, high)
+    above = m.from_bits(flipped(m, value, quarter))
+    y = m.quotient(above, below, m.fma(size, low, below_low))
+    y = m.select(m.equal(y, m.const(0.0)), m.const(0.0), y)  # no negative zeros
+    y = m.select(size < m.const(2.0**-32), m.const(1.0), y)
+    return m.select(m.abs(x) < m.const(inf), y, m.let(x - x))
+
+
+def sine_and_cosine(m: Real, r: Expr, r_low: Expr) -> tuple[Pair, Pair]:
+    """sin and cos of r + r_low, |r| <= pi / 4, each as a large and a small part."""
     sines = m.pick(coefficients.SINE_FLOAT32, coefficients.SINE_FLOAT64)
     cosines = m.pick(coefficients.COSINE_FLOAT32, coefficients.COSINE_FLOAT64)
     square = m.let(r * r)
@@ -51,8 +88,14 @@ def wave(m: Real, quarter: Expr, r: Expr, r_low: Expr) -> Expr:
     if r_low is not None:
         sine_tail = m.fma(m.let(m.const(1.0) - half), r_low, sine_tail)
         cosine_tail = m.fma(m.neg(r), r_low, cosine_tail)
+    return (r, sine_tail), (top, cosine_tail)
+
+
+def wave(m: Real, quarter: Expr, r: Expr, r_low: Expr) -> Expr:
+    """sin(r + r_low) for an even number of quarter turns, cos for an odd one."""
+    (sine, sine_low), (cosine, cosine_low) = sine_and_cosine(m, r, r_low)
     is_odd = tirx.NE(quarter & m.word(1), m.word(0))
-    return m.let(m.select(is_odd, top, r) + m.select(is_odd, cosine_tail, sine_tail))
+    return m.let(m.select(is_odd, cosine, sine) + m.select(is_odd, cosine_low, sine_low))
 
 
 def flipped(m: Real, value: Expr, quarter: Expr) -> Expr:
@@ -61,28 +104,40 @@ def flipped(m: Real, value: Expr, quarter: Expr) -> Expr:
     return m.let(m.bits(value) ^ sign)
 
 
-def quarter_turns(m: Real, x: Expr) -> tuple[Expr, Expr, Expr]:
-    """x = n pi / 2 + r + r_low for x >= 0: n in the low bits of a word, |r| <= pi / 4."""
+def quarter_turns(m: Real, x: Expr, needs_low: bool = False) -> tuple[Expr, Expr, Expr]:
+    """x = n pi / 2 + r + r_low for x >= 0: n in the low bits of a word, |r| <= pi / 4.
+
+    For float32 there is an r_low (else None) if it is needed."""
     x = m.select(x < m.const(inf), x, m.let(x - x))
-    return single_turns(m, x) if m.is_single else double_turns(m, x)
+    return single_turns(m, x, needs_low) if m.is_single else double_turns(m, x)
 
 
-def single_turns(m: Real, x: Expr) -> tuple[Expr, Expr, Expr]:
-    """The reduction of a float32 in float64, where its products with 29 bits are exact."""
+def single_turns(m: Real, x: Expr, needs_low: bool) -> tuple[Expr, Expr, Expr]:
+    """The reduction of a float32 in float64, where a product has 24 bits to spare.
+
+    From 2**78 on a float32 times the first piece of 2/pi, a multiple of 2**-53, is a multiple of
+    four: then the next three pieces do what the first three do for smaller numbers.
+    """
     wide = Real(m.t, "float64")
-    full = [wide.const(c * 2.0**-58) for c in coefficients.TWO_OVER_PI_53_BY_29]
-    pieces = [wide.const(c) for c in coefficients.TWO_OVER_PI_29]
     size = m.let(tirx.Cast("float64", x))
-    size, (pieces, full) = shifted(wide, size, [pieces, full], 29, 2, (2, 3))
-    first = modulo_four(wide, wide.let(size * pieces[0]))
-    # the second product, below 2**25, and the third, below 1/16, are small enough to be left so
-    second, unit = wide.let(size * pieces[1]), wide.const(2.0**-29)
-    total = wide.fma(size, full[2], wide.fma(second, unit, first))
+    is_large = size >= wide.const(2.0**78)
+    pieces = [wide.const(c * 2.0 ** (-53 * i)) for i, c in enumerate(coefficients.TWO_OVER_PI_53)]
+    first, second, third = (wide.select(is_large, pieces[i + 1], pieces[i]) for i in range(3))
+    high, high_low = wide.two_product(size, first)
+    middle, middle_low = wide.two_product(size, second)
+    low = wide.fma(size, third, middle_low)
+    high = modulo_four(wide, high)
+    total = wide.let(wide.let(high + high_low) + middle)
     turned = wide.let(total + wide.const(wide.shifter))
-    n = wide.let(turned - wide.const(wide.shifter))
-    rest = wide.fma(size, full[2], wide.fma(second, unit, wide.let(first - n)))
-    r = m.let(tirx.Cast("float32", wide.let(rest * wide.const(pi / 2))))
-    return m.let(tirx.Cast("uint32", wide.bits(turned))), r, None
+    whole = wide.let(turned - wide.const(wide.shifter))
+    # in this order all sums but the last are exact, or what they lose is far below the rest
+    rest = wide.let(wide.let(wide.let(high - whole) + high_low) + middle)
+    angle = wide.let(wide.let(rest + low) * wide.const(pi / 2))
+    r = m.let(tirx.Cast("float32", angle))
+    n = m.let(tirx.Cast("uint32", wide.bits(turned)))
+    if not needs_low:
+        return n, r, None
+    return n, r, m.let(tirx.Cast("float32", angle - tirx.Cast("float64", r)))
 
 
 def double_turns(m: Real, x: Expr) -> tuple[Expr, Expr, Expr]:
@@ -115,7 +170,7 @@ def radians(m: Real, total: Expr, terms: list[Expr], last: Expr) -> Pair:
     total, error = m.two_sum(total, below)
     total, low = m.two_sum(total, m.let(error + last))
     r, r_low = m.two_product(total, m.const(pi / 2))
-    r_low = m.fma(total, m.const(HALF_PI_LOW), m.fma(low, m.const(pi / 2), r_low))
+    r_low = m.fma(total, m.const(HALF_PI_LOW[1]), m.fma(low, m.const(pi / 2), r_low))
     return m.fast_two_sum(r, r_low)
 
 

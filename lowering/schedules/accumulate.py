@@ -39,7 +39,7 @@ class Accumulator:
     """The state of one reduction in local arrays of `width` lanes."""
 
     def __init__(self, frame: Frame, node: Node, width: int, tag: str) -> None:
-        self.frame, self.node, self.width = frame, node, width
+        self.frame, self.node, self.width, self.tag = frame, node, width, tag
         self.reducer, self.dtypes = reducer_of(node), state_dtypes(node)
         self.lanes = [frame.local(f"{tag}_{i}", d.name, width) for i, d in enumerate(self.dtypes)]
 

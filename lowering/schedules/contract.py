@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ...dsl.dtypes import DType
 from ...dsl.graph import Node, Var
 from ...dsl.primitive import Expr, Map
-from ...dsl.sizes import Dim, Shape, symbols
+from ...dsl.sizes import Dim, Shape, known, symbols
 from ..frame import sizes_in
 from ..fusion import Group
 from ..index import Index, from_components
 from ..kernel import BufferSpec, KernelSource
+from ..knobs import Value, tunable
 from ..machine import Machine
 from ..readers import Scope, buffer_source
 from ..vocabulary import int64
-from .matmul import MatmulSpec, matmul_kernel, pack_kernel
+from .matmul import MatmulSpec, kernel_tiles, matmul_kernel, pack_kernel
+from .matmul_space import Problem, refuse_tiles, tile_choices
 from .matmul_tiles import MatmulTiles
 from .nest import index_at
 from .packing import tiles_for
@@ -25,15 +27,41 @@ from .packing import tiles_for
 LIGHT = 12  # instructions of an epilogue that may be copied for each register
 
 
-def contract(name: str, group: Group, machine: Machine) -> KernelSource:
+def product_choices(group: Group, machine: Machine) -> Mapping[str, Sequence[Value]]:
+    """What there is to try of a product; the packing of a weight is as its readers want it."""
+    if group.anchors[0].primitive.name == "pack_b":
+        return {}
+    return tile_choices(machine, _problem(spec_of("", group)))
+
+
+def product_default(group: Group, machine: Machine) -> MatmulTiles:
+    """The analytic tiles of a product."""
+    spec = spec_of("", group)
+    return _packed_tiles(spec, machine) if spec.packed_b else kernel_tiles(spec, machine)
+
+
+def _refuse(tiles: MatmulTiles, group: Group, machine: Machine) -> str | None:
+    return refuse_tiles(tiles, machine, _problem(spec_of("", group)))
+
+
+def _problem(spec: MatmulSpec) -> Problem:
+    spec = spec.fold()
+    m, n, k, items = known((spec.m, spec.n, spec.k, spec.items))
+    return Problem(m, n, k, items, spec.dtype, bool(spec.packed_b))
+
+
+@tunable(MatmulTiles, choices=product_choices, default=product_default, refuse=_refuse)
+def contract(
+    name: str, group: Group, machine: Machine, knobs: MatmulTiles | None = None
+) -> KernelSource:
     """The kernel of a group around one product, or of the packing of a weight."""
     (node,) = group.anchors
     spec = spec_of(name, group)
     if node.primitive.name == "pack_b":
         return pack_kernel(spec, machine, _packed_tiles(spec, machine))
     if node.primitive.name == "matmul_packed":
-        return matmul_kernel(spec, machine, _packed_tiles(spec, machine))
-    return matmul_kernel(spec, machine)
+        return matmul_kernel(spec, machine, knobs or _packed_tiles(spec, machine))
+    return matmul_kernel(spec, machine, knobs)
 
 
 def _packed_tiles(spec: MatmulSpec, machine: Machine) -> MatmulTiles:

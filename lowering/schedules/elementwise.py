@@ -8,15 +8,17 @@ transposed source is blocked with it, so that the source's cache lines are used 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ...dsl.graph import Var
 from ...dsl.primitive import Expr
-from ...dsl.sizes import Dim, Shape, ceil_divide, product
+from ...dsl.sizes import Dim, Shape, ceil_divide, known, product
 from ..frame import Frame, KernelFrame
 from ..fusion import Group
 from ..index import Index, address
-from ..kernel import KernelSource
+from ..kernel import AUTO, THREADS, KernelSource, threaded
+from ..knobs import Value, tunable
 from ..machine import Machine
 from ..spaces import without_ones
 from ..tvm_api import tirx
@@ -35,13 +37,49 @@ from .nest import (
 
 @dataclass(frozen=True)
 class ElementwiseKnobs:
-    """`block`: elements of the last axes in a unit; `tile`: of a transposed run."""
+    """`block`: elements of the last axes in a unit; `tile`: of a transposed run; `grain`: vectors
+    (of one axis) that a thread takes at once, at least; `vectors`: registers that are computed
+    side by side; `halves`: what fills no vector is done by half vectors, quarters and so on, not
+    one by one; `threads`: see `threaded`."""
 
     block: int = 4096
     tile: int = 32
     grain: int = 64
+    vectors: int = 1
+    halves: bool = False
+    threads: str = AUTO
 
 
+def elementwise_choices(group: Group, machine: Machine) -> Mapping[str, Sequence[Value]]:
+    """What there is to try: of one axis its grain, of several their blocks."""
+    runs = runs_of(group, group.space)
+    choices: dict[str, Sequence[Value]] = {"vectors": (1, 2, 4, 8), "threads": THREADS}
+    if len(runs) <= 1:
+        choices["grain"] = (1, 16, 64, 256, 1024)
+    else:
+        choices["block"] = (64, 256, 1024, 4096, 16384, 65536)
+        if _transposed_run(group, runs) is not None:
+            choices["tile"] = (8, 16, 32, 64, 128)
+    last: Dim = product(tuple(group.space[a] for a in runs[-1])) if runs else 1
+    if isinstance(last, int) and last % (8 * vector_lanes(group, machine)):
+        choices["halves"] = (False, True)
+    return choices
+
+
+def _refuse(knobs: ElementwiseKnobs, group: Group, machine: Machine) -> str | None:
+    runs = runs_of(group, group.space)
+    width = vector_lanes(group, machine) * knobs.vectors
+    (size,) = known((product(group.space),))
+    if knobs.vectors > 1 and width > size:
+        return f"{width} lanes for {size} elements"
+    if len(runs) > 1 and knobs.block % width:
+        return f"blocks of {knobs.block} are no multiple of {width} lanes"
+    if _transposed_run(group, runs) is not None and 2 * knobs.tile % width:
+        return f"tiles of {2 * knobs.tile} are no multiple of {width} lanes"
+    return None
+
+
+@tunable(ElementwiseKnobs, choices=elementwise_choices, refuse=_refuse)
 def elementwise(
     name: str, group: Group, machine: Machine, knobs: ElementwiseKnobs | None = None
 ) -> KernelSource:
@@ -49,12 +87,12 @@ def elementwise(
     knobs = knobs or ElementwiseKnobs()
     kernel = KernelFrame(name, group)
     runs = runs_of(group, group.space)
-    width = vector_lanes(group, machine)
+    width = vector_lanes(group, machine) * knobs.vectors
     if len(runs) <= 1:
         _flat(kernel, group, width, knobs)
     else:
         _rows(kernel, group, runs, width, knobs)
-    return kernel.source()
+    return threaded(kernel.source(), knobs.threads)
 
 
 def store_outputs(frame: Frame, outputs: tuple[Var, ...], runs: list[tuple[int, Expr]]) -> None:
@@ -81,7 +119,7 @@ def _flat(kernel: KernelFrame, group: Group, width: int, knobs: ElementwiseKnobs
         whole = tirx.Min(frame.end * w, n)
         if isinstance(size, int) and size % width == 0:
             whole = frame.end * w
-        vectors(scope, width, low, whole, size, body)
+        vectors(scope, width, low, whole, size, body, knobs.halves)
     cost = element_cost(group, width) * width
     kernel.close(frame, statements, ceil_divide(size, width), cost, knobs.grain)
 
@@ -107,6 +145,7 @@ def _rows(
             vectors(
                 scope, width, low, high, blocks[level].size,
                 lambda j: store_outputs(frame, group.outputs, [*position, (n_axes, j)]),
+                knobs.halves,
             )  # fmt: skip
         elif blocks[level].length == 1:
             nest(level + 1, numbers, [*position, (n_axes, numbers[level])])

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ...dsl.sizes import Dim, ceil_divide, maximum, minimum
-from ..kernel import BufferSpec, KernelSource, Phase, ScratchSpec
+from ..kernel import BufferSpec, KernelSource, Phase, ScratchSpec, threaded
 from ..machine import Machine
 from ..vocabulary import stored
 from .matmul_direct import direct_phase, vector_phase
@@ -58,7 +58,7 @@ def matmul_kernel(
     areas = _areas(spec, tiles, forms)
     build = Build(spec, tiles, layout, machine, lambda: _frame(spec, areas))
     phases = [p for form, on in forms.items() for p in _phases(replace(build, enabled=on), form)]
-    return _source(spec, areas, phases)
+    return threaded(_source(spec, areas, phases), tiles.threads)
 
 
 def pack_kernel(spec: MatmulSpec, machine: Machine, tiles: MatmulTiles) -> KernelSource:
@@ -146,7 +146,10 @@ def _phases(build: Build, form: str) -> list[Phase]:
             *([] if packed else [pack_b_phase(build, "packed_b")]),
             rows_phase(build, packed or "packed_b"),
         ],
-        "columns": lambda: [pack_a_phase(build), columns_phase(build, packed)],
+        "columns": lambda: [
+            *([pack_a_phase(build)] if build.tiles.pack_a else []),
+            columns_phase(build, packed),
+        ],
         "items": lambda: [items_phase(build, packed)],
         "direct": lambda: [direct_phase(build)],
         "one_row": lambda: [vector_phase(build, "one_row", True, not layout.b_along_n)],
@@ -161,12 +164,12 @@ def _areas(spec: MatmulSpec, tiles: MatmulTiles, forms: dict[str, Dim]) -> list[
     rows = ceil_divide(spec.m, tiles.mr) * tiles.mr
     columns = ceil_divide(spec.n, tiles.nr) * tiles.nr
     on = {form: forms.get(form, 0) for form in ("rows", "columns", "items")}
-    pack = 0 if spec.packed_b else 1
+    pack, pack_a = int(not spec.packed_b), int(tiles.pack_a)
     column_rows = minimum(rows, COLUMN_ROWS + tiles.mr) if tiles.form == "any" else rows
     block = maximum(tiles.block_rows, column_rows) if on["columns"] != 0 else tiles.block_rows
     areas = [
-        Area("own_a", (on["rows"] + on["items"]) * k_padded * tiles.block_rows, True),
-        Area("packed_a", on["columns"] * spec.items * rows * k_padded, False),
+        Area("own_a", (on["rows"] + on["items"]) * pack_a * k_padded * tiles.block_rows, True),
+        Area("packed_a", on["columns"] * pack_a * spec.items * rows * k_padded, False),
         Area("packed_b", on["rows"] * pack * spec.items * columns * spec.k, False),
         Area("own_b", on["items"] * pack * columns * spec.k, True)
         if "items" in forms

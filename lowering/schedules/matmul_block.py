@@ -33,11 +33,12 @@ class Panels:
 
 @dataclass(frozen=True)
 class Block:
-    """Rows of panels [first, last) of one product of the batch, times panels of columns."""
+    """Rows of panels [first, last) of one product of the batch, times panels of columns; without
+    panels of A the tile reads A where it is."""
 
     micro: Micro
     packer: Packer
-    a: Panels
+    a: Panels | None
     b: Panels
     sums: Buffer
     batch: Sequence[Expr]
@@ -112,13 +113,13 @@ class Block:
         tiles, micro, packer = self.packer.tiles, self.micro, self.packer
         steps = lowest(packer.frame.size(packer.spec.k) - kb * tiles.kc, tiles.kc)
         sums = (p - self.first) * (tiles.mr * tiles.nr)
-        a = self.a.start(p) + kb * (tiles.kc * tiles.mr)
+        a = self.a.start(p) + kb * (tiles.kc * tiles.mr) if self.a else i64(0)
         b = self.b.start(panel)
         b = b if self.fill else b + kb * (tiles.kc * tiles.nr)
 
         def body(a: Expr, b: Expr, sums: Expr) -> Statements:
             how = Operands(
-                lambda i, k: load(self.a.buffer, packer.a_at(a, i, k)),
+                self._read_a(p, kb, a),
                 lambda v, k: load(self.b.buffer, b + k * tiles.nr + v * tiles.lanes, tiles.lanes),
                 None if self.fill else self._ahead(p, b),
             )
@@ -130,6 +131,14 @@ class Block:
             return [begin, micro.steps(i64(0), steps, *shape, how), end]
 
         return let("a", a, lambda a: let("b", b, lambda b: let("c", sums, lambda c: body(a, b, c))))
+
+    def _read_a(self, p: Expr, kb: Expr, at: Expr) -> Callable[[int, Expr], Expr]:
+        """Reads an element of A by row of the tile and step of the block of k."""
+        packer, tiles, panels = self.packer, self.packer.tiles, self.a
+        if panels is not None:
+            return lambda i, k: load(panels.buffer, packer.a_at(at, i, k))
+        row, start = p * tiles.mr, kb * tiles.kc
+        return lambda i, k: packer.a_value(self.batch, row + i, start + k)
 
     def _ahead(self, p: Expr, b: Expr) -> Callable[[Expr], Expr]:
         """While the first panels of rows use a block of B, the block behind it in memory is

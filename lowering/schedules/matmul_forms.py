@@ -69,7 +69,7 @@ class Build:
         name = f"{self.spec.name}_{symbol}"
         # A product without elements has no memory to write to: none of its phases runs.
         units = units * self.enabled * minimum(self.spec.m * self.spec.n, 1)
-        return Phase(name, frame.function(name, body), units, 1, cost)
+        return Phase(name, frame.function(name, body), units, self.tiles.grain, cost)
 
     def cost(self, multiplications: Dim) -> Dim:
         """Picoseconds for so many multiplications at about two thirds of a common peak."""
@@ -142,19 +142,29 @@ def pack_a_phase(build: Build) -> Phase:
     return build.phase(frame, "pack_a", statements, panels * build.spec.items, cost)
 
 
+def _own_a(
+    build: Build, frame: Frame, packer: Packer, index: Sequence[Expr], rows: tuple[Expr, Expr]
+) -> tuple[Panels | None, Statements]:
+    """The panels of A that a thread packs for itself, and the packing; none if A is read where
+    it is."""
+    if not build.tiles.pack_a:
+        return None, []
+    (p0, p1), size = rows, frame.size(build.a_panel)
+    a = Panels(frame["own_a"], lambda p: (p - p0) * size)
+    return a, loop("p", p0, p1, lambda p: packer.pack_a(index, p, a.buffer, a.start(p)))
+
+
 def rows_phase(build: Build, packed_b: str) -> Phase:
     """A unit is a panel of rows; each thread packs the rows of A that it takes."""
     spec, tiles = build.spec, build.tiles
     frame, packer, micro = build.parts()
-    a_panel, b_panel = frame.size(build.a_panel), frame.size(build.b_panel)
-    columns = build.column_panels
+    b_panel, columns = frame.size(build.b_panel), build.column_panels
 
     def body(index: Sequence[Expr], item: Expr, first: Expr, last: Expr) -> Statements:
         def part(p0: Expr, p1: Expr) -> Statements:
-            a = Panels(frame["own_a"], lambda p: (p - p0) * a_panel)
+            a, pack = _own_a(build, frame, packer, index, (p0, p1))
             b = Panels(frame[packed_b], lambda j: (item * frame.size(columns) + j) * b_panel)
             block = Block(micro, packer, a, b, frame["sums"], index, p0, p1)
-            pack = loop("p", p0, p1, lambda p: packer.pack_a(index, p, a.buffer, a.start(p)))
             stop = columns if isinstance(columns, int) else frame.size(columns)
             return [pack, block.columns(0, stop)]
 
@@ -178,7 +188,9 @@ def columns_phase(build: Build, packed_b: str) -> Phase:
             k = kb * tiles.kc, lowest((kb + 1) * tiles.kc, frame.size(spec.k))
             return packer.pack_b(index, panel, k, frame["own_b"], i64(0))
 
-        a = Panels(frame["packed_a"], lambda p: (item * rows + p) * a_panel)
+        a = None
+        if tiles.pack_a:
+            a = Panels(frame["packed_a"], lambda p: (item * rows + p) * a_panel)
         if packed_b:
             b = Panels(frame[packed_b], lambda j: (item * frame.size(columns) + j) * b_panel)
             block = Block(micro, packer, a, b, frame["sums"], index, i64(0), rows)
@@ -196,8 +208,7 @@ def items_phase(build: Build, packed_b: str) -> Phase:
     """A unit is one product of the batch, with both operands packed by its thread."""
     spec, tiles = build.spec, build.tiles
     frame, packer, micro = build.parts()
-    a_panel, b_panel = frame.size(build.a_panel), frame.size(build.b_panel)
-    rows, columns = build.row_panels, build.column_panels
+    b_panel, rows, columns = frame.size(build.b_panel), build.row_panels, build.column_panels
     stop = columns if isinstance(columns, int) else frame.size(columns)
 
     def one(item: Expr) -> Statements:
@@ -211,9 +222,8 @@ def items_phase(build: Build, packed_b: str) -> Phase:
             "j", 0, stop, lambda j: packer.pack_b(index, j, k, b.buffer, b.start(j)))  # fmt: skip
 
         def part(p0: Expr, p1: Expr) -> Statements:
-            a = Panels(frame["own_a"], lambda p: (p - p0) * a_panel)
+            a, pack_a = _own_a(build, frame, packer, index, (p0, p1))
             block = Block(micro, packer, a, b, frame["sums"], index, p0, p1)
-            pack_a = loop("p", p0, p1, lambda p: packer.pack_a(index, p, a.buffer, a.start(p)))
             return [pack_a, block.columns(0, stop)]
 
         most = tiles.block_rows // tiles.mr

@@ -25,6 +25,7 @@ from .matmul_tir import (
     loop,
     pieces,
     prefetch,
+    quotient,
     run,
     splat,
     store,
@@ -85,7 +86,16 @@ class Micro:
 
     def steps(self, start: Expr, stop: Expr, rows: int, vectors: int, how: Operands) -> Statements:
         """Adds the outer products of all steps of k in a range."""
-        return loop("k", start, stop, lambda k: self._step(k, rows, vectors, how))
+        unroll = self.tiles.unroll
+
+        def one(k: Expr) -> Statements:
+            return self._step(k, rows, vectors, how)
+
+        if unroll == 1:
+            return loop("k", start, stop, one)
+        whole = start + quotient(stop - start, unroll) * unroll
+        many = loop("k", start, whole, lambda k: [one(k + s) for s in range(unroll)], unroll)
+        return [many, loop("k", whole, stop, one)]
 
     def _step(self, k: Expr, rows: int, vectors: int, how: Operands) -> Statements:
         width, t = self.tiles.lanes, self.frame.t

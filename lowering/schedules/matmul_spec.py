@@ -127,5 +127,7 @@ def _addresses(frame: Frame, reader: Reader, index: Sequence[Expr]) -> list[Expr
         if isinstance(statement, tirx.Bind):
             visit(statement.value)
             names[statement.var] = expanded(statement.value)
+        elif isinstance(statement, tirx.BufferStore):  # a name by way of a cell
+            visit(statement.value)
     visit(value)
     return found

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from ...dsl.dtypes import DType, float32, float64, int64, uint32, uint64
 from ...dsl.sizes import Dim
+from ..kernel import AUTO
 from ..machine import Machine
 
 FMA_LATENCY = 4  # cycles; two of them start each cycle
@@ -26,6 +27,9 @@ class MatmulTiles:
     - "direct": operands are read where they are; a unit is `mr` rows;
     - "vector": one operand is a vector;
     - "any": all but "items" are compiled, and the sizes choose at run time.
+
+    `unroll` steps of k are written out; without `pack_a` the tile reads A where it is; a thread
+    takes at least `grain` units at once; `threads` is that of `kernel.threaded`.
     """
 
     mr: int
@@ -35,6 +39,9 @@ class MatmulTiles:
     lanes: int
     form: str
     unroll: int = 1
+    pack_a: bool = True
+    grain: int = 1
+    threads: str = AUTO
 
     @property
     def vectors(self) -> int:

@@ -11,7 +11,7 @@ from ...dsl.sizes import Dim, Shape, ceil_divide
 from ..fusion import Group
 from ..index import Index, Run
 from ..machine import Machine
-from ..readers import Scope
+from ..readers import Scope, sequence
 from ..spaces import MOVEMENT, without_ones
 from ..tvm_api import tirx
 from ..vocabulary import TirxVocabulary, int64
@@ -34,18 +34,46 @@ def _computes_positions(node: Node) -> bool:
     return isinstance(lower, Map) and not lower.pointwise and node.primitive.name not in MOVEMENT
 
 
-def vectors(scope: Scope, width: int, low: Expr, high: Expr, size: Dim, body: Body) -> None:
-    """`body(j)` for j in [low, high): whole vectors, then the rest one by one. `low` is a multiple
-    of the width, and `high` is one too unless it is the end of the axis of `size` elements."""
+def vectors(
+    scope: Scope, width: int, low: Expr, high: Expr, size: Dim, body: Body, halves: bool = False
+) -> None:
+    """`body(j)` for j in [low, high): whole vectors, then the rest one by one, or by vectors of
+    half the width, a quarter and so on. `low` is a multiple of the width, and `high` is one too
+    unless it is the end of the axis of `size` elements."""
     if not isinstance(size, int) or size >= width:
         w = int64(width)
         first, last = tirx.truncdiv(low, w), tirx.truncdiv(high, w)
         with scope.loop("j", first, last) as i, scope.lanes(width) as lane:
             body(i * w + lane)
         low = last * w
-    if not isinstance(size, int) or size % width:
-        with scope.loop("rest", low, high) as j:
-            body(j)
+    if isinstance(size, int) and size % width == 0:
+        return
+    if halves:
+        in_halves(scope, width, low, high, lambda j, lane: body(j))
+        return
+    with scope.loop("rest", low, high) as j:
+        body(j)
+
+
+def in_halves(
+    scope: Scope, width: int, low: Expr, high: Expr, body: Callable[[Expr, Expr], None]
+) -> None:
+    """`body(j, lane)` for the fewer than `width` (a power of two) elements in [low, high), by the
+    binary digits of their number: half a vector, a quarter, at last one element."""
+    t = scope.t
+    left = t.let(high - low)
+    half = width // 2
+    while half:
+        whole = int64(2 * half)
+        done = t.let(tirx.truncdiv(left, whole) * whole)
+        with scope.block() as statements:
+            if half == 1:
+                body(low + done, int64(0))
+            else:
+                with scope.lanes(half) as lane:
+                    body(low + done + lane, lane)
+        t.emit(tirx.IfThenElse(left - done >= int64(half), sequence(statements), None))
+        half //= 2
 
 
 @dataclass(frozen=True)

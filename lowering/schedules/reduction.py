@@ -8,16 +8,18 @@ run along the last axis; `down`: lanes are neighbouring results.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ...dsl.dtypes import DType
 from ...dsl.graph import Node
 from ...dsl.primitive import Expr
-from ...dsl.sizes import Dim, Shape, product
+from ...dsl.sizes import Dim, Shape, known, product
 from ..frame import Area, Frame, KernelFrame
 from ..fusion import Group
 from ..index import Index, Run, address
-from ..kernel import KernelSource
+from ..kernel import AUTO, THREADS, KernelSource, threaded
+from ..knobs import Value, tunable
 from ..machine import Machine
 from ..readers import sequence
 from ..tvm_api import tirx
@@ -33,15 +35,20 @@ from .nest import (
     vectors,
 )
 
-STRIP = 4  # vectors of results that are reduced together
-
 
 @dataclass(frozen=True)
 class ReductionKnobs:
-    """`block`: elements of one partial state; `column_block`: its rows where lanes are results."""
+    """`block`: elements of one partial state; `column_block`: its rows where lanes are results;
+    `strip`: vectors of results that are reduced together; `vectors`: registers side by side along
+    the last axis, each with a chain of its own; `grain`: units that a thread takes at once, at
+    least; `threads`: see `threaded`."""
 
     block: int = 1 << 14
     column_block: int = 512
+    strip: int = 4
+    vectors: int = 1
+    grain: int = 1
+    threads: str = AUTO
 
 
 @dataclass(frozen=True)
@@ -59,11 +66,32 @@ class Axes:
         return not self.runs or self.runs[-1][1]
 
 
+def reduction_choices(group: Group, machine: Machine) -> Mapping[str, Sequence[Value]]:
+    """What there is to try: lanes run along the last axis, or over neighbouring results."""
+    choices: dict[str, Sequence[Value]] = {"grain": (1, 4, 16, 64), "threads": THREADS}
+    if axes_of(group.anchors[0]).across:
+        blocks = (10, 12, 14, 16, 18, 20)
+        return {**choices, "block": [1 << n for n in blocks], "vectors": (1, 2, 4, 8)}
+    column_blocks = (64, 128, 256, 512, 1024, 4096)
+    return {**choices, "column_block": column_blocks, "strip": (1, 2, 4, 8)}
+
+
+def _refuse(knobs: ReductionKnobs, group: Group, machine: Machine) -> str | None:
+    runs = axes_of(group.anchors[0]).runs
+    (last,) = known((product(runs[-1][0]) if runs else 1,))
+    width = vector_lanes(group, machine) * knobs.vectors
+    if knobs.vectors > 1 and (width > last or knobs.block % width):
+        return f"{width} lanes for {last} elements in blocks of {knobs.block}"
+    return None
+
+
+@tunable(ReductionKnobs, choices=reduction_choices, refuse=_refuse)
 def reduction(
     name: str, group: Group, machine: Machine, knobs: ReductionKnobs | None = None
 ) -> KernelSource:
     """The kernel of a group around one reduction."""
-    return _Reduction(name, group, machine, knobs or ReductionKnobs()).build()
+    knobs = knobs or ReductionKnobs()
+    return threaded(_Reduction(name, group, machine, knobs).build(), knobs.threads)
 
 
 def axes_of(node: Node) -> Axes:
@@ -83,7 +111,8 @@ class _Reduction:
         self.group, self.knobs = group, knobs
         (self.node,) = group.anchors
         self.axes = axes_of(self.node)
-        self.width = vector_lanes(group, machine)
+        self.cost_lanes = vector_lanes(group, machine)
+        self.width = self.cost_lanes * knobs.vectors
         self.block = self._block()
         self.dtypes: tuple[DType, ...] = state_dtypes(self.node)
         self.blocks = self.block.count
@@ -128,7 +157,7 @@ class _Reduction:
         return self.kernel.source()
 
     def _cost(self) -> int:
-        return element_cost(self.group, self.width)
+        return element_cost(self.group, self.cost_lanes)
 
     def _across(self) -> None:
         frame = self.kernel.open()
@@ -142,8 +171,8 @@ class _Reduction:
             self._result(frame, state, row, number)
         length = self.block.length if not self.single else self.block.size
         inner = length * (1 if self._outer_reduced() == 1 else product(self.axes.runs[-1][0]))
-        self.kernel.close(frame, statements, kept * self.blocks if not self.single else kept,
-                          self._cost() * inner)  # fmt: skip
+        units = kept * self.blocks if not self.single else kept
+        self.kernel.close(frame, statements, units, self._cost() * inner, self.knobs.grain)
 
     def _lanes(self) -> int:
         last: Dim = product(self.axes.runs[-1][0]) if self.axes.runs else 1
@@ -235,7 +264,7 @@ class _Reduction:
         t, scope = frame.t, frame.scope
         inner: Dim = product(self.axes.runs[-1][0])
         lead = [product(s) for s, reduced in self.axes.runs[:-1] if not reduced]
-        n_lanes = STRIP * self.width
+        n_lanes = self.knobs.strip * self.width
         strips = Block(inner, n_lanes)
         counts: list[Dim] = [product(tuple(lead)), self.blocks if not self.single else 1]
         counts.append(strips.count)
@@ -244,13 +273,14 @@ class _Reduction:
             low, high = block_range(t, strips, strip)
             self._strip(frame, item, number, low, high)
         rows = self.block.size if self.single else self.block.length
-        self.kernel.close(frame, statements, product(tuple(counts)), self._cost() * n_lanes * rows)
+        cost = self._cost() * n_lanes * rows
+        self.kernel.close(frame, statements, product(tuple(counts)), cost, self.knobs.grain)
 
     def _strip(self, frame: Frame, item: Expr, number: Expr, low: Expr, high: Expr) -> None:
         """Whole strips keep their states in registers; the last one of a row may be narrower."""
         scope, t = frame.scope, frame.t
         inner: Dim = product(self.axes.runs[-1][0])
-        n_lanes = STRIP * self.width
+        n_lanes = self.knobs.strip * self.width
         if isinstance(inner, int) and inner < n_lanes:
             self._narrow_strip(frame, item, number, low, high)
             return
@@ -266,7 +296,7 @@ class _Reduction:
 
     def _whole_strip(self, frame: Frame, item: Expr, number: Expr, low: Expr) -> None:
         scope, width = frame.scope, self.width
-        states = [Accumulator(frame, self.node, width, f"w{i}") for i in range(STRIP)]
+        states = [Accumulator(frame, self.node, width, f"w{i}") for i in range(self.knobs.strip)]
         for state in states:
             state.reset()
         first, last = block_range(frame.t, self.block, number)
@@ -284,7 +314,7 @@ class _Reduction:
         inner: Dim = product(self.axes.runs[-1][0])
         fits = not isinstance(inner, int) or inner >= self.width
         width = self.width if fits else 1
-        state = Accumulator(frame, self.node, STRIP * self.width, "s")
+        state = Accumulator(frame, self.node, self.knobs.strip * self.width, "s")
         state.reset()
         if self.block.size != 0:
             first, last = block_range(frame.t, self.block, number)

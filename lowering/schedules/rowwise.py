@@ -7,30 +7,64 @@ from an output), all others are computed again. Softmax, norms and losses of row
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ...dsl.graph import Node, Var
 from ...dsl.primitive import Expr, Map, Reduce
-from ...dsl.sizes import Dim, product
+from ...dsl.sizes import Dim, known, product
 from ..frame import Area, Frame, KernelFrame
 from ..fusion import Group
 from ..index import Index, address
-from ..kernel import KernelSource
+from ..kernel import AUTO, THREADS, KernelSource, threaded
+from ..knobs import Value, tunable
 from ..machine import Machine
 from ..readers import Source
 from ..spaces import without_ones
 from ..tvm_api import tirx
 from ..vocabulary import computed, int64, type_of
 from .accumulate import Accumulator
-from .nest import element_cost, index_at, vector_lanes
+from .nest import element_cost, in_halves, index_at, vector_lanes
 
 
 @dataclass(frozen=True)
 class RowKnobs:
-    """`keep_cost`: instructions from which a value is kept for a later pass."""
+    """`keep_cost`: instructions from which a value is kept for a later pass; `vectors`: registers
+    side by side, each with a chain of its own; `halves`: the end of a row by half vectors,
+    quarters and so on, not one by one; `grain`: rows that a thread takes at once, at least;
+    `threads`: see `threaded`."""
 
     keep_cost: int = 8
+    vectors: int = 1
+    halves: bool = False
+    grain: int = 1
+    threads: str = AUTO
+
+
+def row_choices(group: Group, machine: Machine) -> Mapping[str, Sequence[Value]]:
+    """What there is to try; only costs that some value of the group has make a difference."""
+    costs = {_cost(n) + d for n in group.nodes for d in (0, 1) if _cost(n)}
+    choices: dict[str, Sequence[Value]] = {
+        "keep_cost": sorted(costs, reverse=True)[:6],
+        "vectors": (1, 2, 4, 8),
+        "grain": (1, 2, 4, 8, 16, 32),
+        "threads": THREADS,
+    }
+    length = product(group.space[group.n_outer :])
+    if isinstance(length, int) and length % (8 * vector_lanes(group, machine)):
+        choices["halves"] = (False, True)
+    return choices
+
+
+def _refuse(knobs: RowKnobs, group: Group, machine: Machine) -> str | None:
+    outer, inner = group.space[: group.n_outer], group.space[group.n_outer :]
+    rows, length = known((product(outer), product(inner)))
+    width = vector_lanes(group, machine) * knobs.vectors
+    if knobs.vectors > 1 and width > length:
+        return f"{width} lanes for rows of {length} elements"
+    if knobs.grain > 1 and knobs.grain > rows:
+        return f"a grain of {knobs.grain} for {rows} rows"
+    return None
 
 
 @dataclass(frozen=True)
@@ -42,11 +76,13 @@ class Pass:
     kept: tuple[Var, ...]
 
 
+@tunable(RowKnobs, choices=row_choices, refuse=_refuse)
 def rowwise(
     name: str, group: Group, machine: Machine, knobs: RowKnobs | None = None
 ) -> KernelSource:
     """The kernel of a row-wise group."""
-    passes = plan(group, knobs or RowKnobs())
+    knobs = knobs or RowKnobs()
+    passes = plan(group, knobs)
     length = product(group.space[group.n_outer :])
     kept = [v for p in passes for v in p.kept]
     areas = tuple(Area(f"row{i}", computed_storage(v), length) for i, v in enumerate(kept))
@@ -54,15 +90,15 @@ def rowwise(
     frame = kernel.open()
     for area, var in zip(areas, kept, strict=True):
         frame.buffers[var] = frame.scratch[area.name]
-    width = vector_lanes(group, machine)
-    writer = _Writer(frame, group, length, width)
+    width = vector_lanes(group, machine) * knobs.vectors
+    writer = _Writer(frame, group, length, width, knobs.halves)
     rows = product(group.space[: group.n_outer])
     scope = frame.scope
     with scope.block() as statements, scope.loop("row", frame.begin, frame.end) as row:
         writer.row(row, passes)
-    cost = element_cost(group, width) * len(passes)
-    kernel.close(frame, statements, rows, cost * length)
-    return kernel.source()
+    cost = element_cost(group, vector_lanes(group, machine)) * len(passes)
+    kernel.close(frame, statements, rows, cost * length, knobs.grain)
+    return threaded(kernel.source(), knobs.threads)
 
 
 def computed_storage(var: Var) -> str:
@@ -79,7 +115,7 @@ def plan(group: Group, knobs: RowKnobs) -> list[Pass]:
     level = _levels(group)
     reduces = [n for n in group.anchors if isinstance(n.primitive.lower, Reduce)]
     n_levels = 1 + max(level[n.inputs[0]] for n in reduces)
-    full = {v for v in group.outputs if _is_full(group, v)}
+    full = {v for v in group.outputs if is_full(group, v)}
     passes: list[Pass] = []
     for i in range(n_levels + 1):
         taken = tuple(n for n in reduces if level[n.inputs[0]] == i)
@@ -99,7 +135,8 @@ def _levels(group: Group) -> dict[Var, int]:
     return level
 
 
-def _is_full(group: Group, var: Var) -> bool:
+def is_full(group: Group, var: Var) -> bool:
+    """Whether a value has an element for each position of the rows, not one a row."""
     is_row = without_ones(var.aval.shape) == group.space[: group.n_outer]
     return not is_row or len(group.space) == group.n_outer
 
@@ -147,8 +184,8 @@ def _needed(p: Pass, producer: dict[Var, Node]) -> Iterator[Var]:
 
 
 class _Writer:
-    def __init__(self, frame: Frame, group: Group, length: Dim, width: int) -> None:
-        self.frame, self.group, self.length = frame, group, length
+    def __init__(self, frame: Frame, group: Group, length: Dim, width: int, halves: bool) -> None:
+        self.frame, self.group, self.length, self.halves = frame, group, length, halves
         fits = not isinstance(length, int) or length >= width
         self.width = width if fits else 1
         self.states = {
@@ -163,7 +200,7 @@ class _Writer:
             self._walk(row, p)
             for node in p.reduces:
                 state = self.states[node]
-                self.frame.scope.sources[node.output] = _known(state.finish(state.state()))
+                self.frame.scope.sources[node.output] = known_value(state.finish(state.state()))
             self._read_back((*p.outputs, *p.kept))
         self._store_rows(row)
         reduced = [n.output for n in self.states]
@@ -178,10 +215,15 @@ class _Writer:
             count = tirx.truncdiv(size, int64(width))
             with scope.loop("j", zero, count) as i, scope.lanes(width) as lane:
                 self._element(row, i * int64(width) + lane, p, lane)
+            low = count * int64(width)
+        is_ragged = width == 1 or not isinstance(self.length, int) or bool(self.length % width)
+        by_halves = is_ragged and self.halves and width > 1
+        if by_halves:
+            in_halves(scope, width, low, size, lambda j, lane: self._element(row, j, p, lane))
+        if width > 1:
             for node in p.reduces:
                 self.states[node].join_lanes()
-            low = count * int64(width)
-        if width == 1 or not isinstance(self.length, int) or self.length % width:
+        if is_ragged and not by_halves:
             with scope.loop("rest", low, size) as j:
                 self._element(row, j, p, None)
 
@@ -232,7 +274,7 @@ class _Writer:
         indices: dict[object, Index] = {}
         n_outer = self.group.n_outer
         for var in self.group.outputs:
-            if _is_full(self.group, var):
+            if is_full(self.group, var):
                 continue
             shape = var.aval.shape
             index = indices.setdefault(shape, index_at(shape, [(n_outer, row)] if n_outer else []))
@@ -240,7 +282,7 @@ class _Writer:
             self.frame.store(var, value, address(self.frame.t, index))
 
 
-def _known(value: Expr) -> Source:
+def known_value(value: Expr) -> Source:
     """The source of a value that is the same at all positions of a row."""
     return lambda index: value
 

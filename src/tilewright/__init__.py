@@ -7,6 +7,7 @@ together (the dsl asks for an engine; lowering is one, and is loaded when it is 
 from __future__ import annotations
 
 import importlib
+import os
 import platform
 import sys
 from typing import TYPE_CHECKING, Any
@@ -19,10 +20,12 @@ if sys.platform != "linux" or platform.machine() not in ("x86_64", "aarch64"):
 
 from . import _native
 from . import linalg as linalg  # after the dsl, which it is made of
+from .dsl import device as placing
 from .dsl import dtypes, engine
 from .dsl import primitives as primitives
 from .dsl.array import Array, binary_slow
 from .dsl.autodiff import enable_grad, no_grad
+from .dsl.device import Device, device
 from .dsl.dtypes import (
     bfloat16,
     bool_,
@@ -46,12 +49,14 @@ from .dsl.errors import (
     BoundsError,
     CompileError,
     DeviceError,
+    DivisionError,
     DTypeError,
     GradientError,
     LinAlgError,
     ShapeError,
     TilewrightError,
     TraceError,
+    TuningError,
 )
 from .dsl.functions import *  # noqa: F403
 from .dsl.functions import __all__ as _functions
@@ -60,60 +65,122 @@ from .dsl.transforms import grad, value_and_grad
 
 if TYPE_CHECKING:
     from . import stdlib_nn as nn
+    from .autotune.tune import tune
+    from .backends.artifacts import Artifact, compile, load
+    from .native_files import include_dir, library_dir
+    from .profiling import Profile as profile
+    from .wiring import DeviceInfo
 
 __version__ = "0.1.0"
 
 
-class _LazyEngine:
-    """The compiler, loaded at the first program that is not in memory yet."""
+class _LazyDevices:
+    """The backends, loaded when a device other than the host is first named."""
 
-    def __getattr__(self, name: str) -> Any:
-        backend = importlib.import_module(".backends.cpu", __name__).MANIFEST
-        made = importlib.import_module(".lowering.engine", __name__).make_engine(backend)
-        engine.install(made)
-        return getattr(made, name)
+    def open(self, name: str) -> placing.Device:
+        return _devices().Provider().open(name)  # type: ignore[no-any-return]
+
+
+def _devices() -> Any:
+    return importlib.import_module(".wiring", __name__)
+
+
+def _make_engine(of: placing.Device) -> Any:
+    """A compiler, loaded at the first program that is not in memory yet."""
+    choices = importlib.import_module(".autotune.choices", __name__).CHOICES
+    return _devices().engine_of(of, choices)
+
+
+def devices() -> list[DeviceInfo]:
+    """All devices, the host first, and the backends that have none here, with the reason.
+
+    >>> import tilewright as tw
+    >>> tw.devices()[0].name
+    'cpu'
+    """
+    return _devices().list_devices()  # type: ignore[no-any-return]
 
 
 def _wire() -> None:
     promotion = [dtypes.promote(a, b).code for a in dtypes.ALL for b in dtypes.ALL]
     _native.setup(Array, dtypes.ALL, promotion, binary_slow)
-    kinds = {"value": ArgumentError, "shape": ShapeError, "dtype": DTypeError}
+    ours = {"value": ArgumentError, "shape": ShapeError, "dtype": DTypeError, "device": DeviceError}
+    files = {"damaged": ArtifactError, "foreign": ArtifactError, "system": OSError}
     others = {"overflow": OverflowError, "memory": MemoryError, "linalg": LinAlgError}
-    _native.set_errors(kinds | others)
-    engine.install(_LazyEngine())
+    _native.set_errors(ours | files | others)
+    engine.install_factory(_make_engine)
+    placing.install(_LazyDevices())
 
 
 _wire()
 
 
+# What is not always wanted costs nothing until it is used: its module, and its name there.
+_LATER: dict[str, tuple[str, str | None]] = {
+    "Artifact": (".backends.artifacts", "Artifact"),
+    "compile": (".backends.artifacts", "compile"),
+    "include_dir": (".native_files", "include_dir"),
+    "library_dir": (".native_files", "library_dir"),
+    "load": (".backends.artifacts", "load"),
+    "nn": (".stdlib_nn", None),
+    "profile": (".profiling", "Profile"),
+    "tune": (".autotune.tune", "tune"),
+}
+
+
 def __getattr__(name: str) -> Any:
-    # The neural-net library costs nothing until it is used.
-    if name == "nn":
-        return importlib.import_module(".stdlib_nn", __name__)
+    if name in _LATER:
+        module, attribute = _LATER[name]
+        loaded = importlib.import_module(module, __name__)
+        return loaded if attribute is None else getattr(loaded, attribute)
     raise AttributeError(f"module 'tilewright' has no attribute {name!r}")
 
 
 set_num_threads = _native.set_num_threads
 get_num_threads = _native.get_num_threads
-memory_stats = _native.memory_stats
-empty_cache = _native.empty_cache
+
+
+def memory_stats(of: Device | str = "cpu") -> dict[str, int]:
+    """The memory of arrays on a device, in bytes: `in_use` and its `peak`, `pooled` (kept for
+    reuse) and the `limit` (0: none).
+
+    >>> memory_stats()["limit"] >= 0
+    True
+    """
+    return _native.memory_stats(device(of).index)
+
+
+def empty_cache(of: Device | str = "cpu") -> None:
+    """Give the pooled memory of a device back; waits for what is queued there."""
+    _native.empty_cache(device(of).index)
+
+
+if os.environ.get("TILEWRIGHT_PROFILE"):
+    importlib.import_module(".profiling.session", __name__).profile_process()
 
 __all__ = [
     "ArgumentError",
     "Array",
+    "Artifact",
     "ArtifactError",
     "AxisError",
     "BoundsError",
     "CompileError",
     "DTypeError",
+    "Device",
     "DeviceError",
+    "DivisionError",
     "GradientError",
     "LinAlgError",
     "ShapeError",
     "TilewrightError",
     "TraceError",
+    "TuningError",
     "bfloat16",
     "bool_",
+    "compile",
+    "device",
+    "devices",
     "dtype",
     "empty_cache",
     "enable_grad",
@@ -122,16 +189,21 @@ __all__ = [
     "float64",
     "get_num_threads",
     "grad",
+    "include_dir",
     "int8",
     "int16",
     "int32",
     "int64",
     "jit",
     "linalg",
+    "library_dir",
+    "load",
     "memory_stats",
     "nn",
     "no_grad",
+    "profile",
     "set_num_threads",
+    "tune",
     "uint8",
     "uint16",
     "uint32",

@@ -29,7 +29,8 @@ def setup(
     """
 
 def set_errors(errors: Mapping[str, type[Exception]]) -> None:
-    """The exception classes for the kinds "value", "shape", "dtype", "overflow", "memory"."""
+    """The exception classes for the kinds "value", "shape", "dtype", "overflow", "memory", and of
+    artifacts "damaged", "foreign" and "system"."""
 
 class Cell:
     """A mutable cell that holds an immutable value; the base class of Array."""
@@ -38,7 +39,10 @@ class Cell:
     def shape(self) -> tuple[int, ...]: ...
     @property
     def strides(self) -> tuple[int, ...]:
-        """In elements, within the base's buffer; of a traced cell those of a contiguous array."""
+        """In bytes, within the base's buffer; of a traced cell those of a contiguous array."""
+    @property
+    def _steps(self) -> tuple[int, ...]:
+        """The strides in elements."""
     @property
     def ndim(self) -> int: ...
     @property
@@ -281,6 +285,25 @@ def lapack_names() -> list[str]:
 def set_lapack(name: str, function: object) -> None:
     """Hand over a function of LAPACK: a capsule whose name is its C signature."""
 
+class Artifact:
+    """A compiled function from a file: its program, kernels and weights."""
+
+    @staticmethod
+    def open(path: str, check_weights: bool, copy: bool, device: str) -> Artifact:
+        """Map (or with `copy` read) and check a file."""
+    @staticmethod
+    def from_memory(source: Any, check_weights: bool) -> Artifact:
+        """The same from an object with the buffer protocol, which is kept alive."""
+    @property
+    def manifest(self) -> str: ...
+    def run(self, inputs: Sequence[Cell]) -> list[Array]: ...
+
+ARTIFACT_FORMAT: int
+"""The newest version of the file format that `Artifact` reads."""
+
+def sha256(data: Any) -> bytes:
+    """The SHA-256 of an object with the buffer protocol."""
+
 def set_num_threads(n: int) -> None: ...
 def get_num_threads() -> int: ...
 def memory_stats() -> dict[str, int]:
@@ -305,3 +328,14 @@ def set_grad_enabled(on: bool) -> bool:
     path; returns what it was."""
 
 def grad_enabled() -> bool: ...
+def timeline_start() -> int:
+    """Begin to record what happens when; gives the time for `timeline_stop`. Recordings may
+    overlap."""
+
+def timeline_stop(since: int) -> dict[str, Any]:
+    """End a recording. `events` are the records of core/timeline.h that began since, as bytes;
+    `names` their texts by number (UTF-8); `tracks` tuples (number, the system's thread number or 0,
+    name, whether somebody gave that name); `dropped` counts the events that did not fit."""
+
+def timeline_record(category: int, name: str, start: int, end: int, detail: str = "") -> None:
+    """Record a span of this thread, in nanoseconds of time.perf_counter_ns()."""

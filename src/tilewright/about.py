@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import platform
+from collections.abc import Callable
+from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -12,8 +15,13 @@ from rich.console import Console
 from rich.table import Table
 
 from . import __version__, get_num_threads
+from .autotune.database import Database
+from .autotune.place import default_path
+from .dsl.errors import TuningError
 from .lowering import cache, machine
+from .peaks import record
 
+_QUIET = 0.05  # share of the processor that others may use before a peak means little
 _LIBRARIES = (
     "numpy", "apache-tvm", "apache-tvm-ffi", "ml_dtypes", "safetensors", "scikit-learn", "torch",
 )  # fmt: skip
@@ -26,13 +34,16 @@ def facts() -> dict[str, Any]:
         "tilewright": __version__,
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.release()}",
-        "cpu": _cpu_name(),
+        "cpu": cpu_name(),
         "target": host.mcpu,
         "vectors": f"{host.vector_bytes * 8} bits, {host.n_vector_registers} registers",
         "caches": f"L1 {_size(host.l1)}, L2 {_size(host.l2)}, L3 {_size(host.l3)}",
         "cores": host.cores,
         "threads": get_num_threads(),
+        "devices": _devices(),
+        "peak": _peak(),
         "cache": _cache(),
+        "database": _database(),
         "libraries": {name: _version(name) for name in _LIBRARIES},
     }
 
@@ -43,14 +54,75 @@ def show(told: dict[str, Any]) -> None:
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     for key, value in told.items():
-        if key == "libraries":
-            for name, version in value.items():
-                table.add_row(name, version or "not installed")
-        elif key == "cache":
-            table.add_row(key, f"{value['folder']} ({value['files']} files, {value['size']})")
-        else:
-            table.add_row(key, str(value))
+        for row in _ROWS.get(key, _plain_row)(key, value):
+            table.add_row(*row)
     Console().print(table)
+
+
+Rows = list[tuple[str, str]]
+
+
+def _plain_row(key: str, value: Any) -> Rows:
+    return [(key, str(value))]
+
+
+def _cache_row(key: str, value: Any) -> Rows:
+    return [(key, f"{value['folder']} ({value['files']} files, {value['size']})")]
+
+
+def _database_row(key: str, value: Any) -> Rows:
+    records = value.get("problem") or f"{value['records']} kernels tuned, {value['size']}"
+    return [(key, f"{value['file']} ({records})")]
+
+
+def _library_rows(key: str, value: Any) -> Rows:
+    return [(name, version or "not installed") for name, version in value.items()]
+
+
+def _device_rows(key: str, value: Any) -> Rows:
+    return [("device", f"{d['name']}: {d['processor']}") for d in value]
+
+
+def _peak_rows(key: str, value: Any) -> Rows:
+    if value is None:
+        return [(key, "not measured yet: tilewright info --peak (some seconds)")]
+    threads = value["threads"]
+
+    def both(rate: dict[str, float], unit: str) -> str:
+        one, every = (f"{rate[which] / 1e9:.0f} {unit}" for which in ("one", "all"))
+        return f"{one} on one core" + (f", {every} on {threads} threads" if threads > 1 else "")
+
+    rows = [(f"peak {name}", both(rate, "GFLOP/s")) for name, rate in value["flops"].items()]
+    rows += [(f"peak reads, {name}", both(rate, "GB/s")) for name, rate in value["reads"].items()]
+    others = value["others"] or 0
+    busy = f"; other programs used {others:.0%} of the processor" if others > _QUIET else ""
+    return [*rows, ("peak measured", value["date"] + busy)]
+
+
+_ROWS: dict[str, Callable[[str, Any], Rows]] = {
+    "cache": _cache_row,
+    "database": _database_row,
+    "devices": _device_rows,
+    "libraries": _library_rows,
+    "peak": _peak_rows,
+}
+
+
+def _devices() -> list[dict[str, Any]]:
+    return [{"name": "cpu", "processor": cpu_name()}]
+
+
+def _peak() -> dict[str, Any] | None:
+    found = record.find(record.place(cpu_name()))
+    return None if found is None else asdict(found)
+
+
+def measure_peak() -> None:
+    """Measure this machine's peaks and keep them in the cache folder."""
+    measure = importlib.import_module(".peaks.measure", __package__)
+    with Console(stderr=True).status("measuring ...") as status:
+        peaks = measure.measure_peaks(lambda what: status.update(f"measuring {what} ..."))
+    record.save(peaks, record.place(cpu_name()))
 
 
 def _version(name: str) -> str | None:
@@ -60,7 +132,8 @@ def _version(name: str) -> str | None:
         return None
 
 
-def _cpu_name() -> str:
+def cpu_name() -> str:
+    """The processor's name as the system tells it."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -73,6 +146,21 @@ def _cache() -> dict[str, Any]:
     folder = cache.default_folder()
     sizes = [f.stat().st_size for f in _files(folder)]
     return {"folder": str(folder), "files": len(sizes), "size": _size(sum(sizes))}
+
+
+def _database() -> dict[str, Any]:
+    path = default_path()
+    try:
+        size = path.stat().st_size
+    except OSError:
+        size = 0
+    told: dict[str, Any] = {"file": str(path), "records": 0, "size": _size(size)}
+    try:
+        with Database(path, writes=False) as opened:
+            told["records"] = len(opened.records())
+    except TuningError as error:
+        told |= {"records": None, "problem": str(error)}
+    return told
 
 
 def _files(folder: Path) -> list[Path]:

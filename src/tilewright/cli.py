@@ -1,9 +1,7 @@
-"""The command `tilewright`. A command loads what it needs when it runs, so that help is quick."""
+"""The command `tilewright`: its commands in groups, and what becomes of their errors."""
 
 from __future__ import annotations
 
-import importlib
-import json
 import os
 import sys
 from typing import Annotated
@@ -11,14 +9,26 @@ from typing import Annotated
 import typer
 
 from . import TilewrightError, __version__
+from .commands import bench, compile, config, db, demo, info, run, tune
 
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,
+    rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+# One line a command; the groups of the help are in the order of their first commands.
+_START, _FAST, _AWAY = "Start here", "Make it fast", "Take it elsewhere"
+app.command(rich_help_panel=_START)(demo.demo)
+app.command(rich_help_panel=_START)(info.info)
+app.command(rich_help_panel=_FAST)(bench.bench)
+app.command(rich_help_panel=_FAST)(tune.tune)
+app.add_typer(db.app, name="db", rich_help_panel=_FAST)
+app.command(rich_help_panel=_AWAY)(compile.compile)
+app.command(rich_help_panel=_AWAY)(run.run)
+app.command(rich_help_panel=_AWAY)(config.config)
 
 
 def _print_version(wanted: bool) -> None:
@@ -36,66 +46,34 @@ def _tilewright(
 ) -> None:
     """NumPy-style array code, run at once or compiled to fast kernels.
 
-    Start with `tilewright demo`; `tilewright COMMAND --help` explains a command. An error is one
-    line; with TILEWRIGHT_DEBUG=1 in the environment it comes with its traceback.
+    Start with `tilewright demo`; `tilewright COMMAND --help` explains a command and gives examples.
+
+    The exit code is 0 if all went well, 1 after an error, which is told in one line, and 2 if the
+    command was not understood. With `TILEWRIGHT_DEBUG=1` in the environment an error comes with its
+    traceback.
     """
 
 
-@app.command()
-def demo(
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="Threads to use; all cores by default.")
-    ] = None,
-    table: Annotated[
-        bool, typer.Option(help="Measure the table of times (about half of the demo's time).")
-    ] = True,
-    seed: Annotated[int, typer.Option(help="Of the split, the weights and the batches.")] = 0,
-) -> None:
-    """Run the whole way on real data: check, train, measure.
-
-    First, a piece of array code runs eagerly and compiled, checked against NumPy.
-
-    Second, a small network learns scikit-learn's 1,797 handwritten digits, each training step one
-    compiled program, to at least 97 % on a held-out fifth; it is saved and loaded back.
-
-    Third, one table compares the times of NumPy, PyTorch (if it is installed), tilewright eager
-    and tilewright compiled.
-
-    The data needs scikit-learn: pip install 'tilewright[demo]'. The exit code is 0 if all checks
-    pass, 1 otherwise. The first run compiles kernels and keeps them in the cache folder.
-    """
-    passed = importlib.import_module(".demo", __package__).run(threads, table, seed)
-    raise typer.Exit(0 if passed else 1)
-
-
-@app.command()
-def info(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
-) -> None:
-    """Show the version, the CPU as the compiler sees it, the cache folder and the libraries.
-
-    Put this into bug reports.
-    """
-    about = importlib.import_module(".about", __package__)
-    facts = about.facts()
-    if as_json:
-        typer.echo(json.dumps(facts, indent=2))
-    else:
-        about.show(facts)
-
-
-def main() -> None:
-    """The entry point: our own errors become one red line and exit code 1."""
+def main(arguments: list[str] | None = None) -> None:
+    """The entry point: an error becomes one red line and exit code 1."""
     try:
-        app(prog_name="tilewright")
-    except TilewrightError as error:
-        if os.environ.get("TILEWRIGHT_DEBUG", "0") not in ("", "0"):
-            raise
-        message = " ".join(str(error).split())
-        typer.secho(f"error: {message}", fg="red", err=True)
-        sys.exit(1)
+        app(arguments, prog_name="tilewright")
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:
+        if os.environ.get("TILEWRIGHT_DEBUG", "0") not in ("", "0"):
+            raise
+        typer.secho(f"error: {_message(error)}", fg="red", err=True)
+        sys.exit(1)
+
+
+def _message(error: Exception) -> str:
+    """The error in one line; one that is not ours, nor the system's, may be a fault of ours."""
+    text = " ".join(str(error).split())
+    if isinstance(error, TilewrightError | OSError | MemoryError) and text:
+        return text
+    kind = type(error).__name__
+    return f"{kind}: {text}; TILEWRIGHT_DEBUG=1 in the environment shows where" if text else kind
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from scipy import special
 
 import tilewright as tw
 from tilewright import _native
+from tilewright.dsl.primitive import REGISTRY
 from tilewright.dsl.sizes import symbol
 from tilewright.lowering import codegen, machine, math
 from tilewright.lowering.kernel import BufferSpec, KernelSource, Phase
@@ -24,7 +25,8 @@ from tilewright.lowering.tvm_api import PointerType, PrimType, tirx
 from tilewright.lowering.vocabulary import TirxVocabulary, int64
 from tilewright.lowering.words import kernel_words
 
-UNARY = sorted(set(math.ULP) - {"pow"})
+BINARY = ("atan2", "hypot", "pow")
+UNARY = sorted(set(math.ULP) - set(BINARY))
 DTYPES = ("float32", "float64")
 CHUNK = 1 << 20
 LANES = {"float32": 16, "float64": 8}
@@ -35,10 +37,14 @@ Function = Callable[..., Array]
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 
 
+def arity_of(name: str) -> int:
+    return 2 if name in (*BINARY, "fmod", "ldexp") else 1
+
+
 @cache
 def compiled(name: str, dtype: str) -> Function:
     """A function of NumPy arrays that runs a kernel of one function."""
-    arity, lanes = (2 if name == "pow" else 1), LANES[dtype]
+    arity, lanes = arity_of(name), LANES[dtype]
     begin, end, n = (tirx.Var(v, "int64") for v in ("begin", "end", "n"))
     pointers = [tirx.Var(f"p{i}", PointerType(PrimType(dtype))) for i in range(arity + 1)]
     buffers = [
@@ -51,7 +57,8 @@ def compiled(name: str, dtype: str) -> Function:
         arguments = [t.let(tirx.BufferLoad(b, [at])) for b in buffers[:-1]]
         t.emit(tirx.BufferStore(buffers[-1], getattr(math, name)(t, *arguments), [at]))
     kinds = tirx.ForKind
-    body = tirx.For(lane, int64(0), int64(lanes), kinds.VECTORIZED, tirx.SeqStmt(statements))
+    kind = kinds.SERIAL if t.scalar_only else kinds.VECTORIZED
+    body = tirx.For(lane, int64(0), int64(lanes), kind, tirx.SeqStmt(statements))
     loop = tirx.For(i, begin, end - begin, kinds.SERIAL, body)
     declared = [tirx.DeclBuffer(b, data=p) for b, p in zip(buffers, pointers, strict=True)]
     made = tirx.PrimFunc([*pointers, begin, end, n], tirx.SeqStmt([*declared, loop]), ret_type=None)
@@ -96,6 +103,8 @@ def reference(name: str, *arrays: Array) -> Array:
     wide = [a.astype(np.longdouble if is_long else np.float64) for a in arrays]
     if name == "sigmoid":
         return 1 / (1 + np.exp(-wide[0]))
+    if name in ("sinc", "i0", "i1"):  # NumPy has no more than double precision of these
+        return np.asarray(REGISTRY[name].reference(*wide))
     if name == "erf":
         return long_erf(*wide) if is_long else special.erf(*wide)
     return getattr(np, {"pow": "power"}.get(name, name))(*wide)
@@ -174,8 +183,7 @@ def random_points(rng: np.random.Generator, dtype: str, count: int) -> Array:
 
 
 def test_all_functions_are_declared() -> None:
-    names = [name for name in math.__all__ if name != "ULP"]
-    assert sorted(math.ULP) == sorted(names)
+    assert sorted([*math.ULP, *math.EXACT, "EXACT", "ULP"]) == sorted(math.__all__)
     assert all(bound <= 2 for bounds in math.ULP.values() for bound in bounds.values())
 
 
@@ -241,3 +249,56 @@ def test_pow_sampled(dtype: str, rng: np.random.Generator) -> None:
     check("pow", near_one.astype(dtype), steep)
     whole = rng.integers(-40, 40, count).astype(dtype)
     check("pow", rng.uniform(-9, 9, count).astype(dtype), whole)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", ["atan2", "hypot"])
+def test_functions_of_two_sides(name: str, dtype: str, rng: np.random.Generator) -> None:
+    info = np.finfo(dtype)
+    edges = [0, 1, 2.5, 1e-30, 1e30, np.inf, np.nan, info.max, info.tiny, info.smallest_subnormal]
+    edges = np.asarray([*edges, *(-np.asarray(edges))], dtype)
+    check(name, *(a.ravel() for a in np.meshgrid(edges, edges)))
+    x = random_points(rng, dtype, 20_000)
+    check(name, x, rng.permutation(x))
+    # sides of about one size, where both count, and near the diagonals, where branches meet
+    near = x * np.exp2(rng.uniform(-4, 4, x.size)).astype(dtype)
+    check(name, x, near)
+    ratio = rng.choice([1, np.sqrt(2) - 1, np.sqrt(2) + 1], x.size)
+    close = 1 + np.exp2(rng.uniform(-60, -8, x.size)) * rng.choice([-1, 1], x.size)
+    check(name, x, (x * (ratio * close)).astype(dtype))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_exact_functions_of_floats(dtype: str, rng: np.random.Generator) -> None:
+    x = np.concatenate([random_points(rng, dtype, 20_000), hard_points(dtype)[::5]])
+    m, e = np.frexp(x)
+    same_floats(compiled("mantissa", dtype)(x), m)
+    same_floats(compiled("exponent", dtype)(x), np.where(np.isfinite(x), e, 0))
+    largest = np.finfo(dtype).maxexp * 2.2
+    steps = np.rint(rng.uniform(-largest, largest, x.size))
+    to_subnormal = np.rint(np.finfo(dtype).minexp - e - rng.uniform(-3, 60, x.size))
+    for n in (steps, to_subnormal, -to_subnormal):
+        want = np.ldexp(x, n.astype(np.int32))
+        same_floats(compiled("ldexp", dtype)(x, n.astype(dtype)), want)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_fmod(dtype: str, rng: np.random.Generator) -> None:
+    info = np.finfo(dtype)
+    limits = [0, 1, 3, info.max, info.tiny, info.smallest_subnormal, 1.5 * info.tiny, np.inf]
+    edges = np.asarray([*limits, np.nan, 0.1, 1e30, 1e-30], dtype)
+    x, y = (a.ravel() for a in np.meshgrid(np.concatenate([edges, -edges]), edges))
+    same_floats(compiled("fmod", dtype)(x, y), np.fmod(x, y))
+    x = random_points(rng, dtype, 4_000)
+    y = rng.permutation(x)
+    # about whole multiples, where a rounded quotient is one too many
+    near = (x * rng.integers(1, 1 << 20, x.size)).astype(dtype)
+    for a, b in ((x, y), (near, x), (np.nextafter(near, np.zeros_like(near)), x)):
+        same_floats(compiled("fmod", dtype)(a, b), np.fmod(a, b))
+
+
+def same_floats(got: Array, want: Array) -> None:
+    """The same numbers, with the same sign of zeros."""
+    np.testing.assert_array_equal(got, want.astype(got.dtype))
+    number = ~np.isnan(got)
+    np.testing.assert_array_equal(np.signbit(got[number]), np.signbit(want[number]))

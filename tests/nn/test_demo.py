@@ -8,11 +8,12 @@ from rich.console import Console
 
 import tilewright as tw
 from tilewright import nn
-from tilewright.demo import arrays, multiply_add, peak, timing
+from tilewright.demo import arrays, peak, timing, tuning
 from tilewright.demo.checks import Checks
 from tilewright.demo.contenders import Job
 from tilewright.demo.numpy_step import NumpyTrainer
 from tilewright.demo.table import _cells, _disagreement
+from tilewright.peaks import multiply_add
 
 
 def batch(rng):
@@ -83,6 +84,28 @@ def test_a_row_of_the_table():
     job = Job("x", {}, flops=1e9)
     cells = _cells(job, {"NumPy": 0.1, "staged": 0.02, "eager": 5e-5}, peak.Peak(1e11))
     assert cells == ["100.0 ms", "-", "50 us", "20.0 ms", "50.0 GFLOP/s", "50%"]
+
+
+def test_tuning_shows_before_and_after_and_stays_right(monkeypatch):
+    monkeypatch.setattr(tuning, "SEARCH", 300.0)
+    monkeypatch.setattr(tuning, "TRIALS", 2)
+    monkeypatch.setattr(tuning, "LIMIT", float("inf"))
+    told = io.StringIO()
+    checks = Checks(Console(file=told, width=200))
+    tuning.check_tuning(checks, seed=0)
+    assert checks.finish()
+    for word in ("1. Tuning", "before", "after", "a whole call", "candidates in"):
+        assert word in told.getvalue()
+
+
+def test_what_cannot_be_checked_is_told():
+    told = io.StringIO()
+    checks = Checks(Console(file=told, width=100))
+    checks.check("first", True, "1")
+    checks.skip("second", "there is no such device")
+    assert checks.finish()
+    assert "second: there is no such device" in told.getvalue()
+    assert "all 1 checks passed, 1 skipped" in told.getvalue()
 
 
 def test_the_last_line_names_what_failed():

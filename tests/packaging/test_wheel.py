@@ -43,7 +43,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_wheel_holds_the_package_and_no_sources(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    for wanted in ("__init__.py", "py.typed", "_native.pyi", "dsl/graph.py", "lowering/kernel.py"):
+    wanted_names = "__init__.py py.typed _native.pyi dsl/graph.py lowering/kernel.py"
+    for wanted in (*wanted_names.split(), "benchmarks/run.py", "commands/bench.py"):
         assert f"tilewright/{wanted}" in names
     assert any(n.startswith("tilewright/_native.") and n.endswith(".so") for n in names)
     assert not [n for n in names if n.endswith(SOURCES) and ".dist-info/" not in n]

@@ -7,21 +7,18 @@
 #include <mutex>
 #include <new>
 
+#include "devices.h"
 #include "error.h"
+#include "timeline.h"
 
 namespace tilewright {
 namespace {
 
-constexpr int64_t kMaxBytes = int64_t{1} << 46;
-constexpr int kClasses = 16 + 45 * 8;
 constexpr int64_t kHugePage = int64_t{2} << 20;
-// Freed blocks beyond this and beyond what is in use are given back when a new one is needed, so
-// that programs whose sizes change all the time do not pile up blocks that nobody asks for again.
-constexpr int64_t kIdleBytes = int64_t{256} << 20;
 
 struct Heap {
   std::mutex mutex;
-  Buffer* free[kClasses] = {};
+  Buffer* free[kSizeClasses] = {};
   int64_t in_use = 0, peak = 0, pooled = 0, held = 0, limit = 0;
 };
 
@@ -35,20 +32,6 @@ Heap& heap() {
     return made;
   }();
   return *instance;
-}
-
-// Up to 1 KiB in steps of 64 bytes, then eight classes for each doubling (at most 12.5 % waste).
-int size_class(int64_t bytes, int64_t* capacity) {
-  const int64_t units = bytes <= 0 ? 1 : (bytes + kAlignment - 1) / kAlignment;
-  if (units <= 16) {
-    *capacity = units * kAlignment;
-    return int(units - 1);
-  }
-  const int exponent = 63 - __builtin_clzll(uint64_t(units));
-  const int64_t step = int64_t{1} << (exponent - 3);
-  const int64_t steps = (units + step - 1) / step;  // 8 to 16
-  *capacity = steps * step * kAlignment;
-  return 16 + (exponent - 4) * 8 + int(steps - 8);
 }
 
 void release_all(Heap& h) {
@@ -93,9 +76,15 @@ Buffer* new_block(Heap& h, int64_t capacity) {
   return new (block) Buffer;
 }
 
-int64_t counted(int64_t bytes) { return round_up(bytes, kAlignment); }
+// Tells the timeline how much is in use. Without the lock: the timeline has one of its own.
+void tell_use(const Heap& h, std::unique_lock<std::mutex>& lock) {
+  if (!timeline::enabled()) return;
+  const int64_t in_use = h.in_use;
+  lock.unlock();
+  timeline::count(timeline::Category::Memory, in_use);
+}
 
-int64_t parse_bytes(const char* text) {
+int64_t parse_bytes(const char* variable, const char* text) {
   char* end = nullptr;
   const double number = std::strtod(text, &end);
   int64_t unit = 1;
@@ -111,9 +100,8 @@ int64_t parse_bytes(const char* text) {
   const double bytes = number * double(unit);
   if (end == text || *end || unit == 0 || !(bytes >= 0 && bytes < double(kMaxBytes)))
     fail(ErrorKind::Value,
-         "TILEWRIGHT_MEMORY_LIMIT: got \"%.100s\"; it must be a number of bytes such as "
-         "2000000000, 500M or 4G",
-         text);
+         "%s: got \"%.100s\"; it must be a number of bytes such as 2000000000, 500M or 4G",
+         variable, text);
   return int64_t(bytes);
 }
 
@@ -126,7 +114,7 @@ Buffer* allocate(int64_t bytes) {
   int64_t capacity;
   const int index = size_class(bytes, &capacity);
   Heap& h = heap();
-  std::lock_guard<std::mutex> lock(h.mutex);
+  std::unique_lock<std::mutex> lock(h.mutex);
   Buffer* buffer = h.free[index];
   if (buffer) {
     h.free[index] = buffer->next;
@@ -136,6 +124,7 @@ Buffer* allocate(int64_t bytes) {
     buffer->data = reinterpret_cast<char*>(buffer + 1);
     buffer->capacity = capacity;
     buffer->drop = nullptr;
+    buffer->device = nullptr;
     buffer->writable = true;
   }
   buffer->owner = nullptr;
@@ -143,6 +132,7 @@ Buffer* allocate(int64_t bytes) {
   buffer->holders.store(1, std::memory_order_relaxed);
   h.in_use += counted(bytes);
   if (h.in_use > h.peak) h.peak = h.in_use;
+  tell_use(h, lock);
   return buffer;
 }
 
@@ -156,12 +146,14 @@ Buffer* adopt(void* data, int64_t bytes, void (*drop)(void*), void* owner) {
   buffer->capacity = 0;
   buffer->drop = drop;
   buffer->owner = owner;
+  buffer->device = nullptr;
   buffer->writable = false;
   buffer->holders.store(1, std::memory_order_relaxed);
   return buffer;
 }
 
 void destroy(Buffer* buffer) {
+  if (buffer->device) return give_back(buffer);
   if (buffer->drop) {
     buffer->drop(buffer->owner);
     std::free(buffer);
@@ -170,11 +162,12 @@ void destroy(Buffer* buffer) {
   int64_t capacity;
   const int index = size_class(buffer->capacity, &capacity);
   Heap& h = heap();
-  std::lock_guard<std::mutex> lock(h.mutex);
+  std::unique_lock<std::mutex> lock(h.mutex);
   h.in_use -= counted(buffer->bytes);
   h.pooled += capacity;
   buffer->next = h.free[index];
   h.free[index] = buffer;
+  tell_use(h, lock);
 }
 
 MemoryStats memory_stats() {
@@ -201,9 +194,14 @@ void set_memory_limit(int64_t bytes) {
   h.limit = bytes;
 }
 
+int64_t bytes_from_environment(const char* variable) {
+  const char* text = std::getenv(variable);
+  return text && *text ? parse_bytes(variable, text) : 0;
+}
+
 void configure_memory() {
-  const char* text = std::getenv("TILEWRIGHT_MEMORY_LIMIT");
-  if (text && *text) set_memory_limit(parse_bytes(text));
+  if (const int64_t limit = bytes_from_environment("TILEWRIGHT_MEMORY_LIMIT"))
+    set_memory_limit(limit);
 }
 
 }  // namespace tilewright

@@ -5,13 +5,16 @@
 #include <cstdint>
 #include <utility>
 
+#include "size_class.h"
+
 namespace tilewright {
 
-constexpr int64_t kAlignment = 64;
+class Device;
 
-// The header of a block. Our own blocks carry it in front of their data, foreign ones apart.
+// The header of a block. Our own blocks carry it in front of their data, foreign ones apart, those
+// of a device in a DeviceBuffer (devices.h).
 struct alignas(kAlignment) Buffer {
-  char* data;
+  char* data;        // null on a device: the host must not touch its memory
   int64_t bytes;     // asked for
   int64_t capacity;  // of the size class; 0 for foreign memory
   std::atomic<int64_t> holders;
@@ -20,6 +23,7 @@ struct alignas(kAlignment) Buffer {
     void* owner;   // of foreign memory
     Buffer* next;  // in the pool's list of free blocks
   };
+  Device* device;  // where the memory is; null: the host's
   bool writable;
 };
 
@@ -75,11 +79,14 @@ void reset_peak();
 void empty_cache();
 void set_memory_limit(int64_t bytes);  // 0: none
 
-// Reads TILEWRIGHT_MEMORY_LIMIT (bytes, or a number with K, M, G or T); throws Error(Value).
+// Reads TILEWRIGHT_MEMORY_LIMIT; throws Error(Value).
 void configure_memory();
 
-constexpr int64_t round_up(int64_t value, int64_t multiple) {
-  return (value + multiple - 1) / multiple * multiple;
-}
+// The bytes that an environment variable says (a number, or one with K, M, G or T), 0 if it is not
+// set; throws Error(Value).
+int64_t bytes_from_environment(const char* variable);
+
+// What an allocation counts for in the statistics.
+constexpr int64_t counted(int64_t bytes) { return round_up(bytes, kAlignment); }
 
 }  // namespace tilewright

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "pool.h"
+#include "timeline.h"
 #include "transpose.h"
 
 namespace tilewright {
@@ -153,6 +154,9 @@ void copy_typed(CopyJob& job) {
 void copy_elements(CopyJob job) {
   for (int i = 0; i < job.ndim; ++i)
     if (job.dims[i] == 0) return;
+  static const int32_t label = timeline::intern("copy");
+  const int64_t bytes = timeline::enabled() ? product(job.ndim, job.dims) * job.itemsize : 0;
+  const timeline::Span span(timeline::Category::Copy, label, bytes);
   simplify(job);
   if (job.ndim == 0) {
     std::memcpy(job.target, job.source, size_t(job.itemsize));

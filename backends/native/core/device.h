@@ -68,7 +68,8 @@ typedef struct tw_device_api {
   int (*allocate)(tw_device* device, int64_t bytes, tw_memory** memory, tw_error* error);
   void (*release)(tw_device* device, tw_memory* memory);
 
-  int (*make_queue)(tw_device* device, tw_queue** queue, tw_error* error);
+  // `timed`: events of the queue carry times, at some cost; else `time` is TW_UNSUPPORTED.
+  int (*make_queue)(tw_device* device, int32_t timed, tw_queue** queue, tw_error* error);
   void (*drop_queue)(tw_queue* queue);
   // `host` may be reused when `write` returns, and holds the bytes when `read` returns.
   int (*write)(tw_queue* queue, tw_memory* to, int64_t offset, const void* host, int64_t bytes,

@@ -8,7 +8,10 @@
 
 namespace tilewright {
 
-enum class ErrorKind { Value, Shape, DType, Overflow, Memory, LinAlg };
+// Damaged and Foreign are of artifacts: what was read is not what was written, or is not for here.
+enum class ErrorKind {
+  Value, Shape, DType, Overflow, Memory, Damaged, Foreign, System, Device, LinAlg
+};
 
 class Error : public std::runtime_error {
  public:
@@ -18,7 +21,7 @@ class Error : public std::runtime_error {
 
 [[noreturn]] __attribute__((format(printf, 2, 3))) inline void fail(ErrorKind kind,
                                                                     const char* format, ...) {
-  char text[512];
+  char text[1536];  // a build log may be in it
   va_list arguments;
   va_start(arguments, format);
   std::vsnprintf(text, sizeof text, format, arguments);

@@ -2,6 +2,7 @@
 
 #include "copy.h"
 #include "pool.h"
+#include "timeline.h"
 
 namespace tilewright {
 namespace {
@@ -78,21 +79,27 @@ void MapJob::pointers_at(int64_t row, void** pointers) const {
 
 void MapJob::run(const Kernel& kernel, const LaunchPlan& plan) {
   const int64_t rows = outer();
-  if (rows == 1) {
-    void* pointers[kMaxMapInputs + 1];
-    pointers_at(0, pointers);
-    return kernel.run(plan, pointers);
-  }
-  const bool whole_rows = kernel.n_scratch() == 0 && plan.cost < 8 * kParallelCost;
-  auto body = [&](int, int64_t begin, int64_t end) {
-    void* pointers[kMaxMapInputs + 1];
-    for (int64_t row = begin; row < end; ++row) {
+  void* pointers[kMaxMapInputs + 1];
+  // Long rows are split over threads themselves, and launches of their own.
+  if (rows == 1 || kernel.n_scratch() || plan.cost >= 8 * kParallelCost) {
+    for (int64_t row = 0; row < rows; ++row) {
       pointers_at(row, pointers);
-      whole_rows ? kernel.run_serial(plan, pointers) : kernel.run(plan, pointers);
+      kernel.run(plan, pointers);
+    }
+    return;
+  }
+  const timeline::LaunchSpan launch(kernel.label());
+  auto body = [&](int, int64_t begin, int64_t end) {
+    const timeline::Span span(timeline::Category::Kernel, kernel.label(), (end - begin) * inner(),
+                              launch.number());
+    void* own[kMaxMapInputs + 1];
+    for (int64_t row = begin; row < end; ++row) {
+      pointers_at(row, own);
+      kernel.run_serial(plan, own);
     }
   };
   const int64_t row_cost = plan.cost + 10'000;  // a call takes about 10 ns
-  if (!whole_rows || row_cost < kParallelCost / rows)
+  if (row_cost < kParallelCost / rows)
     body(0, 0, rows);
   else
     parallel(rows, 1 + kParallelCost / 4 / row_cost, kMaxThreads, body);

@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <system_error>
 #include <thread>
 #include <vector>
@@ -134,6 +135,7 @@ class Pool {
   }
 
   void work(int thread) {
+    pthread_setname_np(pthread_self(), ("tilewright-" + std::to_string(thread)).c_str());
     uint64_t seen = 0;
     while (!stop_.load()) {
       if (!spin_until([&] { return news(seen); })) {

@@ -13,6 +13,7 @@
 #include "layout.h"
 #include "routines.h"
 #include "sizes.h"
+#include "timeline.h"
 
 namespace tilewright {
 
@@ -50,27 +51,35 @@ struct PlanRef {
   const ProgramPlan* operator->() const { return plan; }
 };
 
-class Program {
+// What programs of the host and of devices share: all but their execution.
+class AnyProgram {
  public:
   // Throws Error(Value) if the words are damaged or do not fit the kernels.
-  Program(const void* words, size_t bytes, std::vector<std::shared_ptr<const Kernel>> kernels,
-          std::string name);
-  ~Program();
+  AnyProgram(const void* words, size_t bytes,
+             std::vector<std::shared_ptr<const AnyKernel>> kernels, std::string name);
+  virtual ~AnyProgram();
 
   const std::string& name() const { return name_; }
   int n_inputs() const { return int(inputs_.size()); }
   int n_outputs() const { return int(outputs_.size()); }
   std::vector<std::string> routines() const;  // the names of those that it calls
+  int n_symbols() const { return int(n_symbols_); }
+  DType input_type(int input) const { return inputs_[size_t(input)].type; }
   DType output_type(int output) const { return outputs_[size_t(output)].type; }
+  const std::vector<SizeExpr>& input_dims(int input) const { return inputs_[size_t(input)].dims; }
+  const std::vector<SizeExpr>& output_dims(int output) const {
+    return outputs_[size_t(output)].dims;
+  }
 
   // Checks types and sizes against what the program was compiled for (Error(DType),
   // Error(Shape)) and gives the plan for these sizes.
   PlanRef plan(const ProgramInput* inputs) const;
 
   // Fills `outputs[0..n_outputs)`. The caller holds the inputs meanwhile. Safe on many threads.
-  void run(const ProgramPlan& plan, const ProgramInput* inputs, ProgramOutput* outputs) const;
+  virtual void run(const ProgramPlan& plan, const ProgramInput* inputs,
+                   ProgramOutput* outputs) const = 0;
 
- private:
+ protected:
   enum SlotKind { InputSlot, OutputSlot, ArenaSlot, TemporarySlot };
   enum Operation { Launch, Alloc, Free, Copy, Call = 6 };
 
@@ -93,7 +102,6 @@ class Program {
     std::vector<int> slots;
     std::vector<SizeExpr> sizes;
   };
-  class Run;
 
   void read(WordReader& words);
   Type read_type(WordReader& words);
@@ -117,15 +125,51 @@ class Program {
 
   static constexpr int kPlans = 8;  // kept for the sizes that come first
   std::string name_;
+  timeline::Category category_;
+  int32_t label_;
   int64_t n_symbols_ = 0;
   SizeExpr arena_;
   std::vector<Type> inputs_;
   std::vector<Slot> slots_;
   std::vector<Output> outputs_;
   std::vector<Instruction> instructions_;
-  std::vector<std::shared_ptr<const Kernel>> kernels_;
+  std::vector<std::shared_ptr<const AnyKernel>> kernels_;
   // Append-only and without a lock, so that fork() cannot leave it locked.
   mutable std::atomic<ProgramPlan*> plans_[kPlans] = {};
+};
+
+// A program of the host's processor.
+class Program final : public AnyProgram {
+ public:
+  // Throws Error(Value), also if one of the kernels is not a `Kernel`.
+  Program(const void* words, size_t bytes,
+          std::vector<std::shared_ptr<const AnyKernel>> kernels, std::string name);
+
+  void run(const ProgramPlan& plan, const ProgramInput* inputs,
+           ProgramOutput* outputs) const override {
+    run(plan, inputs, outputs, nullptr);
+  }
+
+  // With `places`, output i is written to places[i], unless that is null, and has no buffer.
+  void run(const ProgramPlan& plan, const ProgramInput* inputs, ProgramOutput* outputs,
+           char* const* places) const;
+
+ private:
+  class Run;
+};
+
+// An array that is on the stack when it is short.
+template <class T, int N>
+class ShortArray {
+ public:
+  explicit ShortArray(size_t count) {
+    if (count > N) many_.resize(count);
+  }
+  T& operator[](size_t i) { return many_.empty() ? few_[i] : many_[i]; }
+
+ private:
+  T few_[N]{};
+  std::vector<T> many_;
 };
 
 }  // namespace tilewright

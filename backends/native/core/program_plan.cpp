@@ -26,7 +26,7 @@ int64_t byte_count(const char* program, const SizeExpr& expression, const int64_
 
 }  // namespace
 
-void Program::bind_symbols(const ProgramInput* inputs, int64_t* symbols) const {
+void AnyProgram::bind_symbols(const ProgramInput* inputs, int64_t* symbols) const {
   std::bitset<kMaxSymbols> bound;
   for (size_t i = 0; n_symbols_ && i < inputs_.size(); ++i)
     for (size_t axis = 0; axis < inputs_[i].dims.size(); ++axis) {
@@ -41,7 +41,7 @@ void Program::bind_symbols(const ProgramInput* inputs, int64_t* symbols) const {
            name_.c_str(), static_cast<long long>(i));
 }
 
-void Program::check_input(int index, const ProgramInput& input, const int64_t* symbols) const {
+void AnyProgram::check_input(int index, const ProgramInput& input, const int64_t* symbols) const {
   const Type& wanted = inputs_[size_t(index)];
   if (input.type != wanted.type)
     fail(ErrorKind::DType, "%s: input %d has dtype %s; it was compiled for %s", name_.c_str(),
@@ -55,7 +55,7 @@ void Program::check_input(int index, const ProgramInput& input, const int64_t* s
          expected_shape(wanted.dims, symbols).c_str());
 }
 
-PlanRef Program::plan(const ProgramInput* inputs) const {
+PlanRef AnyProgram::plan(const ProgramInput* inputs) const {
   int64_t few[32];
   std::vector<int64_t> many;
   int64_t* symbols = few;
@@ -82,8 +82,8 @@ PlanRef Program::plan(const ProgramInput* inputs) const {
   return {own, std::move(made)};
 }
 
-std::unique_ptr<ProgramPlan> Program::make_plan(const ProgramInput* inputs,
-                                                const int64_t* symbols) const {
+std::unique_ptr<ProgramPlan> AnyProgram::make_plan(const ProgramInput* inputs,
+                                                   const int64_t* symbols) const {
   auto plan = std::make_unique<ProgramPlan>();
   plan->symbols.assign(symbols, symbols + n_symbols_);
   plan->arena = byte_count(name_.c_str(), arena_, symbols);
@@ -93,7 +93,7 @@ std::unique_ptr<ProgramPlan> Program::make_plan(const ProgramInput* inputs,
   return plan;
 }
 
-void Program::plan_slots(const ProgramInput* inputs, ProgramPlan& plan) const {
+void AnyProgram::plan_slots(const ProgramInput* inputs, ProgramPlan& plan) const {
   for (const Slot& slot : slots_) {
     int64_t bytes;
     if (slot.kind == InputSlot) {
@@ -109,12 +109,12 @@ void Program::plan_slots(const ProgramInput* inputs, ProgramPlan& plan) const {
   }
 }
 
-int64_t Program::room(const ProgramPlan& plan, int slot) const {
+int64_t AnyProgram::room(const ProgramPlan& plan, int slot) const {
   const int64_t bytes = plan.slots[size_t(slot)];
   return slots_[size_t(slot)].kind == ArenaSlot ? plan.arena - bytes : bytes;
 }
 
-void Program::plan_outputs(ProgramPlan& plan) const {
+void AnyProgram::plan_outputs(ProgramPlan& plan) const {
   for (const Output& output : outputs_) {
     Shape shape;
     for (const SizeExpr& dim : output.dims)
@@ -130,7 +130,7 @@ void Program::plan_outputs(ProgramPlan& plan) const {
   }
 }
 
-void Program::plan_instructions(ProgramPlan& plan) const {
+void AnyProgram::plan_instructions(ProgramPlan& plan) const {
   const int64_t* symbols = plan.symbols.data();
   for (const Instruction& step : instructions_) {
     plan.cost += kStep;

@@ -6,20 +6,25 @@
 namespace tilewright {
 namespace {
 constexpr int64_t kMagic = 0x545031, kVersion = 2, kMany = 1 << 20;
+constexpr std::string_view kEager = "eager_";  // what the names of eager operations begin with
 }
 
-Program::Program(const void* words, size_t bytes,
-                 std::vector<std::shared_ptr<const Kernel>> kernels, std::string name)
+AnyProgram::AnyProgram(const void* words, size_t bytes,
+                       std::vector<std::shared_ptr<const AnyKernel>> kernels,
+                       std::string name)
     : name_(std::move(name)), kernels_(std::move(kernels)) {
+  const bool is_eager = name_.compare(0, kEager.size(), kEager) == 0;
+  category_ = is_eager ? timeline::Category::Eager : timeline::Category::Program;
+  label_ = timeline::intern(std::string_view(name_).substr(is_eager ? kEager.size() : 0));
   WordReader reader(name_.c_str(), words, bytes);
   read(reader);
 }
 
-Program::~Program() {
+AnyProgram::~AnyProgram() {
   for (std::atomic<ProgramPlan*>& plan : plans_) delete plan.load();
 }
 
-void Program::read(WordReader& words) {
+void AnyProgram::read(WordReader& words) {
   words.magic(kMagic);
   words.next("version", 1, kVersion);
   const int64_t n_inputs = words.next("number of inputs", 0, kMany);
@@ -35,7 +40,7 @@ void Program::read(WordReader& words) {
   check_order(words);
 }
 
-Program::Type Program::read_type(WordReader& words) {
+AnyProgram::Type AnyProgram::read_type(WordReader& words) {
   Type result;
   result.type = DType(words.next("dtype code", 0, kDTypes - 1));
   const int64_t ndim = words.next("rank", 0, kMaxRank);
@@ -43,7 +48,7 @@ Program::Type Program::read_type(WordReader& words) {
   return result;
 }
 
-void Program::read_slots(WordReader& words, int64_t count) {
+void AnyProgram::read_slots(WordReader& words, int64_t count) {
   for (int64_t i = 0; i < count; ++i) {
     Slot slot;
     slot.kind = SlotKind(words.next("kind of a slot", InputSlot, TemporarySlot));
@@ -56,11 +61,11 @@ void Program::read_slots(WordReader& words, int64_t count) {
   }
 }
 
-int Program::read_slot(WordReader& words) {
+int AnyProgram::read_slot(WordReader& words) {
   return int(words.next("slot", 0, int64_t(slots_.size()) - 1));
 }
 
-void Program::read_outputs(WordReader& words, int64_t count) {
+void AnyProgram::read_outputs(WordReader& words, int64_t count) {
   for (int64_t i = 0; i < count; ++i) {
     Output output;
     output.slot = read_slot(words);
@@ -74,12 +79,12 @@ void Program::read_outputs(WordReader& words, int64_t count) {
   }
 }
 
-void Program::read_instructions(WordReader& words) {
+void AnyProgram::read_instructions(WordReader& words) {
   const int64_t count = words.next("number of instructions", 0, kMany);
   for (int64_t i = 0; i < count; ++i) instructions_.push_back(read_instruction(words));
 }
 
-Program::Instruction Program::read_instruction(WordReader& words) {
+AnyProgram::Instruction AnyProgram::read_instruction(WordReader& words) {
   Instruction result;
   result.operation = Operation(words.next("instruction", Launch, Call));
   if (result.operation > Copy && result.operation < Call)
@@ -103,9 +108,9 @@ Program::Instruction Program::read_instruction(WordReader& words) {
   return result;
 }
 
-void Program::read_launch(WordReader& words, Instruction& launch) {
+void AnyProgram::read_launch(WordReader& words, Instruction& launch) {
   launch.kernel = int(words.next("kernel", 0, int64_t(kernels_.size()) - 1));
-  const Kernel& kernel = *kernels_[size_t(launch.kernel)];
+  const AnyKernel& kernel = *kernels_[size_t(launch.kernel)];
   const int64_t n_buffers = words.next("number of buffers", kernel.n_buffers(), kernel.n_buffers());
   for (int64_t i = 0; i < n_buffers; ++i) {
     launch.slots.push_back(read_slot(words));
@@ -118,7 +123,7 @@ void Program::read_launch(WordReader& words, Instruction& launch) {
 }
 
 // Temporaries are used between their allocation and their release only.
-void Program::check_order(WordReader& words) const {
+void AnyProgram::check_order(WordReader& words) const {
   std::vector<bool> alive(slots_.size());
   for (const Instruction& step : instructions_) {
     for (int slot : step.slots) {

@@ -6,7 +6,7 @@
 namespace tilewright {
 
 // The name, the slots (inputs, then the output), the sizes.
-void Program::read_call(WordReader& words, Instruction& call) {
+void AnyProgram::read_call(WordReader& words, Instruction& call) {
   const Routine& routine = find_routine(words.text("name of a routine", 100));
   call.routine = &routine;
   words.next("number of buffers of a routine", routine.n_buffers, routine.n_buffers);
@@ -18,7 +18,7 @@ void Program::read_call(WordReader& words, Instruction& call) {
     call.sizes.push_back(SizeExpr::read(words, n_symbols_));
 }
 
-void Program::plan_call(const Instruction& step, ProgramPlan& plan) const {
+void AnyProgram::plan_call(const Instruction& step, ProgramPlan& plan) const {
   int64_t sizes[kMaxRoutineSizes];
   for (size_t i = 0; i < step.sizes.size(); ++i)
     sizes[i] = step.sizes[i].evaluate(plan.symbols.data());
@@ -32,7 +32,7 @@ void Program::plan_call(const Instruction& step, ProgramPlan& plan) const {
   plan.cost = plan.cost > (int64_t{1} << 61) ? plan.cost : plan.cost + call.cost;
 }
 
-std::vector<std::string> Program::routines() const {
+std::vector<std::string> AnyProgram::routines() const {
   std::vector<std::string> names;
   for (const Instruction& step : instructions_)
     if (step.routine && std::find(names.begin(), names.end(), step.routine->name) == names.end())

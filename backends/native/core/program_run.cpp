@@ -2,25 +2,18 @@
 #include <cstring>
 
 #include "program.h"
+#include "timeline.h"
 
 namespace tilewright {
-namespace {
 
-// An array that is on the stack when it is short.
-template <class T, int N>
-class Array {
- public:
-  explicit Array(size_t count) {
-    if (count > N) many_.resize(count);
-  }
-  T& operator[](size_t i) { return many_.empty() ? few_[i] : many_[i]; }
-
- private:
-  T few_[N]{};
-  std::vector<T> many_;
-};
-
-}  // namespace
+Program::Program(const void* words, size_t bytes,
+                 std::vector<std::shared_ptr<const AnyKernel>> kernels, std::string name)
+    : AnyProgram(words, bytes, std::move(kernels), std::move(name)) {
+  for (const auto& kernel : kernels_)
+    if (!dynamic_cast<const Kernel*>(kernel.get()))
+      fail(ErrorKind::Value, "%s: it has kernels of a device, and is a program of the host",
+           name_.c_str());
+}
 
 // The memory of one call. Everything is given back however the call ends.
 class Program::Run {
@@ -32,12 +25,19 @@ class Program::Run {
         data_(program.slots_.size()),
         owned_(program.slots_.size()) {}
 
+  // Results that go to the caller's memory are computed there.
+  void lend(size_t output, char* place) {
+    const size_t slot = size_t(program_.outputs_[output].slot);
+    if (!place || program_.slots_[slot].kind != OutputSlot || data_[slot]) return;
+    if (bytes(output) == plan_.slots[slot]) data_[slot] = place;
+  }
+
   void allocate_slots() {
     if (plan_.arena) arena_ = BufferRef(allocate(plan_.arena));
     for (size_t i = 0; i < program_.slots_.size(); ++i) {
       const Slot& slot = program_.slots_[i];
       if (slot.kind == InputSlot) data_[i] = inputs_[slot.a].data;
-      if (slot.kind == OutputSlot) take(i);
+      if (slot.kind == OutputSlot && !data_[i]) take(i);
       if (slot.kind == ArenaSlot) data_[i] = arena_ ? arena_->data + plan_.slots[i] : nullptr;
     }
   }
@@ -49,28 +49,33 @@ class Program::Run {
           void* pointers[kMaxArguments];
           for (size_t i = 0; i < step.slots.size(); ++i)
             pointers[i] = data_[size_t(step.slots[i])];
-          program_.kernels_[size_t(step.kernel)]->run(plan_.launches[launch++], pointers);
+          kernel(step).run(plan_.launches[launch++], pointers);
           break;
         }
         case Call: this->call(step, plan_.calls[call++]); break;
         case Alloc: take(size_t(step.slots[0])); break;
         case Free: owned_[size_t(step.slots[0])] = BufferRef(); break;
         case Copy:
-          if (const int64_t bytes = plan_.copies[copy++])
+          if (const int64_t bytes = plan_.copies[copy++]) {
+            static const int32_t label = timeline::intern("copy");
+            const timeline::Span span(timeline::Category::Copy, label, bytes);
             std::memmove(data_[size_t(step.slots[1])], data_[size_t(step.slots[0])],
                          size_t(bytes));
+          }
           break;
       }
   }
 
-  BufferRef result(const Output& output) {
-    const Slot& slot = program_.slots_[size_t(output.slot)];
-    if (slot.kind == OutputSlot) return BufferRef::share(owned_[size_t(output.slot)].get());
-    const ProgramInput& input = inputs_[slot.a];
-    if (input.buffer) return BufferRef::share(input.buffer);
-    const int64_t bytes = plan_.slots[size_t(output.slot)];
-    BufferRef copy(allocate(bytes));  // the input is a part of a larger buffer
-    if (bytes) std::memcpy(copy->data, input.data, size_t(bytes));
+  BufferRef result(size_t number, char* place) {
+    const size_t at = size_t(program_.outputs_[number].slot);
+    const Slot& slot = program_.slots_[at];
+    Buffer* holder = slot.kind == InputSlot ? inputs_[slot.a].buffer : owned_[at].get();
+    if (holder && !place) return BufferRef::share(holder);
+    // The input is a part of a larger buffer, or the caller's memory is that of another output.
+    const int64_t size = bytes(number);
+    BufferRef copy(place ? nullptr : allocate(size));
+    char* const target = place ? place : copy->data;
+    if (size && target != data_[at]) std::memcpy(target, data_[at], size_t(size));
     return copy;
   }
 
@@ -79,6 +84,16 @@ class Program::Run {
     void* pointers[kMaxRoutineBuffers];
     for (size_t i = 0; i < step.slots.size(); ++i) pointers[i] = data_[size_t(step.slots[i])];
     step.routine->run(*step.routine, plan, pointers);
+  }
+
+  // The constructor has checked that they are of this kind.
+  const Kernel& kernel(const Instruction& launch) const {
+    return static_cast<const Kernel&>(*program_.kernels_[size_t(launch.kernel)]);
+  }
+
+  int64_t bytes(size_t output) const {
+    const Shape& shape = plan_.outputs[output];
+    return product(shape.ndim, shape.dims) * itemsize(program_.outputs_[output].type);
   }
 
   void take(size_t slot) {
@@ -90,17 +105,19 @@ class Program::Run {
   const ProgramPlan& plan_;
   const ProgramInput* inputs_;
   BufferRef arena_;
-  Array<char*, 64> data_;
-  Array<BufferRef, 64> owned_;
+  ShortArray<char*, 64> data_;
+  ShortArray<BufferRef, 64> owned_;
 };
 
-void Program::run(const ProgramPlan& plan, const ProgramInput* inputs,
-                  ProgramOutput* outputs) const {
+void Program::run(const ProgramPlan& plan, const ProgramInput* inputs, ProgramOutput* outputs,
+                  char* const* places) const {
+  const timeline::Span span(category_, label_);
   Run run(*this, plan, inputs);
+  for (size_t i = 0; places && i < outputs_.size(); ++i) run.lend(i, places[i]);
   run.allocate_slots();
   run.execute();
   for (size_t i = 0; i < outputs_.size(); ++i) {
-    outputs[i].buffer = run.result(outputs_[i]);
+    outputs[i].buffer = run.result(i, places ? places[i] : nullptr);
     outputs[i].type = outputs_[i].type;
     outputs[i].shape = plan.outputs[i];
   }

@@ -22,6 +22,8 @@ class SizeExpr {
   // The symbol if the expression is just that, else -1.
   int64_t only_symbol() const;
 
+  bool is_constant() const { return steps_.empty(); }
+
  private:
   struct Step {
     int64_t operation, operand;

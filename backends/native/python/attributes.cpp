@@ -1,5 +1,6 @@
 // The attributes of cells, and their conversions to Python's scalars.
 #include "cell.h"
+#include "dlpack.h"
 #include "dlpack_python.h"
 
 namespace tilewright {
@@ -13,9 +14,18 @@ PyObject* get_shape(PyObject* self, void*) {
   });
 }
 
-PyObject* get_strides(PyObject* self, void*) {
+PyObject* get_steps(PyObject* self, void*) {
   return guarded([&] {
     return shape_tuple(self_of(self)->ndim, self_of(self)->strides).release().ptr();
+  });
+}
+
+PyObject* get_strides(PyObject* self, void*) {
+  return guarded([&] {
+    const Cell* cell = self_of(self);
+    int64_t bytes[kMaxRank];
+    for (int i = 0; i < cell->ndim; ++i) bytes[i] = cell->strides[i] * itemsize(cell->type);
+    return shape_tuple(cell->ndim, bytes).release().ptr();
   });
 }
 
@@ -54,7 +64,7 @@ PyObject* get_contiguous(PyObject* self, void*) {
 }
 
 PyObject* get_address(PyObject* self, void*) {
-  return guarded([&] { return PyLong_FromVoidPtr(data_of(require_concrete("_address", self))); });
+  return guarded([&] { return PyLong_FromVoidPtr(data_of(require_host("_address", self))); });
 }
 
 PyObject* get_holders(PyObject* self, void*) {
@@ -62,6 +72,11 @@ PyObject* get_holders(PyObject* self, void*) {
     Cell* root = root_of(require_concrete("_holders", self));
     return PyLong_FromLongLong(root->buffer->holders.load());
   });
+}
+
+PyObject* get_device(PyObject* self, void*) {
+  const Device* device = device_of(self_of(self));
+  return PyLong_FromLong(device ? device->index() : 0);
 }
 
 // Fields that hold an object; null reads as None. The closure is the field's offset.
@@ -93,17 +108,22 @@ int set_traced(PyObject* self, PyObject* value, void* offset) {
 
 void* offset_of(size_t offset) { return reinterpret_cast<void*>(offset); }
 
-PyObject* dlpack(PyObject* self, PyObject* args, PyObject* kwargs) {
+PyObject* export_method(PyObject* self, PyObject* args, PyObject* kwargs) {
   return guarded([&] { return export_dlpack(self_of(self), args, kwargs); });
 }
 
-PyObject* dlpack_device(PyObject*, PyObject*) { return Py_BuildValue("(ii)", 1, 0); }
+PyObject* dlpack_device(PyObject* self, PyObject*) {
+  const Device* device = device_of(self_of(self));
+  return device ? Py_BuildValue("(ii)", dlpack::kExtension, device->index())
+                : Py_BuildValue("(ii)", dlpack::kCpu, 0);
+}
 
 }  // namespace
 
 PyGetSetDef cell_attributes[] = {
     {"shape", get_shape, nullptr, "The sizes of the axes.", nullptr},
-    {"strides", get_strides, nullptr, "The steps along the axes, in elements.", nullptr},
+    {"strides", get_strides, nullptr, "The steps along the axes, in bytes.", nullptr},
+    {"_steps", get_steps, nullptr, nullptr, nullptr},
     {"ndim", get_ndim, nullptr, "The number of axes.", nullptr},
     {"size", get_size, nullptr, "The number of elements.", nullptr},
     {"nbytes", get_nbytes, nullptr, "The bytes of all elements.", nullptr},
@@ -122,14 +142,15 @@ PyGetSetDef cell_attributes[] = {
     {"_has_window", get_has_window, nullptr, nullptr, nullptr},
     {"_contiguous", get_contiguous, nullptr, nullptr, nullptr},
     {"_address", get_address, nullptr, nullptr, nullptr},
+    {"_device", get_device, nullptr, nullptr, nullptr},
     {"_holders", get_holders, nullptr, nullptr, nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr},
 };
 
 PyMethodDef cell_methods[] = {
-    {"__dlpack__", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(dlpack)),
+    {"__dlpack__", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(export_method)),
      METH_VARARGS | METH_KEYWORDS, "Export for another library; see the DLPack standard."},
-    {"__dlpack_device__", dlpack_device, METH_NOARGS, "The device type (1: CPU) and its number."},
+    {"__dlpack_device__", dlpack_device, METH_NOARGS, "The device type (1: CPU, 12: another) and its number."},
     {nullptr, nullptr, 0, nullptr},
 };
 

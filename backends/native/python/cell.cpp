@@ -76,6 +76,27 @@ PyObject* no_new(PyTypeObject* type, PyObject*, PyObject*) {
 
 Py_hash_t hash(PyObject* self) { return Py_hash_t(reinterpret_cast<uintptr_t>(self) >> 4); }
 
+// A part of a device's buffer as a buffer of its own: copied there, or by kernels, if its elements
+// do not lie together.
+BufferRef value_on_device(Cell* cell) {
+  if (!cell->contiguous) {
+    py::object made = py::reinterpret_steal<py::object>(
+        slow_path("contiguous", object_of(cell), nullptr));
+    if (!made) throw py::error_already_set();
+    Cell* root = require_concrete("contiguous", made.ptr());
+    if (root->base || root->size != cell->size || device_of(root) != device_of(cell))
+      fail(ErrorKind::Value, "contiguous: the slow path gave another array than was asked for");
+    return BufferRef::share(root->buffer);
+  }
+  const int size = itemsize(cell->type);
+  Device* device = device_of(cell);
+  BufferRef held = BufferRef::share(root_of(cell)->buffer);
+  BufferRef copy(device->allocate(cell->size * size));
+  ReleaseGil release(kReleaseCost);
+  device->copy(held.get(), cell->offset * size, copy.get(), 0, cell->size * size);
+  return copy;
+}
+
 PyMemberDef members[] = {
     {"__weaklistoffset__", T_PYSSIZET, offsetof(Cell, weak), READONLY, nullptr},
     {"requires_grad", T_BOOL, offsetof(Cell, requires_grad), 0, "Gradients flow to this cell."},
@@ -103,6 +124,24 @@ Cell* require_concrete(const char* operation, PyObject* object) {
   return cell;
 }
 
+Cell* require_host(const char* operation, PyObject* object) {
+  Cell* cell = require_concrete(operation, object);
+  if (const Device* device = device_of(cell))
+    fail(ErrorKind::Device, "%s: got an array on %s; it must be in the host's memory", operation,
+         device->name());
+  return cell;
+}
+
+PyObject* slow_path(const char* name, PyObject* a, PyObject* b) {
+  if (!registry.slow) {
+    PyErr_Format(PyExc_RuntimeError, "%s: _native.setup has not been called", name);
+    return nullptr;
+  }
+  py::object text = py::reinterpret_steal<py::object>(PyUnicode_InternFromString(name));
+  if (!text) return nullptr;
+  return PyObject_CallFunctionObjArgs(registry.slow, text.ptr(), a, b ? b : Py_None, nullptr);
+}
+
 Cell* new_root(DType type, int ndim, const int64_t* dims, BufferRef buffer) {
   Cell* cell = new_cell(type, ndim, dims);
   cell->buffer = buffer.take();
@@ -128,9 +167,11 @@ Cell* new_view(Cell* base, int ndim, const int64_t* dims, PyObject* moves) {
   return cell;
 }
 
-Cell* new_empty(const char* operation, DType type, int ndim, const int64_t* dims) {
+Cell* new_empty(const char* operation, DType type, int ndim, const int64_t* dims,
+                Device* device) {
   const int size = itemsize(type);
-  BufferRef buffer(allocate(checked_size(operation, ndim, dims, size) * size));
+  const int64_t bytes = checked_size(operation, ndim, dims, size) * size;
+  BufferRef buffer(device ? device->allocate(bytes) : allocate(bytes));
   return new_root(type, ndim, dims, std::move(buffer));
 }
 
@@ -139,6 +180,7 @@ BufferRef contiguous_value(Cell* cell) {
   // A reshape of the whole base is the same memory: shared, as a write copies first.
   const bool whole = cell->contiguous && cell->size == root->size;
   if (root == cell || whole) return BufferRef::share(root->buffer);
+  if (device_of(cell)) return value_on_device(cell);
   const int size = itemsize(cell->type);
   BufferRef copy(allocate(cell->size * size));
   ReleaseGil release(copy_cost(copy->bytes), [&](auto hold) { hold(root->buffer); });

@@ -4,6 +4,7 @@
 #include <pybind11/pybind11.h>
 
 #include "../core/buffer.h"
+#include "../core/devices.h"
 #include "../core/dtype.h"
 #include "../core/layout.h"
 
@@ -65,7 +66,15 @@ inline bool is_concrete(Cell* cell) {
   return cell->has_window && root->buffer && !root->traced;
 }
 
-// Of a concrete cell.
+// Where a cell's value is in memory; null: the host, or nowhere.
+inline Device* device_of(Cell* cell) {
+  const Buffer* buffer = root_of(cell)->buffer;
+  return buffer ? buffer->device : nullptr;
+}
+
+inline const char* device_name(const Device* device) { return device ? device->name() : "cpu"; }
+
+// Of a concrete cell on the host.
 inline char* data_of(Cell* cell) {
   return root_of(cell)->buffer->data + cell->offset * itemsize(cell->type);
 }
@@ -77,11 +86,17 @@ inline bool taped(Cell* cell) {
 }
 
 // Has a value in memory, and no tape wants to know of operations on it.
-inline bool ready(Cell* cell) { return is_concrete(cell) && !(thread_flags.grad && taped(cell)); }
+inline bool settled(Cell* cell) { return is_concrete(cell) && !(thread_flags.grad && taped(cell)); }
+
+// Moreover the value is in the host's memory, so that the operators may compute on it at once.
+inline bool ready(Cell* cell) { return settled(cell) && !root_of(cell)->buffer->device; }
 
 // The argument as a cell; TypeError if it is none, Error(Value) if it must be concrete and is not.
 Cell* require_cell(const char* operation, PyObject* object);
 Cell* require_concrete(const char* operation, PyObject* object);
+
+// Concrete, and in memory that the host may touch: Error(Device) if it is on a device.
+Cell* require_host(const char* operation, PyObject* object);
 
 // A new root (a new reference). Shapes must have been checked.
 Cell* new_root(DType type, int ndim, const int64_t* dims, BufferRef buffer);
@@ -91,10 +106,17 @@ Cell* new_traced(DType type, int ndim, const int64_t* dims, PyObject* payload);
 Cell* new_view(Cell* base, int ndim, const int64_t* dims, PyObject* moves);
 
 // A new buffer for a shape, and a new root on it.
-Cell* new_empty(const char* operation, DType type, int ndim, const int64_t* dims);
+Cell* new_empty(const char* operation, DType type, int ndim, const int64_t* dims,
+                Device* device = nullptr);
 
-// The elements of a concrete cell, contiguous: the root's own buffer, or a copy.
+// The elements of a concrete cell, contiguous, where they are: the root's own buffer, or a copy.
 BufferRef contiguous_value(Cell* cell);
+
+// The cell itself if it is on the host, else a root with the elements read from its device.
+py::object on_host(Cell* cell);
+
+// What Python does for operation `name`; a new reference.
+PyObject* slow_path(const char* name, PyObject* a, PyObject* b);
 
 // A cell that refers to other Python objects takes part in garbage collection from then on.
 void track(Cell* cell);

@@ -147,7 +147,8 @@ py::object contiguous(py::handle object) {
 }
 
 py::object raw(py::handle object) {
-  Cell* cell = require_concrete("raw", object.ptr());
+  const py::object host = on_host(require_concrete("raw", object.ptr()));
+  Cell* cell = reinterpret_cast<Cell*>(host.ptr());
   const bool half = cell->type == DType::BFloat16 || cell->type == DType::Float16;
   return shared_root(cell, half ? DType::UInt16 : cell->type);
 }
@@ -180,6 +181,29 @@ void assign(py::handle target, py::handle object) {
   if (cell->traced || cell->node) track(cell);
 }
 
+namespace {
+
+// On a device a value is never changed in place: the root gets another one, made by kernels unless
+// all of it is written.
+void write_on_device(Cell* cell, Cell* value) {
+  Cell* root = root_of(cell);
+  if (device_of(cell) != device_of(value))
+    fail(ErrorKind::Device, "write: got an array on %s; the target is on %s",
+         device_name(device_of(value)), device_name(device_of(cell)));
+  const bool all = cell->contiguous && cell->size == root->size && value->size == cell->size;
+  if (!all) {
+    py::object done = py::reinterpret_steal<py::object>(
+        slow_path("write", object_of(cell), object_of(value)));
+    if (!done) throw py::error_already_set();
+    return;
+  }
+  BufferRef made = contiguous_value(value);
+  BufferRef old(std::exchange(root->buffer, made.take()));
+  ++root->version;
+}
+
+}  // namespace
+
 void write(py::handle target, py::handle object) {
   Cell* cell = require_concrete("write", target.ptr());
   Cell* value = require_concrete("write", object.ptr());
@@ -193,6 +217,7 @@ void write(py::handle target, py::handle object) {
          shape_text(value->ndim, value->dims).c_str(), shape_text(cell->ndim, cell->dims).c_str());
   if (repeats(cell))
     fail(ErrorKind::Value, "write: the array is a broadcast view, whose elements are not its own");
+  if (device_of(cell) || device_of(value)) return write_on_device(cell, value);
   Cell* root = root_of(cell);
   const char* source = data_of(value);
   BufferRef held;
@@ -212,7 +237,8 @@ void write(py::handle target, py::handle object) {
 }
 
 py::object tolist(py::handle object) {
-  Cell* cell = require_concrete("tolist", object.ptr());
+  const py::object host = on_host(require_concrete("tolist", object.ptr()));
+  Cell* cell = reinterpret_cast<Cell*>(host.ptr());
   // Making ints runs no other code, but a collection may: the value is held.
   BufferRef held = BufferRef::share(root_of(cell)->buffer);
   return list_of(cell, 0, data_of(cell));
@@ -223,7 +249,9 @@ py::object item(py::handle object) {
   if (cell->size != 1)
     fail(ErrorKind::Value, "item: got shape %s; only an array of size 1 has one item",
          shape_text(cell->ndim, cell->dims).c_str());
-  return py::reinterpret_steal<py::object>(load_scalar(cell->type, data_of(cell)));
+  const py::object host = on_host(cell);
+  return py::reinterpret_steal<py::object>(
+      load_scalar(cell->type, data_of(reinterpret_cast<Cell*>(host.ptr()))));
 }
 
 }  // namespace tilewright

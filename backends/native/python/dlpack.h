@@ -42,7 +42,7 @@ struct ManagedVersioned {
   Tensor tensor;
 };
 
-constexpr int32_t kCpu = 1;
+constexpr int32_t kCpu = 1, kExtension = 12;
 constexpr uint8_t kInt = 0, kUInt = 1, kFloat = 2, kBfloat = 4, kBool = 6;
 constexpr uint64_t kReadOnly = 1, kIsCopied = 2;
 constexpr const char *kName = "dltensor", *kNameVersioned = "dltensor_versioned";

@@ -136,8 +136,12 @@ PyObject* export_dlpack(Cell* cell, PyObject* args, PyObject* kwargs) {
                                    const_cast<char**>(keywords), &stream, &max_version, &device,
                                    &copy))
     throw py::error_already_set();
-  check_device(device);
   require_concrete("__dlpack__", object_of(cell));
+  if (const tilewright::Device* own = device_of(cell))
+    throw py::buffer_error("__dlpack__: the array is on " + std::string(own->name()) +
+                           ", whose memory other libraries cannot reach; export its copy on the "
+                           "host, x.to(\"cpu\")");
+  check_device(device);
   const bool versioned = wants_versioned(max_version);
   // Older consumers cannot be told that memory is read-only, so what they get is theirs.
   const bool copied = copy == Py_True || (!versioned && copy != Py_False);

@@ -4,7 +4,7 @@
 namespace tilewright {
 namespace {
 
-PyObject* classes[6];  // by ErrorKind; null: the builtin
+PyObject* classes[10];  // by ErrorKind; null: the builtin
 
 PyObject* class_of(ErrorKind kind) {
   if (classes[int(kind)]) return classes[int(kind)];
@@ -12,6 +12,8 @@ PyObject* class_of(ErrorKind kind) {
     case ErrorKind::DType: return PyExc_TypeError;
     case ErrorKind::Overflow: return PyExc_OverflowError;
     case ErrorKind::Memory: return PyExc_MemoryError;
+    case ErrorKind::Device: return PyExc_RuntimeError;
+    case ErrorKind::System: return PyExc_OSError;
     default: return PyExc_ValueError;
   }
 }

@@ -150,6 +150,7 @@ namespace {
 
 const char* why_not(Cell* cell, int flags) {
   if (!is_concrete(cell)) return "the array has no value (it is being traced)";
+  if (device_of(cell)) return "the array is on a device; x.numpy() copies it to the host";
   if (flags & PyBUF_WRITABLE) return "arrays are read-only for other libraries";
   if (!kFormats[int(cell->type)]) return "bfloat16 has no buffer format";
   if (!(flags & PyBUF_STRIDES) && !cell->contiguous) return "the array is strided";

@@ -40,7 +40,7 @@ void run(const Kernel& kernel, const std::vector<py::object>& buffers,
          kernel.n_buffers());
   void* pointers[kMaxArguments];
   for (size_t i = 0; i < buffers.size(); ++i) {
-    Cell* cell = require_concrete("kernel", buffers[i].ptr());
+    Cell* cell = require_host("kernel", buffers[i].ptr());
     if (!cell->contiguous) fail(ErrorKind::Value, "kernel: buffer %zu is not contiguous", i);
     pointers[i] = data_of(cell);
   }
@@ -56,7 +56,8 @@ void run(const Kernel& kernel, const std::vector<py::object>& buffers,
 
 void bind_kernel(py::module_& module) {
   // Module-local, so that two copies of the module can live in one process (the tests do that).
-  py::class_<Kernel, std::shared_ptr<Kernel>>(module, "Kernel", py::module_local())
+  py::class_<AnyKernel, std::shared_ptr<AnyKernel>>(module, "AnyKernel", py::module_local());
+  py::class_<Kernel, AnyKernel, std::shared_ptr<Kernel>>(module, "Kernel", py::module_local())
       .def(py::init(&make), py::arg("object"), py::arg("words"),
            py::arg("tables") = std::vector<py::bytes>())
       .def_property_readonly("n_buffers", &Kernel::n_buffers)

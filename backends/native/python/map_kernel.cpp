@@ -7,6 +7,7 @@
 #include "../core/map_job.h"
 #include "gil.h"
 #include "scalars.h"
+#include "timeline_python.h"
 
 namespace tilewright {
 
@@ -149,7 +150,7 @@ PyObject* call(PyObject* callable, PyObject* const* args, size_t flags, PyObject
         arguments[i] = MapArgument::of(elements[i]);
         continue;
       }
-      Cell* cell = require_concrete(self->text, args[i]);
+      Cell* cell = require_host(self->text, args[i]);
       if (cell->type != wanted)
         fail(ErrorKind::DType, "%s: operand %d has dtype %s; this kernel takes %s", self->text, i,
              name(cell->type), name(wanted));
@@ -180,6 +181,7 @@ PyObject* make(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
     self->call = call;
     self->name = Py_NewRef(name);
     self->text = text;
+    self->label = timeline::intern(text);
     self->compile = Py_NewRef(compile);
     self->n_inputs = inputs.ndim;
     self->output_type = output;
@@ -216,6 +218,7 @@ PyMemberDef members[] = {
 }  // namespace
 
 Cell* run_map(MapKernel* kernel, const MapArgument* arguments) {
+  const PythonSpan span(timeline::Category::Eager, kernel->label);
   Cell* result = run_flat(kernel, arguments);
   return result ? result : run_general(kernel, arguments);
 }

@@ -30,6 +30,7 @@ struct MapKernel {
   vectorcallfunc call;
   PyObject* name;
   const char* text;  // the name, for messages
+  int32_t label;     // and for the timeline
   PyObject* compile;
   int n_inputs;
   DType input_types[8];

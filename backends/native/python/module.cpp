@@ -1,11 +1,14 @@
 // The module tilewright._native; _native.pyi documents it.
 #include "../core/pool.h"
+#include "artifact_object.h"
 #include "cell.h"
 #include "create.h"
+#include "device_object.h"
 #include "dlpack_python.h"
 #include "kernel_object.h"
 #include "operators.h"
 #include "signature.h"
+#include "timeline_python.h"
 #include "program_object.h"
 #include "routine_object.h"
 
@@ -48,6 +51,10 @@ void set_errors(const py::dict& errors) {
                                                      {"dtype", ErrorKind::DType},
                                                      {"overflow", ErrorKind::Overflow},
                                                      {"memory", ErrorKind::Memory},
+                                                     {"damaged", ErrorKind::Damaged},
+                                                     {"foreign", ErrorKind::Foreign},
+                                                     {"system", ErrorKind::System},
+                                                     {"device", ErrorKind::Device},
                                                      {"linalg", ErrorKind::LinAlg}};
   for (const auto& [key, type] : errors) {
     bool known = false;
@@ -64,10 +71,10 @@ void set_errors(const py::dict& errors) {
   }
 }
 
-py::object empty(py::handle shape, int64_t code) {
+py::object empty(py::handle shape, int64_t code, int device) {
   const DType type = dtype_from("empty", code);
   const Shape dims = shape_from("empty", shape);
-  return object_from(new_empty("empty", type, dims.ndim, dims.dims));
+  return object_from(new_empty("empty", type, dims.ndim, dims.dims, device_at(device)));
 }
 
 py::object traced(py::handle shape, int64_t code, py::handle payload) {
@@ -78,21 +85,11 @@ py::object traced(py::handle shape, int64_t code, py::handle payload) {
   return object_from(new_traced(type, dims.ndim, dims.dims, payload.ptr()));
 }
 
-py::dict stats() {
-  const MemoryStats now = memory_stats();
-  py::dict result;
-  result["in_use"] = now.in_use;
-  result["peak"] = now.peak;
-  result["pooled"] = now.pooled;
-  result["limit"] = now.limit;
-  return result;
-}
-
 bool set_tracing(bool on) { return std::exchange(thread_flags.tracing, on); }
 bool set_grad_enabled(bool on) { return std::exchange(thread_flags.grad, on); }
 
 void bind_values(py::module_& m) {
-  m.def("empty", &empty, py::arg("shape"), py::arg("dtype_code"));
+  m.def("empty", &empty, py::arg("shape"), py::arg("dtype_code"), py::arg("device") = 0);
   m.def("from_buffer", &from_buffer, py::arg("obj"), py::arg("dtype_code"), py::arg("copy"));
   m.def("from_dlpack", &from_dlpack, py::arg("obj"), py::arg("copy"));
   m.def("from_scalar", &from_scalar, py::arg("value"), py::arg("dtype_code"));
@@ -128,9 +125,6 @@ void bind_state(py::module_& m) {
   m.def("set_num_threads", &set_num_threads, py::arg("n"),
         py::call_guard<py::gil_scoped_release>());
   m.def("get_num_threads", &num_threads);
-  m.def("memory_stats", &stats);
-  m.def("reset_peak", &reset_peak);
-  m.def("empty_cache", &empty_cache);
   m.def("signature", &signature, py::arg("arguments"));
   m.def("set_tracing", &set_tracing, py::arg("on"));
   m.def("set_grad_enabled", &set_grad_enabled, py::arg("on"));
@@ -143,7 +137,8 @@ void bind_state(py::module_& m) {
 PYBIND11_MODULE(_native, m) {
   using namespace tilewright;
   m.doc() = "The native core of tilewright: cells, buffers, kernels, programs, threads.";
-  py::register_exception_translator([](std::exception_ptr pointer) {
+  // Local: a second copy of the module in the process (the tests have one) has classes of its own.
+  py::register_local_exception_translator([](std::exception_ptr pointer) {
     try {
       if (pointer) std::rethrow_exception(pointer);
     } catch (const Error&) {
@@ -157,7 +152,10 @@ PYBIND11_MODULE(_native, m) {
   m.add_object("MapKernel", py::handle(reinterpret_cast<PyObject*>(make_map_kernel_type())));
   m.add_object("Program", py::handle(reinterpret_cast<PyObject*>(make_program_type())));
   bind_kernel(m);
+  bind_devices(m);
+  bind_artifact(m);
   bind_values(m);
   bind_routines(m);
   bind_state(m);
+  bind_timeline(m);
 }

@@ -144,7 +144,12 @@ PyObject* only_element(const char* name, PyObject* self) {
     py::object text = py::reinterpret_steal<py::object>(PyUnicode_InternFromString(name));
     return slow(text.ptr(), self, nullptr);
   }
-  if (cell->size == 1) return load_scalar(cell->type, data_of(cell));
+  if (cell->size == 1)
+    return guarded([&] {
+      const py::object host = on_host(cell);
+      Cell* element = reinterpret_cast<Cell*>(host.ptr());
+      return load_scalar(cell->type, data_of(element));
+    });
   if (std::strcmp(name, "bool") == 0)
     PyErr_SetString(PyExc_ValueError,
                     cell->size ? "The truth value of an array with more than one element is "

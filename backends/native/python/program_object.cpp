@@ -4,8 +4,10 @@
 
 #include <memory>
 
-#include "../core/program.h"
+#include "../core/device_program.h"
+#include "device_object.h"
 #include "gil.h"
+#include "timeline_python.h"
 
 namespace tilewright {
 namespace {
@@ -13,10 +15,11 @@ namespace {
 struct ProgramObject {
   PyObject_HEAD
   vectorcallfunc call;
-  Program* program;
+  AnyProgram* program;
+  Device* device;  // null: the host
 };
 
-const Program& program_of(PyObject* self) {
+const AnyProgram& program_of(PyObject* self) {
   return *reinterpret_cast<ProgramObject*>(self)->program;
 }
 
@@ -34,11 +37,19 @@ class Scratch {
 };
 
 // The inputs as the program wants them; `copies` hold what had to be made contiguous.
-void read_inputs(const Program& program, PyObject* const* cells, ProgramInput* inputs,
-                 std::vector<BufferRef>& copies) {
+void read_inputs(const AnyProgram& program, Device* device, PyObject* const* cells,
+                 ProgramInput* inputs, std::vector<BufferRef>& copies) {
   const char* name = program.name().c_str();
   for (int i = 0; i < program.n_inputs(); ++i) {
     Cell* cell = require_concrete(name, cells[i]);
+    if (device_of(cell) != device)
+      fail(ErrorKind::Device, "%s: input %d is on %s; the program runs on %s", name, i,
+           device_name(device_of(cell)), device_name(device));
+    if (device) {
+      copies.push_back(contiguous_value(cell));
+      inputs[i] = {nullptr, copies.back().get(), cell->type, cell->ndim, cell->dims};
+      continue;
+    }
     Buffer* buffer = root_of(cell)->buffer;
     char* data = data_of(cell);
     if (!cell->contiguous) {
@@ -53,17 +64,21 @@ void read_inputs(const Program& program, PyObject* const* cells, ProgramInput* i
 }
 
 // Results are written to `results[0..n_outputs)` as new references.
-void run(const Program& program, PyObject* const* cells, Py_ssize_t count, PyObject** results) {
+void run(const ProgramObject* self, PyObject* const* cells, Py_ssize_t count,
+         PyObject** results) {
+  const AnyProgram& program = *self->program;
   if (count != program.n_inputs())
     fail(ErrorKind::DType, "%s: got %zd inputs; it takes %d", program.name().c_str(), count,
          program.n_inputs());
   Scratch<ProgramInput> inputs(static_cast<size_t>(count));
   Scratch<ProgramOutput> outputs(static_cast<size_t>(program.n_outputs()));
   std::vector<BufferRef> copies;
-  read_inputs(program, cells, inputs.data(), copies);
+  read_inputs(program, self->device, cells, inputs.data(), copies);
+  name_thread_in_timeline();
   const PlanRef plan = program.plan(inputs.data());
   {
-    ReleaseGil release(plan->cost, [&](auto hold) {
+    // Drivers take their time, and a queue may be held by a thread that waits for a result.
+    ReleaseGil release(self->device ? kReleaseCost : plan->cost, [&](auto hold) {
       for (Py_ssize_t i = 0; i < count; ++i)
         hold(root_of(reinterpret_cast<Cell*>(cells[i]))->buffer);
     });
@@ -81,7 +96,7 @@ PyObject* call(PyObject* self, PyObject* const* args, size_t flags, PyObject* na
     if (names && PyTuple_GET_SIZE(names))
       fail(ErrorKind::DType, "%s: it takes no keywords", program_of(self).name().c_str());
     py::tuple results(program_of(self).n_outputs());
-    run(program_of(self), args, PyVectorcall_NARGS(flags),
+    run(reinterpret_cast<ProgramObject*>(self), args, PyVectorcall_NARGS(flags),
         reinterpret_cast<PyTupleObject*>(results.ptr())->ob_item);
     return results.release().ptr();
   });
@@ -93,29 +108,37 @@ PyObject* run_method(PyObject* self, PyObject* inputs) {
         PySequence_Fast(inputs, "run: the inputs must be a sequence of arrays"));
     if (!fast) throw py::error_already_set();
     py::list results(program_of(self).n_outputs());
-    run(program_of(self), PySequence_Fast_ITEMS(fast.ptr()), PySequence_Fast_GET_SIZE(fast.ptr()),
-        reinterpret_cast<PyListObject*>(results.ptr())->ob_item);
+    run(reinterpret_cast<ProgramObject*>(self), PySequence_Fast_ITEMS(fast.ptr()),
+        PySequence_Fast_GET_SIZE(fast.ptr()), reinterpret_cast<PyListObject*>(results.ptr())->ob_item);
     return results.release().ptr();
   });
 }
 
 PyObject* make(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
-  static const char* keywords[] = {"words", "kernels", "name", nullptr};
+  static const char* keywords[] = {"words", "kernels", "name", "device", nullptr};
   const char *words, *name = "program";
   Py_ssize_t bytes;
   PyObject* kernels;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "y#O|s:Program", const_cast<char**>(keywords),
-                                   &words, &bytes, &kernels, &name))
+  int index = 0;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "y#O|si:Program", const_cast<char**>(keywords),
+                                   &words, &bytes, &kernels, &name, &index))
     return nullptr;
   return guarded([&] {
-    std::vector<std::shared_ptr<const Kernel>> list;
+    std::vector<std::shared_ptr<const AnyKernel>> list;
     for (py::handle kernel : py::reinterpret_borrow<py::object>(kernels))
-      list.push_back(kernel.cast<std::shared_ptr<Kernel>>());
-    auto program = std::make_unique<Program>(words, size_t(bytes), std::move(list), name);
+      list.push_back(kernel.cast<std::shared_ptr<AnyKernel>>());
+    Device* device = device_at(index);
+    std::unique_ptr<AnyProgram> program;
+    if (device)
+      program = std::make_unique<DeviceProgram>(*device, words, size_t(bytes), std::move(list),
+                                                name);
+    else
+      program = std::make_unique<Program>(words, size_t(bytes), std::move(list), name);
     ProgramObject* self = PyObject_New(ProgramObject, type);
     if (!self) throw py::error_already_set();
     self->call = call;
     self->program = program.release();
+    self->device = device;
     return reinterpret_cast<PyObject*>(self);
   });
 }

@@ -9,7 +9,7 @@ namespace py = pybind11;
 
 constexpr size_t kMostCells = 16;
 
-// Bytes that tell dtypes, shapes and the gradient mode; None for arguments that are not all
+// Bytes that tell devices, dtypes, shapes and the gradient mode; None for arguments that are not all
 // distinct concrete cells which no tape watches, or while a trace is open.
 py::object signature(const py::tuple& arguments);
 

@@ -28,7 +28,7 @@ def vote(xp: Any, x: Any, known: Any, labels: Any) -> Any:
 
 def check_array_code(checks: Checks, data: Digits) -> None:
     """Run `vote` on the held-out digits, and check both ways of running it against NumPy."""
-    checks.section("1. Array code: a kernel vote over the training digits")
+    checks.section("Array code: a kernel vote over the training digits")
     one_hot = np.eye(10, dtype=np.float32)[data.train_y]
     host = (data.test_x, data.train_x, one_hot)
     exact = vote(np, *(a.astype(np.float64) for a in host))

@@ -12,9 +12,18 @@ class Checks:
         self.console = console
         self._passed = 0
         self._failed: list[str] = []
+        self._skipped = 0
+        self._sections = 0
 
     def section(self, title: str) -> None:
-        self.console.print(f"\n[bold]{title}[/]")
+        """Begin the next part; parts are numbered."""
+        self._sections += 1
+        self.console.print(f"\n[bold]{self._sections}. {title}[/]", highlight=False)
+
+    def skip(self, name: str, reason: str) -> None:
+        """A check that cannot be made here, and why."""
+        self._skipped += 1
+        self.console.print(f"  [yellow]skip[/]  {name}: {reason}", highlight=False, soft_wrap=True)
 
     def check(self, name: str, holds: bool, found: str) -> None:
         """`name` is what must hold, `found` is what was seen."""
@@ -33,5 +42,6 @@ class Checks:
             count, names = len(self._failed), "; ".join(self._failed)
             self.console.print(f"[bold red]{count} of {total} checks failed[/]: {names}")
             return False
-        self.console.print(f"[bold green]all {total} checks passed[/]")
+        left_out = f", {self._skipped} skipped" if self._skipped else ""
+        self.console.print(f"[bold green]all {total} checks passed[/]{left_out}")
         return True

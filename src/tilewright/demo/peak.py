@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from .. import jit, ones
-from .multiply_add import multiply_add
+from ..peaks.multiply_add import multiply_add
 from .timing import medians
 
 

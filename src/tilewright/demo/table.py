@@ -1,4 +1,4 @@
-"""Part 3: one table of times."""
+"""The last part: one table of times."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Measured = dict[str, dict[str, float]]  # job -> contender -> seconds
 
 def show_table(checks: Checks, data: Digits) -> None:
     """Measure all jobs, check that their results agree, and print the table."""
-    checks.section("3. Times, float32: medians of interleaved turns")
+    checks.section("Times, float32: medians of interleaved turns")
     torch = torch_module()
     jobs = make_jobs(data, torch)
     for job in jobs:

@@ -1,0 +1,1 @@
+"""The autotuner: knobs, search, measuring in worker processes, the database of results."""

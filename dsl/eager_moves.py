@@ -1,0 +1,90 @@
+"""Movement on the host, eagerly: windows on a value and native copies, no kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import _native
+from . import views
+from .dtypes import to_numpy
+from .graph import Aval
+from .sizes import Shape, known
+
+if TYPE_CHECKING:
+    from .array import Array
+
+
+def move(name: str, x: Array, **params: Any) -> Array:
+    """A movement as a window on the value of `x`, or a copy."""
+    found = views.window(name, x, params)
+    if found is None:
+        x = _native.contiguous(x)
+        found = views.window(name, x, params)
+    assert found is not None, f"{name} of a contiguous array is always a window"
+    base = x if x._base is None else x._base
+    moved: Array = _native.view(base, *found, ())
+    return moved
+
+
+def reshaped(x: Array, shape: Shape) -> Array:
+    """The elements in another shape, as an array of its own."""
+    return x if x.shape == shape else _native.contiguous(move("reshape", x, shape=shape))
+
+
+def window_copy(name: str) -> Callable[..., Array]:
+    """The rule of movement primitive `name`."""
+    return lambda out, x, **params: move(name, x, **params)
+
+
+def full(out: Aval, *, value: Any, shape: Any, dtype: Any) -> Array:
+    """One value everywhere."""
+    scalar = _native.from_scalar(value, dtype.code)
+    return scalar if shape == () else _native.contiguous(move("broadcast_to", scalar, shape=shape))
+
+
+def iota(out: Aval, **params: Any) -> Array:
+    """The numbers from 0."""
+    host = np.arange(known(out.shape)[0], dtype=np.int64).astype(to_numpy(out.dtype))
+    made: Array = _native.from_buffer(views.exportable(host), out.dtype.code, True)
+    return made
+
+
+def _put(target: Array, value: Array, start: Any, strides: Any) -> None:
+    """Copy `value` into a window of the fresh array `target`."""
+    params = {"start": tuple(start), "sizes": value.shape, "strides": tuple(strides)}
+    _native.write(move("slice", target, **params), value)
+
+
+def pad(out: Aval, x: Array, *, low: Any, high: Any, value: Any) -> Array:
+    """`x` with `value` around it."""
+    padded = full(out, value=value, shape=out.shape, dtype=out.dtype)
+    _put(padded, x, low, (1,) * x.ndim)
+    return padded
+
+
+def concatenate(out: Aval, *parts: Array, axis: int) -> Array:
+    """Arrays joined along an axis."""
+    joined: Array = _native.empty(known(out.shape), out.dtype.code)
+    start = [0] * out.ndim
+    for part in parts:
+        _put(joined, part, start, (1,) * out.ndim)
+        start[axis] += part.shape[axis]
+    return joined
+
+
+def update_slice(out: Aval, x: Array, update: Array, *, start: Any, strides: Any) -> Array:
+    """`x` with a window replaced."""
+    copy: Array = _native.empty(known(out.shape), out.dtype.code)
+    _native.write(copy, x)
+    _put(copy, update, start, strides)
+    return copy
+
+
+def same(out: Aval, x: Array, **params: Any) -> Array:
+    """The value itself, off the tape."""
+    value: Array = _native.alias(x)
+    value._node = None
+    return value

@@ -1,0 +1,106 @@
+"""From a function to a graph that can leave Python: named inputs, no state, unknown sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from . import tree
+from .arguments import Arguments, Dynamic, bind_arguments, sizes_of
+from .entry import Entry
+from .errors import TraceError
+from .graph import Aval, Graph
+from .jit import Constant, Jitted, trace_call
+from .requirements import Requirement
+from .sizing import Sizing
+
+if TYPE_CHECKING:
+    from .array import Array
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A function as a graph. Its inputs are the arrays of `arguments`, then `cells` (captured
+    arrays and constants): `cells[i]` is the value of input `len(arguments.names) + i`."""
+
+    graph: Graph
+    arguments: Arguments
+    cells: tuple[Array, ...]
+    cell_names: tuple[str, ...]
+    result: tree.Tree
+    results: tuple[int | Constant, ...]  # a position among the outputs, or what is no array
+    sizes: tuple[str, ...]
+    requirements: tuple[Requirement, ...]
+
+
+def export(
+    f: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], dynamic: Dynamic
+) -> Exported:
+    """Trace `f` for arguments like these; the axes in `dynamic` get an unknown size of that name.
+
+    Raises TraceError if `f` writes state, or does something else for other sizes.
+    """
+    while isinstance(f, Jitted):
+        f = f.function
+    arguments = bind_arguments(f, args, kwargs)
+    sizes = sizes_of(arguments, dynamic)
+
+    def traced(avals: Iterable[Aval]) -> Entry:
+        entry = trace_call(f, arguments.with_arrays(avals), arguments.structure)
+        _refuse_state(f, entry)
+        return entry
+
+    if sizes.names:
+        entry, graph, requirements = Sizing(sizes, traced).make()
+    else:
+        entry = traced(sizes.at({}))
+        graph, requirements = entry.graph, ()
+    cells = (*(c.origin.fetch() for c in entry.captured), *entry.constants)
+    return Exported(
+        graph, arguments, cells, tuple(_cell_names(f, entry)), entry.result_tree, entry.results,
+        sizes.names, requirements,
+    )  # fmt: skip
+
+
+def _refuse_state(f: Callable[..., Any], entry: Entry) -> None:
+    for commit in entry.commits:
+        if commit.kind == "argument":
+            _refuse(f, "its arguments are written to")
+        if commit.kind == "grad":
+            _refuse(f, "it sets the .grad of an array, as backward() does")
+        places = {id(c): p for c, p in entry.places}.get(id(commit.target), [])
+        named = " and ".join(str(p) for p in places[:2]) or f"an array {commit.target.var.aval}"
+        _refuse(f, f"it writes {named}, which is outside its arguments")
+    if entry.clears or entry.rebinds or entry.slots:
+        _refuse(f, "it reads or sets the .grad of an array")
+
+
+def _refuse(f: Callable[..., Any], why: str) -> NoReturn:
+    name = getattr(f, "__name__", type(f).__name__)
+    raise TraceError(
+        f"compile: {name} changes state: {why}. An artifact keeps nothing from call to call: take "
+        "the state as an argument and return the new one (layers such as Dropout: model.eval())"
+    )
+
+
+def _cell_names(f: Callable[..., Any], entry: Entry) -> Iterator[str]:
+    """Names for the captured arrays: those of the module that `f` is, or where they were found."""
+    owners: list[Any] = [f, getattr(f, "__self__", None)]
+    known = {
+        id(value): name
+        for owner in owners
+        if hasattr(owner, "named_arrays")
+        for name, value in owner.named_arrays()
+    }
+    places = {id(captured): found[0].name for captured, found in entry.places}
+    taken: set[str] = set()
+    for i, captured in enumerate(entry.captured):
+        place = places.get(id(captured), "")
+        name = known.get(id(captured.cell)) or (place if place.isidentifier() else f"state{i}")
+        while name in taken:
+            name = f"{name}_{i}"
+        taken.add(name)
+        yield name
+    for i in range(len(entry.constants)):
+        yield f"constant{i}"

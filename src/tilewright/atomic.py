@@ -1,0 +1,39 @@
+"""Files that are there in whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from .dsl.errors import ArgumentError
+
+
+def check_place(operation: str, path: Path) -> None:
+    """Raise ArgumentError, before any work is done, if no file can be written there."""
+    folder = path.absolute().parent
+    problem = ""
+    if not folder.is_dir():
+        problem = f"there is no folder {folder}"
+    elif path.exists() and not path.is_file():
+        problem = "that is no ordinary file"
+    elif not os.access(folder, os.W_OK | os.X_OK):
+        problem = f"the folder {folder} cannot be written to"
+    if problem:
+        raise ArgumentError(f"{operation}: got {str(path)!r}; {problem}")
+
+
+@contextmanager
+def written(path: Path) -> Iterator[IO[str]]:
+    """A text file to write to, which takes the place of `path` when the block ends well."""
+    path = path.resolve()
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            yield file
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,1 @@
+"""The commands of `tilewright`, one file each; they load what they need when they run."""

@@ -1,0 +1,70 @@
+"""`tilewright bench`: every figure beside its peers."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+_Names = Annotated[
+    list[str] | None, typer.Argument(metavar="[NAME]...", help="All benchmarks by default.")
+]
+_List = Annotated[bool, typer.Option("--list", help="List the benchmarks and end.")]
+_Rounds = Annotated[int, typer.Option(min=1, help="Turns of each contender.")]
+_Threads = Annotated[
+    int | None, typer.Option(min=1, help="For every contender; all cores by default.")
+]
+_Patience = Annotated[int, typer.Option(min=1, help="Tries for a case while other programs run.")]
+_Torch = Annotated[bool, typer.Option(help="Compare with PyTorch, if it is installed.")]
+_Json = Annotated[Path | None, typer.Option(help="Write every turn to this file.")]
+_Markdown = Annotated[
+    bool, typer.Option("--markdown", help="Print the table of benchmarks/README.md.")
+]
+_Profile = Annotated[
+    Path | None, typer.Option(help="Write a timeline for Perfetto; recording slows small calls.")
+]
+_TuneSeconds = Annotated[
+    float, typer.Option(min=1, help="Of `tuning`: how long each case is tuned.")
+]
+
+
+def bench(
+    names: _Names = None,
+    show_list: _List = False,
+    rounds: _Rounds = 15,
+    threads: _Threads = None,
+    patience: _Patience = 3,
+    torch: _Torch = True,
+    json: _Json = None,
+    markdown: _Markdown = False,
+    profile: _Profile = None,
+    tune_seconds: _TuneSeconds = 30.0,
+) -> None:
+    """Measure tilewright beside NumPy and PyTorch, and say which goals are met.
+
+    Contenders take turns with equal threads, results are compared before anything is timed, and a
+    figure that other programs disturbed is marked: use an idle machine.
+
+    The exit code is 1 if a result was wrong; a goal that is missed is no error.
+
+    Examples:
+
+        tilewright bench --list
+        tilewright bench chain matmul --rounds 30
+        tilewright bench overhead --json turns.json --profile trace.json
+        tilewright bench tuning --tune-seconds 10
+    """
+    runner = importlib.import_module("..benchmarks.run", __package__)
+    if show_list:
+        for name, told in runner.scripts().items():
+            typer.echo(f"{name:<12}{told}")
+        return
+    chosen = tuple(dict.fromkeys(names or ()))
+    threads = threads or len(os.sched_getaffinity(0))
+    plan = runner.Plan(
+        chosen, rounds, threads, patience, torch, markdown, json, profile, tune_seconds
+    )
+    raise typer.Exit(runner.run(plan))

@@ -1,0 +1,25 @@
+"""NumPy's names on tilewright's arrays: `import tilewright.numpy as np`.
+
+Functions are those of `tilewright` itself, with NumPy 2's names, signatures and defaults. What is
+there, and where it differs, is listed in docs/numpy.md; a name that is not there is an
+AttributeError, never NumPy's function in disguise.
+
+>>> import tilewright.numpy as np
+>>> x = np.linspace(0, 1, 5)
+>>> np.add.reduce(x), np.hstack([x[:2], 7.0])
+(array(2.5), array([0.  , 0.25, 7.  ]))
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from . import Array as ndarray
+from .dsl.namespace import OFFERED
+
+if TYPE_CHECKING:
+    from .dsl.functions import *  # noqa: F403
+    from .dsl.host import *  # noqa: F403
+
+globals().update(OFFERED)
+__all__ = [*OFFERED, "ndarray"]
