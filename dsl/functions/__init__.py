@@ -29,13 +29,16 @@ from . import (
     padding,
     polynomials,
     products,
+    quantiles,
     random,
     rearranging,
     reductions,
     searching,
     selection,
+    sets,
     shapes,
     signals,
+    sorting,
     spaces,
     splitting,
     statistics,
@@ -66,13 +69,16 @@ from .neural import *  # noqa: F403
 from .padding import *  # noqa: F403
 from .polynomials import *  # noqa: F403
 from .products import *  # noqa: F403
+from .quantiles import *  # noqa: F403
 from .random import Generator, bernoulli, normal, permutation, randint, seed, uniform
 from .rearranging import *  # noqa: F403
 from .reductions import *  # noqa: F403
 from .searching import *  # noqa: F403
 from .selection import *  # noqa: F403
+from .sets import *  # noqa: F403
 from .shapes import *  # noqa: F403
 from .signals import *  # noqa: F403
+from .sorting import *  # noqa: F403
 from .spaces import *  # noqa: F403
 from .splitting import *  # noqa: F403
 from .statistics import *  # noqa: F403
@@ -109,6 +115,7 @@ __all__ = [
     *logic.__all__,
     *nan.__all__,
     *neural.__all__,
+    *quantiles.__all__,
     *padding.__all__,
     *polynomials.__all__,
     *products.__all__,
@@ -116,7 +123,9 @@ __all__ = [
     *reductions.__all__,
     *searching.__all__,
     *selection.__all__,
+    *sets.__all__,
     *shapes.__all__,
+    *sorting.__all__,
     *signals.__all__,
     *spaces.__all__,
     *splitting.__all__,
