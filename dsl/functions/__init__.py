@@ -109,6 +109,7 @@ __all__ = [
     *functional.__all__,
     *grids.__all__,
     *histograms.__all__,
+    *integers.__all__,
     *joining.__all__,
     *kinds.__all__,
     *linear.__all__,
