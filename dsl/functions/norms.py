@@ -81,11 +81,11 @@ def _of_matrices(name: str, a: Array, axes: tuple[int, int], keepdims: bool, ord
     if order in (1, -1, float("inf"), float("-inf")):
         along, over = (rows, columns) if order in (1, -1) else (columns, rows)
         sums = sum_of(abs(a), along, keepdims=True)
-        pick = largest_of if float(order) > 0 else smallest_of
-        found = pick(sums, over, keepdims=True)
+        extreme = largest_of if float(order) > 0 else smallest_of
+        found = extreme(sums, over, keepdims=True)
     elif order in (2, -2, "nuc"):
         values = svdvals(moveaxis(a, axes, (-2, -1)))
-        pick = sum_of if order == "nuc" else largest_of if order == 2 else smallest_of
+        pick: Any = sum_of if order == "nuc" else largest_of if order == 2 else smallest_of
         return _with_axes(pick(values, -1), axes, keepdims)
     else:
         raise ArgumentError(f"{name}: got order {order!r} for matrices")
