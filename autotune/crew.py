@@ -69,9 +69,12 @@ class Crew:
         return self
 
     def __exit__(self, *error: object) -> None:
-        for station in (self.bench, *self.compilers):
-            station.worker.close()
+        workers = [station.worker for station in (self.bench, *self.compilers)]
+        for worker in workers:
+            worker.stop()
         self._threads.shutdown(cancel_futures=True)
+        for worker in workers:
+            worker.close()
 
     def _load(self, worker: Worker) -> None:
         worker.ask({"do": "load", "backend": self.backend}, START_SECONDS)

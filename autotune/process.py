@@ -7,6 +7,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 
@@ -27,6 +28,8 @@ class Worker:
         self.command = tuple(command)
         self.starts = 0
         self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+        self._is_stopped = False
 
     @property
     def pid(self) -> int | None:
@@ -34,18 +37,24 @@ class Worker:
         return None if self._process is None else self._process.pid
 
     def start(self) -> None:
-        """Start the process, if there is none."""
-        if self._process is None:
-            self.starts += 1
-            # A session of its own: Ctrl-C in a terminal is for the tuner, which then ends it.
-            self._process = subprocess.Popen(
-                self.command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-                bufsize=0,
-            )
+        """Start the process, if there is none; raises WorkerLost after `stop`."""
+        with self._lock:
+            if self._is_stopped:
+                raise WorkerLost("the worker was stopped")
+            if self._process is None:
+                self.starts += 1
+                self._process = self._made()
+
+    def _made(self) -> subprocess.Popen[bytes]:
+        # A session of its own: Ctrl-C in a terminal is for the tuner, which then ends it.
+        return subprocess.Popen(
+            self.command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            bufsize=0,
+        )
 
     def ask(self, message: Message, seconds: float) -> Message:
         """The answer to a message; raises WorkerLost if none comes within the time."""
@@ -65,6 +74,13 @@ class Worker:
         if "error" in answer:
             raise WorkerLost(f"the worker failed: {answer['error']}")
         return answer
+
+    def stop(self) -> None:
+        """End the process for good, also while another thread waits for its answer."""
+        with self._lock:
+            self._is_stopped = True
+            if self._process is not None:
+                self._process.kill()
 
     def close(self) -> None:
         """End the process, if there is one."""

@@ -74,7 +74,7 @@ class KernelTuning:
         started = self.clock()
         self._search(limits, limits.search_end(started))
         self.report.seconds = self.clock() - started
-        winner = self._confirmed()
+        winner = self._confirmed(limits.end)
         self._count(self.search.refused)
         return winner
 
@@ -111,13 +111,15 @@ class KernelTuning:
 
     # ------------------------------------------------------------------ confirmation
 
-    def _confirmed(self) -> Winner | None:
+    def _confirmed(self, end: float) -> Winner | None:
         finalists = [p for ratio, p in self.search.ranked()[:FINALISTS] if ratio < 1 - MARGIN]
         self.tell("confirm", min(self.search.told.values()))
         for point in self._by_rank(finalists):
             winner = self._confirm(point)
             if winner is not None:
                 return winner
+            if self.clock() > end:
+                break
         if not self.report.outcome:
             self.report.outcome = "nothing was faster than the analytic knobs"
         return None

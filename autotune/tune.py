@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..dsl import eager
+from ..dsl.device import Device
 from ..dsl.engine import engine
 from ..dsl.errors import TuningError
 from ..dsl.jit import Jitted, forget_programs, jit
@@ -108,7 +109,7 @@ class _Tuning:
     ) -> None:
         self.started = time.monotonic()
         self.staged, self.path, self.seed, self.listener = staged, path, seed, listener
-        self.engine = _engine()
+        self.engine = _engine(staged.device(*args))
         self.environment = self.engine.environment
         self.stored = self._stored()
         self.args = args
@@ -302,10 +303,9 @@ class _Tuning:
             )
 
 
-def _engine() -> Any:
-    made: Any = engine()
-    assert made.environment  # loads the engine, if it is not yet
-    found: Any = engine()
+def _engine(of: Device | None = None) -> Engine:
+    """The engine of a device (the current one)."""
+    found = engine(of)
     if not isinstance(found, Engine):
         raise TuningError(f"tune: got an engine of type {type(found).__name__}; it cannot tune")
     return found
@@ -313,8 +313,7 @@ def _engine() -> Any:
 
 def present_environment() -> str:
     """The environment that records of this process are for."""
-    found: str = _engine().environment
-    return found
+    return _engine().environment
 
 
 def _threads(environment: str) -> int:

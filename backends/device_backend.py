@@ -66,6 +66,11 @@ class DeviceBackend:
         return self.manifest.pooled_temporaries
 
     @property
+    def run_side(self) -> str:
+        """The name of its table in the native core."""
+        return self.manifest.run_side
+
+    @property
     def needs(self) -> tuple[str, ...]:
         """Nothing of the processor beside it."""
         return ()

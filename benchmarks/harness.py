@@ -33,12 +33,14 @@ Run = Callable[[], Any]
 @dataclass(frozen=True)
 class Goal:
     """Either at least `ratio` times as fast as `peer`, or at most `seconds`. `text` names the
-    figure; cases that share one are judged by their worst."""
+    figure; cases that share one are judged by their worst, and, with `mean`, by the geometric mean
+    of their ratios too."""
 
     text: str
     ratio: float = 0.0
     peer: str = "NumPy"
     seconds: float = 0.0
+    mean: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -58,12 +60,14 @@ class Case:
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line says. A case is measured up to `patience` times if others were busy."""
+    """What the command line says. A case is measured up to `patience` times if others were busy;
+    what is tuned first may take `tune_seconds` for that."""
 
     rounds: int
     threads: int
     torch: Any | None
     patience: int = 1
+    tune_seconds: float = 30.0
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import statistics
 from collections.abc import Sequence
 from importlib import metadata
 from typing import Any
@@ -44,7 +45,7 @@ def show_facts(console: Console, told: dict[str, Any]) -> None:
 def table(results: Sequence[Result], title: str) -> Table:
     """One script's results: medians, spread, ratios, the goal."""
     made = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0))
-    peers = [n for n in ("NumPy", "PyTorch") if any(n in r.turns for r in results)]
+    peers = [n for n in ("NumPy", "PyTorch", "untuned") if any(n in r.turns for r in results)]
     made.add_column("case")
     for name in (*peers, OURS):
         made.add_column(f"{name} (spread)", justify="right")
@@ -111,12 +112,16 @@ def _figure(group: list[Result]) -> str:
     shown = f"{worst.figure:.2f}x" if is_ratio else duration(worst.figure)
     if len(group) > 1:
         shown += f" at worst ({worst.case.name}), {best.figure:.2f}x at best ({best.case.name})"
+    least = group[0].case.goal.mean
+    mean = statistics.geometric_mean(r.figure for r in group)
+    shown = f"geometric mean {mean:.2f}x; {shown}" if least else shown
     busy = sum((r.others or 0) > machine.QUIET for r in group)
     shown += f"; {busy} of {len(group)} cases while others were busy" if busy else ""
     other = [f"{n} {duration(worst.median(n))}" for n in worst.turns if n != OURS]
     if not is_ratio and other:
         shown += f" ({', '.join(other)})"
-    return f"{shown} | {'yes' if all(r.is_met for r in group) else 'no'}"
+    is_met = all(r.is_met for r in group) and mean >= least
+    return f"{shown} | {'yes' if is_met else 'no'}"
 
 
 def plain(results: dict[str, list[Result]], told: dict[str, Any]) -> dict[str, Any]:

@@ -36,14 +36,15 @@ class Plan:
     markdown: bool
     json: Path | None
     profile: Path | None
+    tune_seconds: float = 30.0
 
     def words(self) -> list[str]:
         """The command line that says it."""
         words = [*self.scripts, "--torch" if self.torch else "--no-torch"]
         words += ["--markdown"] if self.markdown else []
-        for name in ("rounds", "threads", "patience", "json", "profile"):
+        for name in ("rounds", "threads", "patience", "json", "profile", "tune_seconds"):
             value = getattr(self, name)
-            words += [] if value is None else [f"--{name}", str(value)]
+            words += [] if value is None else [f"--{name.replace('_', '-')}", str(value)]
         return words
 
 
@@ -82,7 +83,7 @@ def _measure(plan: Plan, chosen: Sequence[str]) -> int:
     harness = importlib.import_module(".harness", __package__)
     report = importlib.import_module(".report", __package__)
     torch = machine.torch_module(plan.threads) if plan.torch else None
-    options = harness.Options(plan.rounds, plan.threads, torch, plan.patience)
+    options = harness.Options(plan.rounds, plan.threads, torch, plan.patience, plan.tune_seconds)
     console = Console(stderr=plan.markdown)
     console.width = max(console.width, WIDTH)
     told = report.facts(options)

@@ -44,7 +44,8 @@ class DType:
 
     def __call__(self, value: Any = 0) -> Any:
         """An array of `value` with elements of this type, as NumPy's scalar types convert."""
-        return _construct(value, self)
+        (construct,) = _constructors
+        return construct(value, self)
 
     def __repr__(self) -> str:
         return f"tilewright.{self.name}"
@@ -67,14 +68,13 @@ class DType:
         return dtype, (self.name,)
 
 
-def set_constructor(construct: Callable[[Any, DType], Any]) -> None:
+Construct = Callable[[Any, "DType"], Any]
+_constructors: list[Construct] = []
+
+
+def set_constructor(construct: Construct) -> None:
     """Install what makes an array of a value and a type; arrays stand on this module."""
-    global _construct
-    _construct = construct
-
-
-def _construct(value: Any, to: DType) -> Any:
-    raise DTypeError(f"{to}: got {value!r}; no arrays are there, import tilewright")
+    _constructors[:] = [construct]
 
 
 bool_ = DType("bool", 0, 1, "b")

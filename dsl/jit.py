@@ -111,6 +111,10 @@ class Jitted:
         positions of the inputs that calls only read."""
         return graphs_of_call(*self._entry(args, kwargs))
 
+    def device(self, *args: Any, **kwargs: Any) -> placing.Device:
+        """The device on which a call with these arguments runs."""
+        return self._entry(args, kwargs)[0].device
+
     def forget_programs(self) -> None:
         """Ask the engine for every program again at its next call, as when kernels were tuned."""
         with self._lock:

@@ -176,16 +176,16 @@ class Selection:
     @property
     def real(self) -> Array:
         """The real parts: the array itself, as there are no complex numbers yet."""
-        return cast("Array", self)
+        return f.real(self)
 
     @property
     def imag(self) -> Array:
         """The imaginary parts: zeros."""
-        return f.zeros_like(self)
+        return f.imag(self)
 
     def conj(self) -> Array:
-        """The complex conjugates: the array itself."""
-        return cast("Array", self)
+        """The complex conjugates."""
+        return f.conjugate(self)
 
     conjugate = conj
 

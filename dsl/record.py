@@ -231,6 +231,22 @@ def transfer(x: Array, to: placing.Device) -> Array:
     return _native.transfer(x, to.index)
 
 
+def move_cell(cell: Array, to: placing.Device) -> None:
+    """Give a cell its value on another device; views of it and names for it stay what they are.
+
+    Raises TraceError in staged code, where a program runs on one device.
+    """
+    if is_tracing():
+        raise TraceError(f"to: an array cannot be moved to {to} in staged code; move it before")
+    root = cell if cell._base is None else cell._base
+    if root._device == to.index:
+        return
+    to.require("to", (root.dtype,))
+    node = root._node
+    _native.assign(root, _native.transfer(root, to.index))
+    root._node = node
+
+
 # --------------------------------------------------------------------------- views
 
 

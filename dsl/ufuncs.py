@@ -245,10 +245,10 @@ def _offered() -> dict[str, Ufunc]:
     table: dict[str, Ufunc] = {}
     for name in f.__all__:
         if isinstance(getattr(np, name, None), np.ufunc):
-            function = getattr(f, name)
-            if function not in made:
-                made[function] = Ufunc(name, function)
-            table[name] = made[function]
+            theirs = getattr(np, name)
+            if theirs not in made:
+                made[theirs] = Ufunc(name, getattr(f, name))
+            table[name] = made[theirs]
     return table
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 MAGIC = b"tilewright-cache-1\n"
 DEFAULT_LIMIT = 2 << 30  # bytes
 _PRUNE_EVERY = 64  # writes
-_SOURCES = (".py", ".cl", ".cu", ".cuh")
+_SOURCES = (".py", ".cl", ".cuh", ".h")
 
 
 class Cache:

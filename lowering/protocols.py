@@ -60,6 +60,10 @@ class Backend(Protocol):
         """Whether all temporaries of programs come from the pool, none from an arena."""
 
     @property
+    def run_side(self) -> str:
+        """The name of a device's table in the native core (core/device.h); "" for the host."""
+
+    @property
     def needs(self) -> tuple[str, ...]:
         """What a machine must have to run the code: its architecture, then features of it."""
 

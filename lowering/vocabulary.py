@@ -277,12 +277,6 @@ def _copysign(t: TirxVocabulary, x: Expr, y: Expr) -> Expr:
     return _llvm("copysign")(t, x, y)
 
 
-def _fmod(t: TirxVocabulary, x: Expr, y: Expr) -> Expr:
-    t.scalar_only = True
-    name = "fmodf" if type_of(x) == "float32" else "fmod"
-    return t.let(tirx.call_pure_extern(type_of(x), name, x, y))
-
-
 def _bitcast(t: TirxVocabulary, x: Expr, dtype: DType) -> Expr:
     return tirx.reinterpret(dtype.name, x)
 
@@ -313,7 +307,7 @@ _ELEMENTARY = (
     "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "sinc",
     "asin", "acos", "atan", "atan2", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh",
     "sigmoid", "erf", "pow", "cbrt", "hypot", "ldexp", "mantissa", "exponent", "gcd", "bit_count",
-    "i0", "i1",
+    "fmod", "i0", "i1",
 )  # fmt: skip
 
 CALLS: dict[str, Function] = {
@@ -327,7 +321,6 @@ CALLS: dict[str, Function] = {
     "minimum": _extremum(tirx.LT),
     "copysign": _copysign,
     "signbit": lambda t, x: _copysign(t, tirx.FloatImm(type_of(x), 1.0), x) < zero(type_of(x)),
-    "fmod": _fmod,
     "div": lambda t, a, b: tirx.Div(a, b),
     "floordiv": lambda t, a, b: tirx.floordiv(a, b),
     "mod": lambda t, a, b: tirx.floormod(a, b),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..dsl.array import Array
+from ..dsl.device import following
 from ..dsl.errors import BoundsError, DTypeError, ShapeError
 from ..dsl.functions import arange, asarray, log_softmax, where
 from ..dsl.record import is_tracing
@@ -12,6 +13,7 @@ from ..dsl.record import is_tracing
 _REDUCTIONS = ("mean", "sum", "none")
 
 
+@following
 def cross_entropy(logits: Array, targets: Any, *, reduction: str = "mean") -> Array:
     """The cross entropy of softmax(logits) and class numbers.
 
@@ -26,6 +28,7 @@ def cross_entropy(logits: Array, targets: Any, *, reduction: str = "mean") -> Ar
     return _picked(log_softmax(logits, axis=-1), targets, reduction)
 
 
+@following
 def nll_loss(log_probabilities: Array, targets: Any, *, reduction: str = "mean") -> Array:
     """The negative log-likelihood of class numbers; see `cross_entropy`, which takes logits.
 
@@ -36,6 +39,7 @@ def nll_loss(log_probabilities: Array, targets: Any, *, reduction: str = "mean")
     return _picked(log_probabilities, targets, reduction)
 
 
+@following
 def mse_loss(predictions: Array, targets: Any, *, reduction: str = "mean") -> Array:
     """The squared error. Shapes must be equal: broadcasting here is nearly always a mistake.
 

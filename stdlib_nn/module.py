@@ -10,10 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self, TypeVar
 
 from ..dsl.array import Array
+from ..dsl.device import DeviceLike, following
 from ..dsl.dtypes import DTypeLike
 from ..dsl.functions import array
 from ..dsl.record import observe
-from .state import load_arrays
+from .state import load_arrays, move_arrays
 
 T = TypeVar("T")
 
@@ -57,6 +58,7 @@ class Module:
         """What a call computes; each subclass defines it."""
         raise NotImplementedError(f"{type(self).__name__} defines no forward(self, ...)")
 
+    @following
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.forward(*args, **kwargs)
 
@@ -99,6 +101,19 @@ class Module:
         ShapeError and DTypeError for arrays that do not fit.
         """
         load_arrays(type(self).__name__, dict(self.named_arrays()), state, strict=strict)
+
+    def to(self, device: DeviceLike) -> Self:
+        """Move all arrays, and the gradients they have, to a device: the cells stay the same, so
+        optimisers and staged functions that know them go on. Returns the module.
+
+        >>> class Scale(Module):
+        ...     def __init__(self):
+        ...         self.factor = Parameter([2.0])
+        >>> Scale().to("cpu").factor.device
+        tilewright.device('cpu')
+        """
+        move_arrays((value for _, value in self.named_arrays()), device)
+        return self
 
     def zero_grad(self) -> None:
         """Empty the `.grad` of every parameter."""

@@ -6,14 +6,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Self
 
 from ..dsl.array import Array
 from ..dsl.autodiff import no_grad
+from ..dsl.device import DeviceLike
 from ..dsl.dtypes import DType, float32, float64, int64
 from ..dsl.errors import DTypeError
-from ..dsl.functions import array, exp, sqrt, zeros
-from .state import load_arrays
+from ..dsl.functions import array, exp, ones_like, sqrt, zeros
+from .state import load_arrays, move_arrays
 
 
 class Optimizer:
@@ -28,10 +29,12 @@ class Optimizer:
 
     def __init__(self, parameters: Iterable[Array], lr: float) -> None:
         self.parameters = _checked(parameters, type(self).__name__)
-        self._lr = array(_not_negative("lr", lr), dtype=float64)
-        self._count = array(0, dtype=int64)
+        where = self.parameters[0].device
+        exact = where.fitting_float(float64)
+        self._lr = array(_not_negative("lr", lr), dtype=exact, device=where)
+        self._count = array(0, dtype=int64, device=where)
         self._buffers = {
-            slot: [zeros(p.shape, dtype=_work_dtype(p)) for p in self.parameters]
+            slot: [zeros(p.shape, dtype=_work_dtype(p), device=p.device) for p in self.parameters]
             for slot in self.slots
         }
 
@@ -85,6 +88,11 @@ class Optimizer:
     ) -> tuple[Array, ...]:
         """The new parameter, then its new buffers; pure elementwise arithmetic."""
         raise NotImplementedError(f"{type(self).__name__} defines no update")
+
+    def to(self, device: DeviceLike) -> Self:
+        """Move the state to a device, after the parameters: `opt.to("cpu")`. Returns it."""
+        move_arrays((value for _, value in self.named_arrays()), device)
+        return self
 
     def zero_grad(self) -> None:
         """Empty the `.grad` of every parameter."""
@@ -184,7 +192,7 @@ class Adam(Optimizer):
 
     def scalars(self) -> tuple[Array, ...]:
         """The step size and the factor of the root, with the bias corrections; and the rate."""
-        count = self._count.astype(float64)
+        count = self._count.astype(self._lr.dtype)
         first, second = (_one_minus_power(beta, count) for beta in self.betas)
         return self._lr / first, 1.0 / sqrt(second), self._lr
 
@@ -229,7 +237,7 @@ class AdamW(Adam):
 
 def _one_minus_power(beta: float, count: Array) -> Array:
     """1 - beta**count; in float64, for 1 - 0.999 has only three good digits in float32."""
-    return 1.0 - exp(count * math.log(beta)) if beta else array(1.0, dtype=float64)
+    return 1.0 - exp(count * math.log(beta)) if beta else ones_like(count)
 
 
 def _work_dtype(parameter: Array) -> DType:

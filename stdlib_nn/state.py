@@ -7,8 +7,11 @@ from typing import Any
 
 from ..dsl.array import Array
 from ..dsl.autodiff import no_grad
+from ..dsl.device import DeviceLike
+from ..dsl.device import device as find_device
 from ..dsl.errors import ArtifactError, DTypeError, ShapeError
 from ..dsl.functions import asarray
+from ..dsl.record import move_cell
 
 
 def load_arrays(
@@ -21,11 +24,20 @@ def load_arrays(
     """
     if strict:
         _check_names(owner, own, given)
-    found = {name: asarray(given[name]) for name in own if name in given}
+    found = {n: asarray(given[n], device=own[n].device) for n in own if n in given}
     _check_fit(owner, own, found)
     with no_grad():
         for name, value in found.items():
             own[name][...] = value
+
+
+def move_arrays(arrays: Iterable[Array], device: DeviceLike) -> None:
+    """Give the cells, and the gradients that they have, their values on another device."""
+    to = find_device(device)
+    for cell in arrays:
+        grad, cell.grad = cell.grad, None  # it must be where its array is
+        move_cell(cell, to)
+        cell.grad = None if grad is None else grad.to(to)
 
 
 def _check_names(owner: str, own: Mapping[str, Any], given: Mapping[str, Any]) -> None:

@@ -189,12 +189,17 @@ def _arguments(manifest: Mapping[str, Any], n_inputs: int) -> dict[str, Any]:
 
 
 def load(
-    path: str | os.PathLike[str], *, trust_weights: bool = False, copy: bool = False
+    path: str | os.PathLike[str],
+    *,
+    trust_weights: bool = False,
+    copy: bool = False,
+    device: str = "",
 ) -> Artifact:
     """Load an artifact that `save` wrote; neither the compiler nor the model's source is needed.
 
     Weights are mapped from the file, which must not be written to meanwhile (replace it by a
     rename, as `save` does); `copy` reads them instead. `trust_weights` leaves out their checksum.
+    `device` says which of several devices of the artifact's kind is meant, by its number.
     An artifact holds machine code: load only those that you trust.
 
     Raises ArtifactError for a damaged file, and for one that was made for another processor, device
@@ -208,7 +213,8 @@ def load(
     """
     os.stat(path)  # the system's own error, with its class, where there is no file
     found = Path(path)
-    return Artifact(_native.Artifact.open(os.fspath(found), not trust_weights, copy), found)
+    native = _native.Artifact.open(os.fspath(found), not trust_weights, copy, device)
+    return Artifact(native, found)
 
 
 def _write_atomically(path: Path, data: Any) -> None:

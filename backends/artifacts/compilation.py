@@ -81,7 +81,7 @@ def _manifest(exported: Exported, weights: list[str], text: str, held: Any) -> d
         "format": FORMAT,
         "tilewright": _version(),
         "name": _checked_name(graph.name),
-        "device": backend.name,
+        "device": backend.run_side or backend.name,
         "fingerprint": backend.fingerprint,
         "needs": list(backend.needs),
         "sizes": list(sizes),

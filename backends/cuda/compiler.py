@@ -16,9 +16,7 @@ from ...lowering.schedules.grid.machine import GridMachine
 from . import nvrtc
 
 ARCHITECTURES = ("sm_80", "sm_90")  # not sm_90a: TVM then generates no matrix instructions
-MACHINE = GridMachine(
-    threads=256, shared=48 << 10, warp=32, fragments=("float16", "bfloat16")
-)
+MACHINE = GridMachine(threads=256, shared=48 << 10, warp=32, fragments=("float16", "bfloat16"))
 TABLE: Mapping[str, Schedule] = {**SCHEDULES, "contract": fragment_contract}
 _START = 'extern "C" __global__'
 

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
+import os
 import re
+import subprocess
+import tempfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -91,6 +94,23 @@ def compile_text(text: str, architecture: str) -> MachineCode:
         return MachineCode(code, _text(program, "PTX"), log, read_usage(log))
     finally:
         library.nvrtcDestroyProgram(ctypes.byref(program))
+
+
+def disassemble(code: bytes) -> str:
+    """The machine instructions of a cubin, by NVIDIA's cuobjdump (wheel nvidia-cuda-cuobjdump)."""
+    tool = find_wheels() / "bin" / "cuobjdump"
+    if not tool.exists():
+        raise CompileError(f"cuda: there is no {tool}; pip install nvidia-cuda-cuobjdump")
+    with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
+        file.write(code)
+        file.flush()
+        done = subprocess.run(
+            [str(tool), "--dump-sass", file.name], capture_output=True, text=True,
+            env={**os.environ, "PATH": f"{tool.parent}:{os.environ.get('PATH', '')}"},
+        )  # fmt: skip
+    if done.returncode:
+        raise CompileError(f"cuda: cuobjdump failed: {done.stderr}")
+    return done.stdout
 
 
 def _check(status: int, name: str) -> None:

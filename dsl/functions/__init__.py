@@ -104,6 +104,7 @@ __all__ = [
     *functional.__all__,
     *grids.__all__,
     *histograms.__all__,
+    *integers.__all__,
     *joining.__all__,
     *kinds.__all__,
     *linear.__all__,
@@ -118,11 +119,11 @@ __all__ = [
     *searching.__all__,
     *selection.__all__,
     *shapes.__all__,
-    *trigonometric.__all__,
     *signals.__all__,
     *spaces.__all__,
     *splitting.__all__,
     *statistics.__all__,
+    *trigonometric.__all__,
 ]
 
 

@@ -114,8 +114,8 @@ def choose(a: ArrayLike, choices: Any, out: Array | None = None, mode: str = "ra
     array([10, 40])
     """
     number = asarray(a)
-    if not number.dtype.is_integer and number.dtype is not bool_:
-        raise DTypeError(f"choose: got numbers of {number.dtype}; they must be integers")
+    if not casts(number.dtype, int64, "safe"):
+        raise DTypeError(f"choose: got numbers of {number.dtype}; they must cast to int64 safely")
     parts = same_dtype(*(asarray(c) for c in choices))
     number = _within("choose", convert(number, int64), len(parts), mode)
     number, *parts = broadcast("choose", number, *parts)

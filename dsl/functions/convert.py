@@ -24,7 +24,6 @@ from ..dtypes import (
     int64,
     promote,
     promote_scalar,
-    set_constructor,
 )
 from ..errors import ArgumentError, AxisError, DTypeError, ShapeError
 from ..sizes import Dim, Shape
@@ -44,6 +43,11 @@ def is_scalar(x: Any) -> bool:
 def is_array(x: Any) -> bool:
     """Whether x is an Array."""
     return isinstance(x, _native.Cell)
+
+
+def on_host(x: ArrayLike) -> Any:
+    """Values that decide what is to be done. What is no Array is known in staged code too."""
+    return x.numpy() if is_array(x) else np.asarray(x)
 
 
 def asarray(
@@ -201,9 +205,6 @@ def convert(x: Array, to: DType) -> Array:
 def expand_first(x: Array) -> Array:
     """A new first axis of size 1."""
     return p.reshape(x, shape=(1, *x.shape))
-
-
-set_constructor(asarray)
 
 
 def join_parts(parts: Sequence[Array], axis: int) -> Array:

@@ -14,6 +14,7 @@ from ..dtypes import DTypeLike, int64
 from ..errors import ArgumentError, AxisError, ShapeError
 from .convert import ArrayLike, asarray, one_axis
 from .creation import ones, zeros
+from .logic import equal, where
 from .reductions import sum as sum_
 from .selection import nonzero
 from .shapes import ravel, reshape, transpose
@@ -58,14 +59,12 @@ def diag(v: ArrayLike, k: int = 0) -> Array:
     side = x.shape[0] + abs(k)
     if x.shape[0] == 0:
         return zeros((side, side), x.dtype)
-    # Each element with the zeros that follow it, until the next: one row and one column on.
-    first = k if k >= 0 else -k * side
-    apart = p.pad(reshape(x, (x.shape[0], 1)), low=(0, 0), high=(0, side), value=0)
-    flat = ravel(apart)
-    after = side * side - first - flat.size
-    if after < 0:
-        flat, after = flat[:after], 0
-    return reshape(p.pad(flat, low=(first,), high=(after,), value=0), (side, side))
+    row = p.reshape(p.iota(size=side, dtype=int64), shape=(side, 1))
+    column = p.reshape(p.iota(size=side, dtype=int64), shape=(1, side))
+    # Along rows or columns, whichever the first element of v begins.
+    spread = p.pad(x, low=(0,), high=(abs(k),), value=0)
+    elements = p.reshape(spread, shape=(side, 1) if k >= 0 else (1, side))
+    return where(equal(column, row + k), elements, zeros((), x.dtype))
 
 
 def diagflat(v: ArrayLike, k: int = 0) -> Array:

@@ -35,6 +35,7 @@ from .convert import (
 )
 from .elementary import float_function, float_function_of_two, inexact_of_two
 from .logic import equal, greater, isnan, less, where
+from .outputs import store
 
 if TYPE_CHECKING:
     from ..array import Array
@@ -66,14 +67,14 @@ def rint(x: ArrayLike) -> Array:
 
 
 @within(0, np.trunc)
-def fix(x: ArrayLike) -> Array:
+def fix(x: ArrayLike, out: Array | None = None) -> Array:
     """x without its fraction.
 
     >>> fix([2.9, -2.9])
     array([ 2., -2.])
     """
     x = asarray(x)
-    return p.trunc(x) if x.dtype.is_float else x
+    return store("fix", p.trunc(x) if x.dtype.is_float else x, out)
 
 
 def copysign(x: ArrayLike, y: ArrayLike) -> Array:
@@ -234,22 +235,22 @@ def heaviside(x: ArrayLike, y: ArrayLike) -> Array:
     return where(equal(x, 0), y, step)
 
 
-def isposinf(x: ArrayLike) -> Array:
+def isposinf(x: ArrayLike, out: Array | None = None) -> Array:
     """Whether an element is infinite and positive.
 
     >>> isposinf([float("inf"), float("-inf"), 1.0])
     array([ True, False, False])
     """
-    return _equals(x, math.inf)
+    return store("isposinf", _equals(x, math.inf), out)
 
 
-def isneginf(x: ArrayLike) -> Array:
+def isneginf(x: ArrayLike, out: Array | None = None) -> Array:
     """Whether an element is infinite and negative.
 
     >>> isneginf([float("inf"), float("-inf"), 1.0])
     array([False,  True, False])
     """
-    return _equals(x, -math.inf)
+    return store("isneginf", _equals(x, -math.inf), out)
 
 
 def _equals(x: ArrayLike, value: float) -> Array:
@@ -298,14 +299,14 @@ def _largest(dtype: DType) -> float:
 # --------------------------------------------------------------------------- reals as complex
 
 
-def real(x: ArrayLike) -> Array:
-    """The real part: x, as long as there are no complex arrays."""
-    return asarray(x)
+def real(val: ArrayLike) -> Array:
+    """The real part: `val`, as long as there are no complex arrays."""
+    return asarray(val)
 
 
-def imag(x: ArrayLike) -> Array:
+def imag(val: ArrayLike) -> Array:
     """The imaginary part: zeros, as long as there are no complex arrays."""
-    zeros: Array = zeros_like(asarray(x))
+    zeros: Array = zeros_like(asarray(val))
     return zeros
 
 
@@ -318,13 +319,13 @@ def conjugate(x: ArrayLike) -> Array:
 conj = conjugate
 
 
-def angle(x: ArrayLike, deg: bool = False) -> Array:
+def angle(z: ArrayLike, deg: bool = False) -> Array:
     """The argument of a complex number: for reals 0, or pi (180 with `deg`) below 0.
 
     >>> angle([1.0, -2.0])
     array([0.        , 3.14159265])
     """
-    x = asarray(x)
+    x = asarray(z)
     x = convert(x, float64) if x.dtype is bool_ else _as_float(x)
     found = p.atan2(zeros_like(x), x)
     return found * (180 / math.pi) if deg else found

@@ -11,12 +11,11 @@ import numpy as np
 from ..dtypes import bool_, float64, int64, uint8
 from ..errors import ArgumentError, DTypeError, ShapeError
 from .arithmetic import divide, subtract
-from .convert import ArrayLike, asarray, convert, result_type
+from .convert import ArrayLike, asarray, convert, on_host, result_type
 from .differences import diff
 from .grids import ravel_multi_index
 from .joining import stack
 from .logic import equal, less, logical_and, where
-from .reductions import any as any_
 from .reductions import max as max_
 from .reductions import min as min_
 from .reductions import ptp, std
@@ -126,7 +125,8 @@ def histogram_bin_edges(
     edges = asarray(bins)
     if edges.ndim != 1:
         raise ArgumentError(f"histogram: got edges of shape {edges.shape}; they have one axis")
-    if bool(any_(less(edges[1:], edges[:-1]))):
+    host = on_host(bins)
+    if (host[1:] < host[:-1]).any():
         raise ArgumentError("histogram: got edges that fall; they must rise")
     return edges
 

@@ -9,7 +9,6 @@ import numpy as np
 from ..dtypes import DType, DTypeLike, bool_, dtype, float64, promote, to_numpy
 from ..errors import DTypeError
 from .convert import ArrayLike, asarray, is_scalar, result_type
-from .creation import full_like
 from .outputs import casts
 from .shapes import ravel
 
@@ -145,16 +144,6 @@ def typename(char: str) -> str:
 # --------------------------------------------------------------------------- reals
 
 
-def iscomplex(x: ArrayLike) -> Array:
-    """Whether an element has an imaginary part: never, as arrays hold no complex numbers yet."""
-    return full_like(asarray(x), False, bool)
-
-
-def isreal(x: ArrayLike) -> Array:
-    """Whether an element has no imaginary part: always."""
-    return full_like(asarray(x), True, bool)
-
-
 def iscomplexobj(x: object) -> bool:
     """Whether x is of a complex type."""
     return isinstance(x, complex | np.complexfloating) or (
@@ -212,11 +201,9 @@ __all__ = [
     "common_type",
     "finfo",
     "iinfo",
-    "iscomplex",
     "iscomplexobj",
     "isdtype",
     "isfortran",
-    "isreal",
     "isrealobj",
     "issubdtype",
     "may_share_memory",

@@ -151,7 +151,7 @@ def _odd(x: Array, axis: int, widths: tuple[int, int], mode: str) -> Array:
     """Turned about the ends in both directions. Each padded place is a sum of a few elements with
     whole coefficients, which NumPy's own padding of the unit vectors gives."""
     size = x.shape[axis]
-    unit = np.pad(np.eye(size), [widths, (0, 0)], mode, reflect_type="odd")  # type: ignore[call-overload]
+    unit = _padded_unit_vectors(size, widths, mode)
     most = int((unit != 0).sum(1).max())
     total: Any = None
     for k in range(most):
@@ -162,6 +162,10 @@ def _odd(x: Array, axis: int, widths: tuple[int, int], mode: str) -> Array:
         term = terms * asarray(aligned, x.dtype)
         total = term if total is None else total + term
     return convert(total, x.dtype)
+
+
+def _padded_unit_vectors(size: int, widths: tuple[int, int], mode: Any) -> Any:
+    return np.pad(np.eye(size), [widths, (0, 0)], mode, reflect_type="odd")
 
 
 def _ramp(x: Array, axis: int, width: int, end: Any, side: int) -> Array:

@@ -103,7 +103,7 @@ def _extremum(
         start = p.broadcast_to(asarray(initial, x.dtype), shape=kept)
         return asarray(_kept(start, x, axes, keepdims), copy=True)
     join = maximum if name == "max" else minimum
-    return join(_reduce(name, primitive, x, axes, keepdims), initial)
+    return join(_reduce(name, primitive, x, axes, keepdims), asarray(initial, x.dtype))
 
 
 def max(

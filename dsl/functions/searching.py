@@ -9,10 +9,8 @@ from .. import record
 from ..dtypes import bool_, float64, int64
 from ..errors import ArgumentError, DTypeError
 from .arithmetic import divide, maximum, minimum, multiply, subtract
-from .convert import ArrayLike, asarray, convert, same_dtype
+from .convert import ArrayLike, asarray, convert, on_host, same_dtype
 from .logic import equal, isnan, less, less_equal, logical_and, logical_not, logical_or, where
-from .outputs import casts
-from .reductions import all as all_
 from .reductions import max as max_
 from .reductions import min as min_
 from .shapes import ravel, reshape
@@ -62,8 +60,9 @@ def digitize(x: ArrayLike, bins: ArrayLike, right: bool = False) -> Array:
     x, edges = asarray(x), asarray(bins)
     if edges.ndim != 1:
         raise ArgumentError(f"digitize: got bins of shape {edges.shape}; they have one axis")
-    rises = bool(all_(less_equal(edges[:-1], edges[1:])))
-    if not rises and not bool(all_(less_equal(edges[1:], edges[:-1]))):
+    host = on_host(bins)
+    rises = bool((host[:-1] <= host[1:]).all())
+    if not rises and not (host[:-1] >= host[1:]).all():
         raise ArgumentError("digitize: got bins that neither rise nor fall")
     if rises:
         return search(edges, x, right=not right)
@@ -182,8 +181,8 @@ def bincount(x: ArrayLike, /, weights: ArrayLike | None = None, minlength: int =
     x = asarray(x)
     if x.ndim != 1:
         raise ArgumentError(f"bincount: got {x.shape}; it takes one axis")
-    if x.size and not casts(x.dtype, int64, "safe"):
-        raise DTypeError(f"bincount: got {x.dtype}, which does not cast to int64 by 'safe'")
+    if x.size and x.dtype.is_float:
+        raise DTypeError(f"bincount: got {x.dtype}; it takes integers")
     if minlength < 0:
         raise ArgumentError(f"bincount: got minlength {minlength}; it must not be negative")
     length = minlength

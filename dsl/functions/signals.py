@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from .. import primitives as p
 from ..dtypes import bool_, float64, int64
 from ..errors import ArgumentError
-from .arithmetic import add
+from .arithmetic import add, divide
 from .convert import ArrayLike, asarray, boolean, convert, same_dtype
 from .creation import ones, zeros
+from .elementary import i0, sqrt
 from .linear import matmul
-from .logic import less_equal, where
+from .logic import less, less_equal, logical_and, where
 from .rearranging import flip
 from .shapes import ravel, reshape
 from .trigonometric import cos
@@ -46,7 +47,9 @@ def _full(x: Array, v: Array) -> Array:
     block = min(size, _BLOCK)
     n_blocks = -(-size // block)
     width = block + taps - 1
-    rows = reshape(p.pad(x, low=(0,), high=(n_blocks * block - size,), value=0), (n_blocks, block))
+    rest = n_blocks * block - size
+    whole = p.pad(x, low=(0,), high=(rest,), value=0) if rest else x
+    rows = reshape(whole, (n_blocks, block))
     products = matmul(rows, _band(v, block, width))
     if n_blocks == 1:
         return reshape(products, (width,))[: size + taps - 1]
@@ -60,10 +63,8 @@ def _band(v: Array, block: int, width: int) -> Array:
     """The matrix whose row i holds v from column i on."""
     row = reshape(p.iota(size=block, dtype=int64), (block, 1))
     ahead = p.iota(size=width, dtype=int64) - row
-    padded = p.pad(v, low=(1,), high=(1,), value=0)
-    last = v.shape[0]
-    place = where(less_equal(-1, ahead), where(less_equal(ahead, last), ahead, last), -1)
-    return p.gather(padded, place + 1, axis=0)
+    inside = logical_and(less_equal(0, ahead), less(ahead, v.shape[0]))
+    return where(inside, p.gather(v, ahead, axis=0), zeros((), v.dtype))
 
 
 def _cut(full: Array, longer: int, shorter: int, mode: str) -> Array:
@@ -157,4 +158,17 @@ def hanning(M: float) -> Array:
     return _trivial(M) if n is None else 0.5 + 0.5 * cos(n * (math.pi / (M - 1)))
 
 
-__all__ = ["bartlett", "blackman", "convolve", "correlate", "hamming", "hanning"]
+def kaiser(M: float, beta: float) -> Array:
+    """Kaiser's window: a Bessel function, the steeper the larger `beta` is.
+
+    >>> kaiser(3, 0.0)
+    array([1., 1., 1.])
+    """
+    n = _places(M)
+    if n is None:
+        return _trivial(M)
+    rest = divide(n, float(M - 1))
+    return divide(i0(sqrt(1.0 - rest * rest) * float(beta)), i0(float(beta)))
+
+
+__all__ = ["bartlett", "blackman", "convolve", "correlate", "hamming", "hanning", "kaiser"]

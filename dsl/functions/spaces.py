@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from .. import device as placing
 from .. import primitives as p
 from .. import record
@@ -11,10 +13,9 @@ from ..device import DeviceLike
 from ..dtypes import DTypeLike, dtype, float64
 from ..errors import ArgumentError
 from .arithmetic import absolute, floor, power, sign
-from .convert import ArrayLike, asarray, broadcast, convert, result_type, same_dtype
+from .convert import ArrayLike, asarray, broadcast, convert, on_host, result_type, same_dtype
 from .elementary import log10
 from .logic import equal, where
-from .reductions import any as any_
 from .shapes import moveaxis
 
 if TYPE_CHECKING:
@@ -40,20 +41,20 @@ def linspace(
     >>> linspace(0, 1, 5)
     array([0.  , 0.25, 0.5 , 0.75, 1.  ])
     """
+    count = _count("linspace", num)
     with record.at(device):
-        return _linspace(start, stop, num, endpoint, retstep, dtype, axis)
+        result, step = _spaced(start, stop, count, endpoint, dtype, axis)
+    return (result, step) if retstep else result
 
 
-def _linspace(
+def _spaced(
     start: ArrayLike,
     stop: ArrayLike,
-    num: int,
+    count: int,
     endpoint: bool,
-    retstep: bool,
     dtype: DTypeLike | None,
     axis: int,
-) -> Any:
-    count = _count("linspace", num)
+) -> tuple[Array, Array]:
     first, last = broadcast("linspace", *same_dtype(_float(start), _float(stop)))
     kind = first.dtype
     div = count - 1 if endpoint else count
@@ -68,8 +69,7 @@ def _linspace(
         numbers = p.where(*broadcast("linspace", is_last, last, numbers))
     wanted = kind if dtype is None else _dtype(dtype)
     whole = floor(numbers) if wanted.is_integer else numbers
-    result = convert(moveaxis(whole, 0, axis) if axis else whole, wanted)
-    return (result, step) if retstep else result
+    return convert(moveaxis(whole, 0, axis) if axis else whole, wanted), step
 
 
 def _count(name: str, num: Any) -> int:
@@ -129,9 +129,10 @@ def geomspace(
     array([1., 2., 4., 8.])
     """
     first, last = broadcast("geomspace", *same_dtype(_float(start), _float(stop)))
-    if bool(any_(equal(first, 0))) or bool(any_(equal(last, 0))):
+    signs = np.sign(on_host(start)), np.sign(on_host(stop))
+    if (signs[0] == 0).any() or (signs[1] == 0).any():
         raise ArgumentError("geomspace: got an end that is 0; a geometric sequence cannot hold it")
-    if bool(any_(sign(first) != sign(last))):
+    if (signs[0] != signs[1]).any():
         raise ArgumentError("geomspace: got ends of different sign; between them lies 0")
     count = _count("geomspace", num)
     ends = log10(absolute(first)), log10(absolute(last))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from ..dtypes import DTypeLike, float64
@@ -108,6 +109,22 @@ def _checked_weights(name: str, given: ArrayLike, count: int) -> Array:
     return convert(weights, float64)
 
 
+def _weights(fweights: ArrayLike | None, aweights: ArrayLike | None, count: int) -> Array | None:
+    """The weight of each observation, or None where all count alike."""
+    given = {"fweights": fweights, "aweights": aweights}
+    checked = [_checked_weights(name, w, count) for name, w in given.items() if w is not None]
+    return math.prod(checked[1:], start=checked[0]) if checked else None
+
+
+def _freedom(x: Array, weights: Array | None, total: Array, aweights: Any, freedom: int) -> Any:
+    """What the sum of products is divided by."""
+    if weights is None:
+        return x.shape[1] - freedom
+    if freedom == 0 or aweights is None:
+        return total[0] - freedom
+    return total[0] - divide(sum_(weights * asarray(aweights)), total[0]) * freedom
+
+
 def cov(
     m: ArrayLike,
     y: ArrayLike | None = None,
@@ -134,21 +151,9 @@ def cov(
     if x.shape[0] == 0:
         return reshape(x[:0, :0], (0, 0))
     freedom = (0 if bias else 1) if ddof is None else int(ddof)
-    weights: Array | None = None
-    if fweights is not None:
-        weights = _checked_weights("fweights", fweights, x.shape[1])
-    if aweights is not None:
-        factors = _checked_weights("aweights", aweights, x.shape[1])
-        weights = factors if weights is None else weights * factors
+    weights = _weights(fweights, aweights, x.shape[1])
     middle, total = average(x, axis=1, weights=weights, returned=True)
-    if weights is None:
-        left: Any = x.shape[1] - freedom
-    elif freedom == 0:
-        left = total[0]
-    elif aweights is None:
-        left = total[0] - freedom
-    else:
-        left = total[0] - divide(sum_(weights * asarray(aweights)), total[0]) * freedom
+    left = _freedom(x, weights, total, aweights, freedom)
     left = clip(asarray(left, x.dtype), 0, None)
     apart = x - expand_dims(middle, 1)
     scaled = apart if weights is None else apart * weights

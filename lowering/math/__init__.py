@@ -9,7 +9,7 @@ LLVM contracts a * b + c to one FMA wherever it likes, so error-free steps use s
 from .bessel import i0, i1
 from .error_function import erf
 from .exponential import exp, exp2, expm1
-from .floats import exponent, ldexp, mantissa, nextafter
+from .floats import exponent, fmod, ldexp, mantissa, nextafter
 from .hyperbolic import cosh, sigmoid, sinh, tanh
 from .integers import bit_count, gcd
 from .inverse_hyperbolic import acosh, asinh, atanh
@@ -52,7 +52,7 @@ ULP = {
     "pow": {"float32": 1.0, "float64": 1.25},
 }
 
-EXACT = ("bit_count", "exponent", "gcd", "ldexp", "mantissa", "nextafter")
+EXACT = ("bit_count", "exponent", "fmod", "gcd", "ldexp", "mantissa", "nextafter")
 
 __all__ = [
     "EXACT",
@@ -73,6 +73,7 @@ __all__ = [
     "exp2",
     "expm1",
     "exponent",
+    "fmod",
     "gcd",
     "hypot",
     "i0",

@@ -271,7 +271,7 @@ class Artifact:
     """A compiled function from a file: its program, kernels and weights."""
 
     @staticmethod
-    def open(path: str, check_weights: bool, copy: bool) -> Artifact:
+    def open(path: str, check_weights: bool, copy: bool, device: str) -> Artifact:
         """Map (or with `copy` read) and check a file."""
     @staticmethod
     def from_memory(source: Any, check_weights: bool) -> Artifact:

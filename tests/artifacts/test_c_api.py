@@ -84,3 +84,23 @@ def test_the_library_is_small_and_shows_the_api_alone() -> None:
     ).stdout
     libraries = set(re.findall(r"NEEDED.*\[(.*?)\]", needed))
     assert all(re.match(r"(libc|libm|libpthread|libdl|ld-linux)", name) for name in libraries)
+
+
+def test_the_c_example_runs_where_nothing_else_is(path: Path, tmp_path: Path) -> None:
+    """Copied with the library to a folder of its own, as docs/artifact.md has it."""
+    example = HERE.parents[1] / "examples" / "run_artifact.c"
+    clean = tmp_path / "clean"
+    clean.mkdir()
+    words = [compiler("cc"), "-std=c99", "-Wall", "-Wextra", example, f"-I{tw.include_dir()}"]
+    words += [f"-L{tw.library_dir()}", "-ltilewright", "-Wl,-rpath,$ORIGIN"]
+    subprocess.run([*words, "-o", clean / "run_artifact"], check=True)
+    shutil.copy(Path(tw.library_dir()) / "libtilewright.so", clean)
+    shutil.copy(path, clean / "m.tw")
+    done = subprocess.run(
+        ["./run_artifact", "m.tw"], cwd=clean, env={}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("Sequential takes x: float32 of rank 2\n")
+    x = (np.arange(128) / 128).astype(np.float32).reshape(2, 64)
+    found = np.array(done.stdout.splitlines()[1:], np.float64).reshape(2, 10)
+    np.testing.assert_allclose(found, tw.load(path)(x).numpy(), rtol=1e-4, atol=1e-5)

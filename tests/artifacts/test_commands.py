@@ -105,7 +105,7 @@ def test_wrong_usage_has_exit_code_2(path: Path, source: Path) -> None:
 
 def test_run_refuses_another_device(path: Path) -> None:
     told = run("run", path, "--device", "abacus", "--describe")
-    assert told.exit_code == 1 and "is for the device cpu, not abacus" in str(told.exception)
+    assert told.exit_code == 1 and "it is for the device cpu, not abacus" in str(told.exception)
 
 
 def test_config_names_what_is_there() -> None:

@@ -2,29 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pytest
+from tuning_support import made_up_space, refuse_odd
 
 from tilewright.autotune.search import Search
-from tilewright.lowering.knobs import Point, Space
-
-
-@dataclass(frozen=True)
-class Knobs:
-    a: int = 4
-    b: str = "x"
-    c: bool = False
-
-
-def refuse(point: Point) -> str | None:
-    return "a is odd and c" if point["c"] and int(point["a"]) % 2 else None
-
-
-def make_space(width: int = 16) -> Space:
-    choices = {"a": tuple(range(width)), "b": ("x", "y", "z"), "c": (False, True)}
-    default = {"a": 4, "b": "x", "c": False}
-    return Space("made_up", 1, Knobs, default, choices, refuse)
+from tilewright.lowering.knobs import Point
 
 
 def time_of(point: Point) -> float:
@@ -47,19 +29,19 @@ def explore(search: Search, count: int) -> list[Point]:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_it_finds_the_best_with_a_part_of_the_space(seed: int) -> None:
-    search = Search(make_space(64), seed)
+    search = Search(made_up_space(64), seed)
     explore(search, 120)
     ratio, best = search.ranked()[0]
     assert ratio <= 0.6 and best["b"] == "z" and best["c"], best
 
 
 def test_a_seed_says_everything() -> None:
-    first, again, other = (explore(Search(make_space(), s), 40) for s in (1, 1, 2))
+    first, again, other = (explore(Search(made_up_space(), s), 40) for s in (1, 1, 2))
     assert first == again != other
 
 
 def test_no_point_comes_twice_and_every_valid_one_comes() -> None:
-    space = make_space()
+    space = made_up_space()
     search = Search(space, 0)
     seen = explore(search, 10_000)
     keys = {space.encode(p) for p in seen}
@@ -71,13 +53,13 @@ def test_no_point_comes_twice_and_every_valid_one_comes() -> None:
 
 
 def test_refused_points_are_counted_and_never_proposed() -> None:
-    search = Search(make_space(), 0)
-    assert all(refuse(p) is None for p in explore(search, 200))
+    search = Search(made_up_space(), 0)
+    assert all(refuse_odd(p) is None for p in explore(search, 200))
     assert search.refused["a is odd and c"] > 0
 
 
 def test_it_starts_with_what_was_good_elsewhere_then_single_knobs() -> None:
-    space = make_space()
+    space = made_up_space()
     good, foreign = {"a": 10, "b": "z", "c": True}, {"a": 999, "b": "z", "c": True}
     first, *rest = Search(space, 0, [foreign, good]).propose(6)
     assert first == good
@@ -85,7 +67,7 @@ def test_it_starts_with_what_was_good_elsewhere_then_single_knobs() -> None:
 
 
 def test_what_failed_is_no_parent() -> None:
-    search = Search(make_space(), 0)
+    search = Search(made_up_space(), 0)
     for point in search.propose(12):
         search.tell(point, None)
     assert search.ranked() == []

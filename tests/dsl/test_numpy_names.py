@@ -238,8 +238,8 @@ def test_numpys_functions_give_our_arrays() -> None:
     for made in (
         np.exp(x), np.add(x, 1), np.add(M, x), M + x, np.float64(2) * x, np.sum(x, axis=0),
         np.add.reduce(x), np.multiply.outer(M[0], x[0]), np.concatenate([x, M]),
-        np.where(x > 0, x, 0), np.einsum("ij->ji", x), np.mean(x), np.stack([x, x]), np.pad(x, 1), np.zeros_like(x),
-        np.add(x, 1, where=x > 0), np.clip(x, 0, 1),
+        np.where(x > 0, x, 0), np.einsum("ij->ji", x), np.mean(x), np.stack([x, x]),
+        np.pad(x, 1), np.zeros_like(x), np.add(x, 1, where=x > 0), np.clip(x, 0, 1),
     ):  # fmt: skip
         assert isinstance(made, tw.Array)
     same(np.exp(x), np.exp(M))

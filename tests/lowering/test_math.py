@@ -38,7 +38,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 
 
 def arity_of(name: str) -> int:
-    return 2 if name in (*BINARY, "ldexp") else 1
+    return 2 if name in (*BINARY, "fmod", "ldexp") else 1
 
 
 @cache
@@ -57,7 +57,8 @@ def compiled(name: str, dtype: str) -> Function:
         arguments = [t.let(tirx.BufferLoad(b, [at])) for b in buffers[:-1]]
         t.emit(tirx.BufferStore(buffers[-1], getattr(math, name)(t, *arguments), [at]))
     kinds = tirx.ForKind
-    body = tirx.For(lane, int64(0), int64(lanes), kinds.VECTORIZED, tirx.SeqStmt(statements))
+    kind = kinds.SERIAL if t.scalar_only else kinds.VECTORIZED
+    body = tirx.For(lane, int64(0), int64(lanes), kind, tirx.SeqStmt(statements))
     loop = tirx.For(i, begin, end - begin, kinds.SERIAL, body)
     declared = [tirx.DeclBuffer(b, data=p) for b, p in zip(buffers, pointers, strict=True)]
     made = tirx.PrimFunc([*pointers, begin, end, n], tirx.SeqStmt([*declared, loop]), ret_type=None)
@@ -279,6 +280,21 @@ def test_exact_functions_of_floats(dtype: str, rng: np.random.Generator) -> None
     for n in (steps, to_subnormal, -to_subnormal):
         want = np.ldexp(x, n.astype(np.int32))
         same_floats(compiled("ldexp", dtype)(x, n.astype(dtype)), want)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_fmod(dtype: str, rng: np.random.Generator) -> None:
+    info = np.finfo(dtype)
+    limits = [0, 1, 3, info.max, info.tiny, info.smallest_subnormal, 1.5 * info.tiny, np.inf]
+    edges = np.asarray([*limits, np.nan, 0.1, 1e30, 1e-30], dtype)
+    x, y = (a.ravel() for a in np.meshgrid(np.concatenate([edges, -edges]), edges))
+    same_floats(compiled("fmod", dtype)(x, y), np.fmod(x, y))
+    x = random_points(rng, dtype, 4_000)
+    y = rng.permutation(x)
+    # about whole multiples, where a rounded quotient is one too many
+    near = (x * rng.integers(1, 1 << 20, x.size)).astype(dtype)
+    for a, b in ((x, y), (near, x), (np.nextafter(near, np.zeros_like(near)), x)):
+        same_floats(compiled("fmod", dtype)(a, b), np.fmod(a, b))
 
 
 def same_floats(got: Array, want: Array) -> None:

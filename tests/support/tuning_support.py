@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from tilewright.autotune.transfer import group_to_plain
 from tilewright.autotune.turns import Effort
 from tilewright.lowering.engine import Engine
 from tilewright.lowering.fusion import Group
-from tilewright.lowering.knobs import Space
+from tilewright.lowering.knobs import Point, Space
 
 ONCE = Effort(least=1, most=1, seconds=0.0)
 
@@ -72,3 +73,22 @@ def a_record(**changed: Any) -> Record:
         "version": "0.1.0",
     }
     return Record(**{**fields, **changed})
+
+
+@dataclass(frozen=True)
+class MadeUpKnobs:
+    """Of a schedule that is none."""
+
+    a: int = 4
+    b: str = "x"
+    c: bool = False
+
+
+def refuse_odd(point: Point) -> str | None:
+    return "a is odd and c" if point["c"] and int(point["a"]) % 2 else None
+
+
+def made_up_space(width: int = 16) -> Space:
+    choices = {"a": tuple(range(width)), "b": ("x", "y", "z"), "c": (False, True)}
+    default = {"a": 4, "b": "x", "c": False}
+    return Space("made_up", 1, MadeUpKnobs, default, choices, refuse_odd)

@@ -12,7 +12,8 @@
 using namespace tilewright;
 
 struct tilewright_model {
-  explicit tilewright_model(Bytes bytes, bool check) : artifact(std::move(bytes), check) {}
+  tilewright_model(Bytes bytes, bool check, const std::string& device)
+      : artifact(std::move(bytes), check, device) {}
   Artifact artifact;
 };
 
@@ -37,6 +38,7 @@ tilewright_status status_of(ErrorKind kind) {
     case ErrorKind::Damaged: return TILEWRIGHT_DAMAGED;
     case ErrorKind::Foreign: return TILEWRIGHT_FOREIGN;
     case ErrorKind::System: return TILEWRIGHT_SYSTEM;
+    case ErrorKind::Device: return TILEWRIGHT_DEVICE_FAILED;
     default: return TILEWRIGHT_BAD_ARGUMENT;
   }
 }
@@ -72,12 +74,8 @@ void configure() {
 }
 
 void load(Bytes bytes, const tilewright_options& options, tilewright_model** model) {
-  auto made = std::make_unique<tilewright_model>(std::move(bytes), !options.skip_weights_checksum);
-  const std::string& device = made->artifact.device();
-  if (options.device && device != options.device)
-    fail(ErrorKind::Foreign, "tilewright_load: the artifact is for the device %.100s, not %.100s",
-         device.c_str(), options.device);
-  *model = made.release();
+  const std::string device = options.device ? options.device : "";
+  *model = new tilewright_model(std::move(bytes), !options.skip_weights_checksum, device);
 }
 
 Bytes copied(const void* data, size_t size) {
@@ -192,7 +190,7 @@ void run(const Artifact& artifact, int32_t n_inputs, const tilewright_tensor* in
   const PlanRef plan = artifact.plan(given.data());
   const std::vector<char*> places = places_of(artifact, *plan.plan, outputs);
   std::vector<ProgramOutput> results(artifact.outputs().size());
-  artifact.run(*plan.plan, given.data(), results.data(), places.data());
+  artifact.run_to_host(*plan.plan, given.data(), results.data(), places.data());
   for (size_t i = 0; i < results.size(); ++i)
     if (!places[i]) make_own(results[i]);
   for (size_t i = 0; i < results.size(); ++i) {
@@ -242,7 +240,7 @@ const char* tilewright_name(const tilewright_model* model) {
   return model ? model->artifact.name().c_str() : "";
 }
 const char* tilewright_device(const tilewright_model* model) {
-  return model ? model->artifact.device().c_str() : "";
+  return model ? model->artifact.device_name().c_str() : "";
 }
 const char* tilewright_manifest(const tilewright_model* model) {
   return model ? model->artifact.manifest().c_str() : "";

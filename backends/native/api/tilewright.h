@@ -42,7 +42,8 @@ typedef enum tilewright_status {
   TILEWRIGHT_FOREIGN = 5,      /* it is for another processor, device or version of the library */
   TILEWRIGHT_NO_MEMORY = 6,
   TILEWRIGHT_SYSTEM = 7,       /* the file cannot be opened or read */
-  TILEWRIGHT_INTERNAL = 8      /* a fault of the library */
+  TILEWRIGHT_DEVICE_FAILED = 8, /* the device or its driver failed */
+  TILEWRIGHT_INTERNAL = 9      /* a fault of the library */
 } tilewright_status;
 
 typedef enum tilewright_dtype {
@@ -68,7 +69,7 @@ typedef struct tilewright_model tilewright_model;
 typedef struct tilewright_options {
   int32_t skip_weights_checksum; /* 1: trust the weights (the rest is always checked) */
   int32_t copy;                  /* 1: read the file instead of mapping it into memory */
-  const char* device;            /* where to run; NULL: the device it was compiled for */
+  const char* device;            /* which of several, as "opencl:1"; NULL: the first */
 } tilewright_options;
 
 /* What an input or output is. The texts belong to the model. */

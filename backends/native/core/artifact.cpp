@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "device_program.h"
 #include "safetensors.h"
 
 namespace tilewright {
@@ -11,21 +12,15 @@ namespace {
   fail(ErrorKind::Damaged, "artifact: the file is damaged: %.400s", why.c_str());
 }
 
+}  // namespace
+
 // The pieces of the section of kernels; see docs/artifact.md.
 class KernelReader {
  public:
+  using Piece = std::pair<const void*, size_t>;
+
   explicit KernelReader(const ArtifactFile::Section& section)
       : data_(section.data), left_(section.size) {}
-
-  std::vector<std::shared_ptr<const AnyKernel>> all() {
-    std::vector<std::shared_ptr<const AnyKernel>> kernels;
-    for (uint64_t count = number(); count; --count) kernels.push_back(kernel());
-    if (left_) damaged("the kernels have bytes left over");
-    return kernels;
-  }
-
- private:
-  using Piece = std::pair<const void*, size_t>;
 
   uint64_t number() {
     if (left_ < 8) damaged("the kernels end too early");
@@ -43,22 +38,25 @@ class KernelReader {
     return result;
   }
 
-  std::shared_ptr<const Kernel> kernel() {
+  // Code, words and tables of the next kernel.
+  std::vector<Piece> kernel() {
     const uint64_t n_tables = number();
     if (n_tables > kMaxArguments) damaged("a kernel has too many tables");
     std::vector<uint64_t> sizes;
     for (uint64_t i = 0; i < n_tables + 2; ++i) sizes.push_back(number());
-    const Piece code = piece(sizes[0]), words = piece(sizes[1]);
-    std::vector<Piece> tables;
-    for (size_t i = 2; i < sizes.size(); ++i) tables.push_back(piece(sizes[i]));
-    return std::make_shared<Kernel>(code.first, code.second, words.first, words.second, tables);
+    std::vector<Piece> pieces;
+    for (const uint64_t size : sizes) pieces.push_back(piece(size));
+    return pieces;
   }
 
+  void finish() const {
+    if (left_) damaged("the kernels have bytes left over");
+  }
+
+ private:
   const char* data_;
   size_t left_;
 };
-
-}  // namespace
 
 // The named inputs, then the weights.
 class Artifact::Inputs {
@@ -80,7 +78,7 @@ class Artifact::Inputs {
   const ProgramInput* all_;
 };
 
-Artifact::Artifact(Bytes bytes, bool check_weights) {
+Artifact::Artifact(Bytes bytes, bool check_weights, const std::string& device) {
   const ArtifactFile file(std::move(bytes));
   for (const char* name : {"manifest", "program", "kernels"}) file.check(file.section(name));
   if (check_weights) file.check(file.section("weights"));
@@ -88,6 +86,7 @@ Artifact::Artifact(Bytes bytes, bool check_weights) {
   manifest_.assign(text.data, text.size);
   try {
     const Json manifest = Json::parse("artifact: manifest", text.data, text.size);
+    open_device(manifest, device);
     check_machine(manifest);
     read_sizes(manifest);
     read_manifest(manifest);
@@ -104,10 +103,17 @@ Artifact::Artifact(Bytes bytes, bool check_weights) {
 }
 
 void Artifact::load_program(const ArtifactFile& file) {
-  std::vector<std::shared_ptr<const AnyKernel>> kernels = KernelReader(file.section("kernels")).all();
+  KernelReader reader(file.section("kernels"));
+  std::vector<std::shared_ptr<const AnyKernel>> kernels;
+  for (uint64_t count = reader.number(); count; --count) kernels.push_back(load_kernel(reader));
+  reader.finish();
   const ArtifactFile::Section& words = file.section("program");
-  program_ =
-      std::make_unique<Program>(words.data, words.size, std::move(kernels), program_name_);
+  if (device_)
+    program_ = std::make_unique<DeviceProgram>(*device_, words.data, words.size,
+                                               std::move(kernels), program_name_);
+  else
+    program_ =
+        std::make_unique<Program>(words.data, words.size, std::move(kernels), program_name_);
   if (size_t(program_->n_symbols()) != sizes_.size())
     damaged("the manifest names another number of sizes than the program has");
   if (size_t(program_->n_outputs()) != outputs_.size() ||
@@ -115,6 +121,16 @@ void Artifact::load_program(const ArtifactFile& file) {
     damaged("the manifest has another number of inputs or outputs than the program");
   check_ports(inputs_, true);
   check_ports(outputs_, false);
+}
+
+std::shared_ptr<const AnyKernel> Artifact::load_kernel(KernelReader& reader) const {
+  const std::vector<KernelReader::Piece> pieces = reader.kernel();
+  const auto &code = pieces[0], &words = pieces[1];
+  const std::vector<KernelReader::Piece> tables(pieces.begin() + 2, pieces.end());
+  if (device_)
+    return std::make_shared<DeviceKernel>(*device_, code.first, code.second, words.first,
+                                          words.second, tables);
+  return std::make_shared<Kernel>(code.first, code.second, words.first, words.second, tables);
 }
 
 // What the manifest says of inputs and outputs must be what the program says.
@@ -164,7 +180,10 @@ void Artifact::add_weight(const Tensor& tensor, const std::shared_ptr<const void
     fits = dims[axis].is_constant() && dims[axis].evaluate(nullptr) == tensor.shape.dims[axis];
   if (!fits) damaged("weight " + tensor.name + " is not what the program takes");
   BufferRef buffer;
-  if (reinterpret_cast<uintptr_t>(tensor.data) % uintptr_t(itemsize(tensor.type)) == 0) {
+  if (device_) {
+    buffer = BufferRef(device_->allocate(tensor.bytes));
+    if (tensor.bytes) device_->write(buffer.get(), tensor.data, tensor.bytes);
+  } else if (reinterpret_cast<uintptr_t>(tensor.data) % uintptr_t(itemsize(tensor.type)) == 0) {
     buffer = BufferRef(adopt(const_cast<char*>(tensor.data), tensor.bytes,
                              [](void* p) { delete static_cast<std::shared_ptr<const void>*>(p); },
                              new std::shared_ptr<const void>(owner)));
@@ -238,9 +257,34 @@ PlanRef Artifact::plan(const ProgramInput* inputs) const {
   return program_->plan(Inputs(*this, inputs).all());
 }
 
-void Artifact::run(const ProgramPlan& plan, const ProgramInput* inputs, ProgramOutput* outputs,
-                   char* const* places) const {
-  program_->run(plan, Inputs(*this, inputs).all(), outputs, places);
+void Artifact::run(const ProgramPlan& plan, const ProgramInput* inputs,
+                   ProgramOutput* outputs) const {
+  if (!device_) return program_->run(plan, Inputs(*this, inputs).all(), outputs);
+  std::vector<ProgramInput> moved(inputs, inputs + inputs_.size());
+  std::vector<BufferRef> held;
+  for (ProgramInput& input : moved) {
+    if (input.buffer && input.buffer->device == device_) continue;
+    const int64_t bytes = product(input.ndim, input.dims) * itemsize(input.type);
+    held.push_back(BufferRef(device_->allocate(bytes)));
+    if (bytes) device_->write(held.back().get(), input.data, bytes);
+    input.buffer = held.back().get();
+  }
+  program_->run(plan, Inputs(*this, moved.data()).all(), outputs);
+}
+
+void Artifact::run_to_host(const ProgramPlan& plan, const ProgramInput* inputs,
+                           ProgramOutput* outputs, char* const* places) const {
+  if (!device_)  // the constructor made it so
+    return static_cast<const Program&>(*program_).run(plan, Inputs(*this, inputs).all(), outputs,
+                                                      places);
+  run(plan, inputs, outputs);
+  for (size_t i = 0; i < outputs_.size(); ++i) {
+    const Shape& shape = outputs[i].shape;
+    const int64_t bytes = product(shape.ndim, shape.dims) * itemsize(outputs[i].type);
+    BufferRef host(places[i] ? nullptr : allocate(bytes));
+    if (bytes) device_->read(outputs[i].buffer.get(), 0, host ? host->data : places[i], bytes);
+    outputs[i].buffer = std::move(host);
+  }
 }
 
 }  // namespace tilewright

@@ -89,7 +89,8 @@ void ArtifactFile::check_header() const {
   if (version != kArtifactFormat) damaged("its version is 0");
   if (length != bytes_.size)
     fail(ErrorKind::Damaged,
-         "artifact: the file is damaged: it has %zu bytes; its header says %llu", bytes_.size, static_cast<unsigned long long>(length));
+         "artifact: the file is damaged: it has %zu bytes; its header says %llu", bytes_.size,
+         static_cast<unsigned long long>(length));
   if (count < 1 || count > kMaxSections || kHeader + count * kEntry > bytes_.size)
     damaged("its number of sections is wrong");
   if (number(24, 8) != 0) damaged("its header's reserved bytes are not zero");

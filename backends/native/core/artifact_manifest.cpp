@@ -1,4 +1,6 @@
 // Reads what an artifact says of itself.
+#include <cstdlib>
+
 #include "artifact.h"
 #include "cpu_features.h"
 
@@ -38,13 +40,25 @@ void check_unique(const char* key, const std::vector<Port>& ports) {
 
 }  // namespace
 
+void Artifact::open_device(const Json& manifest, const std::string& wanted) {
+  device_name_ = name_in("device", member(manifest, "device", Json::Kind::Text));
+  const size_t colon = wanted.find(':');
+  if (!wanted.empty() && wanted.substr(0, colon) != device_name_)
+    fail(ErrorKind::Foreign, "artifact: it is for the device %.100s, not %.100s",
+         device_name_.c_str(), wanted.c_str());
+  if (device_name_ == "cpu") return;
+  const int number = colon == std::string::npos ? 0 : std::atoi(wanted.c_str() + colon + 1);
+  try {
+    device_ = &Device::open(device_name_, number);
+  } catch (const Error& error) {
+    fail(ErrorKind::Foreign, "artifact: it is for the device %.100s, which is not here: %.800s",
+         device_name_.c_str(), error.what());
+  }
+}
+
 void Artifact::check_machine(const Json& manifest) const {
-  const std::string& device = name_in("device", member(manifest, "device", Json::Kind::Text));
-  if (device != "cpu")
-    fail(ErrorKind::Foreign, "artifact: it was compiled for the device %.100s; here is cpu",
-         device.c_str());
   const Json& needs = member(manifest, "needs", Json::Kind::List);
-  if (needs.items.empty()) damaged("needs", "names no processor");
+  if (needs.items.empty() && !device_) damaged("needs", "names no processor");
   std::string missing;
   for (size_t i = 0; i < needs.items.size(); ++i) {
     const std::string& need = name_in("needs", needs.items[i]);
@@ -70,7 +84,6 @@ void Artifact::read_manifest(const Json& manifest) {
   if (member(manifest, "format", Json::Kind::Integer).integer != kArtifactFormat)
     damaged("format", "is not that of the file");
   program_name_ = name_in("name", member(manifest, "name", Json::Kind::Text));
-  device_ = member(manifest, "device", Json::Kind::Text).text;
   inputs_ = read_ports(manifest, "inputs");
   outputs_ = read_ports(manifest, "outputs");
 }

@@ -24,9 +24,10 @@ Bytes lent_bytes(const py::object& source) {
   return {static_cast<const char*>(view->buf), size_t(view->len), owner};
 }
 
-std::unique_ptr<Artifact> open(const std::string& path, bool check_weights, bool copy) {
+std::unique_ptr<Artifact> open(const std::string& path, bool check_weights, bool copy,
+                               const std::string& device) {
   const py::gil_scoped_release release;
-  return std::make_unique<Artifact>(open_file(path.c_str(), copy), check_weights);
+  return std::make_unique<Artifact>(open_file(path.c_str(), copy), check_weights, device);
 }
 
 std::unique_ptr<Artifact> from_memory(const py::object& source, bool check_weights) {
@@ -43,8 +44,13 @@ std::vector<ProgramInput> inputs_of(const Artifact& artifact, const std::vector<
   for (const py::object& object : cells) {
     Cell* cell = require_concrete(artifact.name().c_str(), object.ptr());
     Buffer* buffer = root_of(cell)->buffer;
-    char* data = data_of(cell);
-    if (!cell->contiguous) {
+    Device* const where = buffer->device;
+    if (where && where != artifact.device())
+      fail(ErrorKind::Device, "%s: got %s on %s; it runs on %s", artifact.name().c_str(),
+           artifact.inputs()[inputs.size()].name.c_str(), where->name(),
+           artifact.device_name().c_str());
+    char* data = where ? nullptr : data_of(cell);
+    if (where || !cell->contiguous) {
       copies.push_back(contiguous_value(cell));
       buffer = copies.back().get();
       data = buffer->data;
@@ -62,7 +68,7 @@ py::list run(const Artifact& artifact, const std::vector<py::object>& cells) {
   std::vector<ProgramOutput> outputs(artifact.outputs().size());
   const PlanRef plan = artifact.plan(inputs.data());
   {
-    ReleaseGil release(plan->cost, [&](auto hold) {
+    ReleaseGil release(artifact.device() ? kReleaseCost : plan->cost, [&](auto hold) {
       for (const py::object& cell : cells)
         hold(root_of(reinterpret_cast<Cell*>(cell.ptr()))->buffer);
     });
@@ -82,7 +88,8 @@ py::list run(const Artifact& artifact, const std::vector<py::object>& cells) {
 
 void bind_artifact(py::module_& module) {
   py::class_<Artifact>(module, "Artifact", py::module_local())
-      .def_static("open", &open, py::arg("path"), py::arg("check_weights"), py::arg("copy"))
+      .def_static("open", &open, py::arg("path"), py::arg("check_weights"), py::arg("copy"),
+                  py::arg("device"))
       .def_static("from_memory", &from_memory, py::arg("source"), py::arg("check_weights"))
       .def_property_readonly("manifest",
                              [](const Artifact& self) { return py::str(self.manifest()); })

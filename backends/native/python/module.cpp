@@ -135,7 +135,8 @@ void bind_state(py::module_& m) {
 PYBIND11_MODULE(_native, m) {
   using namespace tilewright;
   m.doc() = "The native core of tilewright: cells, buffers, kernels, programs, threads.";
-  py::register_exception_translator([](std::exception_ptr pointer) {
+  // Local: a second copy of the module in the process (the tests have one) has classes of its own.
+  py::register_local_exception_translator([](std::exception_ptr pointer) {
     try {
       if (pointer) std::rethrow_exception(pointer);
     } catch (const Error&) {

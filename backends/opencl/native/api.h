@@ -27,7 +27,7 @@ constexpr ULong kReadWrite = 1, kQueueProfiling = 2;
 constexpr UInt kDeviceType = 0x1000, kMaxComputeUnits = 0x1002, kMaxWorkGroupSize = 0x1004,
                kMaxAllocSize = 0x1010, kSingleFpConfig = 0x101B, kGlobalMemSize = 0x101F,
                kLocalMemSize = 0x1023, kDeviceName = 0x102B, kDriverVersion = 0x102D,
-               kDeviceVersion = 0x102F, kExtensions = 0x1030, kDoubleFpConfig = 0x1032;
+               kDeviceVersion = 0x102F, kDoubleFpConfig = 0x1032;
 constexpr ULong kCorrectlyRoundedDivideSqrt = 1 << 7;
 constexpr UInt kPlatformName = 0x0902;
 constexpr UInt kProgramBinarySizes = 0x1165, kProgramBinaries = 0x1166, kBuildLog = 0x1183;

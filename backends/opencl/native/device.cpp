@@ -33,11 +33,9 @@ void close_device(tw_device* device) {
 }
 
 uint32_t dtypes_of(DeviceId id) {
+  // Half types are stored as their bits, and computed with in float32 by our kernels themselves.
   uint32_t all = (1u << tilewright::kDTypes) - 1;
-  const std::string extensions = device_text(id, kExtensions);
-  const auto leave_out = [&](DType type) { all &= ~(1u << int(type)); };
-  if (!device_value<ULong>(id, kDoubleFpConfig)) leave_out(DType::Float64);
-  if (extensions.find("cl_khr_fp16") == std::string::npos) leave_out(DType::Float16);
+  if (!device_value<ULong>(id, kDoubleFpConfig)) all &= ~(1u << int(DType::Float64));
   return all;
 }
 

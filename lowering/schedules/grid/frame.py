@@ -66,8 +66,14 @@ class GridKernel(KernelFrame):
     def close_grid(
         self, frame: GridFrame, statements: list[Any], blocks: Dim, threads: int
     ) -> None:
-        """Make `statements` what each thread of the next launch does."""
+        """Make `statements` what each thread of the next launch does.
+
+        Known sizes without elements give no blocks: then it does nothing, as compilers refuse the
+        divisions by zero that stand in such statements.
+        """
         body = sequence([*frame.declarations, *statements])
+        if blocks == 0:
+            body = tirx.Evaluate(int64(0))
         body = _bound(frame.thread, "threadIdx.x", int64(threads), body)
         body = _bound(frame.block, "blockIdx.x", frame.t.size(blocks), body)
         function = tirx.PrimFunc(frame.parameters, body, ret_type=None)

@@ -26,6 +26,9 @@ _Markdown = Annotated[
 _Profile = Annotated[
     Path | None, typer.Option(help="Write a timeline for Perfetto; recording slows small calls.")
 ]
+_TuneSeconds = Annotated[
+    float, typer.Option(min=1, help="Of `tuning`: how long each case is tuned.")
+]
 
 
 def bench(
@@ -38,6 +41,7 @@ def bench(
     json: _Json = None,
     markdown: _Markdown = False,
     profile: _Profile = None,
+    tune_seconds: _TuneSeconds = 30.0,
 ) -> None:
     """Measure tilewright beside NumPy and PyTorch, and say which goals are met.
 
@@ -51,6 +55,7 @@ def bench(
         tilewright bench --list
         tilewright bench chain matmul --rounds 30
         tilewright bench overhead --json turns.json --profile trace.json
+        tilewright bench tuning --tune-seconds 10
     """
     runner = importlib.import_module("..benchmarks.run", __package__)
     if show_list:
@@ -59,5 +64,7 @@ def bench(
         return
     chosen = tuple(dict.fromkeys(names or ()))
     threads = threads or len(os.sched_getaffinity(0))
-    plan = runner.Plan(chosen, rounds, threads, patience, torch, markdown, json, profile)
+    plan = runner.Plan(
+        chosen, rounds, threads, patience, torch, markdown, json, profile, tune_seconds
+    )
     raise typer.Exit(runner.run(plan))

@@ -83,7 +83,8 @@ def export_records(
     if file is None:
         typer.echo(text, nl=False)
     else:
-        importlib.import_module("...autotune.files", __name__).write_whole(file, text)
+        with importlib.import_module("...atomic", __name__).written(file) as out:
+            out.write(text)
         typer.echo(f"wrote {text.count(chr(10))} records to {file}")
 
 

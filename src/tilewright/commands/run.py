@@ -58,14 +58,10 @@ def run(
         tilewright run digits.tw --input x.npy --output y.npy
         tilewright run m.tw -i left=a.npy -i right=b.npy -o total=c.npy --repeat 100
     """
-    package = importlib.import_module("..", __package__)
-    made = package.load(model, trust_weights=trust)
-    if device not in ("", made.manifest["device"]):
-        raise package.ArtifactError(
-            f"run: {model} is for the device {made.manifest['device']}, not {device}"
-        )
+    made = _load(model, device, trust)
     if manifest or describe:
         return _tell(made, describe, manifest)
+    package = importlib.import_module("..", __package__)
     package.set_num_threads(threads or package.get_num_threads())
     names = [p.name for p in made.outputs]
     targets = _in_order(outputs or [], names, "output")
@@ -81,6 +77,11 @@ def _tell(made: Any, describe: bool, manifest: bool) -> None:
     if describe:
         typer.echo(f"{made.name}, for the device {made.manifest['device']}")
         importlib.import_module(".compile", __package__).show(made)
+
+
+def _load(model: Path, device: str, trust: bool) -> Any:
+    package = importlib.import_module("..", __package__)
+    return package.load(model, trust_weights=trust, device=device)
 
 
 def _in_order(words: list[str], names: list[str], what: str) -> dict[str, str]:
