@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from trace_format import validate
@@ -39,7 +41,7 @@ def _check(p, n_bytes):
     assert {e.launch for e in kernels} == set(launches)
     assert all(launches[e.launch].start <= e.start for e in kernels)
     assert n_bytes in [e.value for e in there if e.category == "copy"]
-    for before, after in zip(there, there[1:], strict=False):
+    for before, after in pairwise(there):
         assert before.end <= after.start
 
 

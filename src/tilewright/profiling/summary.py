@@ -144,11 +144,11 @@ def summary_text(recording: Recording) -> str:
 
 def _lines(told: Summary) -> list[str]:
     cache = ", ".join(f"{count} times {what}" for what, count in told.cache.items())
+    copies = f"{told.copies.calls} of {size(told.copied)} in {duration(told.copies.time)}"
     lines = [
         f"recorded   {duration(told.duration)}",
         f"compiling  {duration(told.compiling)}" + (f" ({cache})" if cache else ""),
-        f"copies     {told.copies.calls} of {size(told.copied)} in {duration(told.copies.time)}, with "
-        "the time that they wait",
+        f"copies     {copies}, with the time that they wait",
         f"memory     at most {size(told.peak)} in use",
     ]
     if told.dropped:
