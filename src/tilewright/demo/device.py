@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -58,8 +59,13 @@ def _losses(name: str, data: Digits, seed: int) -> Any:
     return np.array([run(i).item() for i in range(STEPS)])
 
 
+def _read_back(run: Any) -> Any:
+    return run(0).item()
+
+
 def _show_times(checks: Checks, names: list[str], data: Digits, seed: int) -> None:
     trainers = {name: _trainer(name, data, seed) for name in names}
-    times = medians({n: lambda run=run: run(0).item() for n, run in trainers.items()}, rounds=3)
+    runs = {n: partial(_read_back, run) for n, run in trainers.items()}
+    times = medians(runs, rounds=3)
     told = ", ".join(f"{seconds * 1e6:.0f} us on {name}" for name, seconds in times.items())
     checks.console.print(f"  a step, its loss read back: {told}", highlight=False, soft_wrap=True)
