@@ -109,7 +109,7 @@ class _Missing:
         raise DeviceError("no devices are installed; import tilewright, not tilewright.dsl")
 
 
-HOST = Device("cpu", 0, Facts("", "", 0, 0, ALL, float64, int64))
+HOST: Device = Device("cpu", 0, Facts("", "", 0, 0, ALL, float64, int64))
 _by_index: dict[int, Device] = {0: HOST}
 _provider: Provider = _Missing()
 

@@ -8,7 +8,7 @@ over flat arrays; reductions, products and scatters as on the host (`eager.run_p
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import lru_cache
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -103,7 +103,7 @@ def contiguous(cell: Array) -> Array:
     if cell.size == 0:
         return _empty(out)
     base = cell if cell._base is None else cell._base
-    runs = views.merged(cell.shape, cell.strides)
+    runs = views.merged(cell.shape, cell._steps)
     rank, raw = len(runs), _RAW[cell.dtype.itemsize]
 
     def make() -> Graph:
@@ -165,7 +165,7 @@ def _pointwise(
 
 
 def _is_single(cell: Array) -> bool:
-    steps = zip(cell.shape, cell.strides, strict=True)
+    steps = zip(cell.shape, cell._steps, strict=True)
     return cell.size == 1 or all(n == 1 or step == 0 for n, step in steps)
 
 
@@ -179,17 +179,18 @@ def _element(cell: Array) -> Array:
 # --------------------------------------------------------------------------- sources
 
 
-@cache
-def _scalar(index: int, dtype: DType, kind: type, text: str, value: Any) -> Array:
-    """One element on a device. `text` tells 0.0 from -0.0, and one nan is the other."""
-    made: Array = _native.transfer(_native.from_scalar(value, dtype.code), index)
-    return made
+@lru_cache(4096)
+def _scalar(index: int, dtype: DType, kind: str, text: str) -> Array:
+    """One element on a device, from its text: that tells 0.0 from -0.0, and every nan is one."""
+    value = text == "True" if kind == "bool" else int(text) if kind == "int" else float(text)
+    return _native.transfer(_native.from_scalar(value, dtype.code), index)
 
 
 def scalar(value: Any, dtype: DType) -> Array:
     """A 0-d array on the current device, in a cell of its own."""
-    made: Array = _native.alias(_scalar(current().index, dtype, type(value), repr(value), value))
-    return made
+    number = value.item() if hasattr(value, "item") else value
+    known_one = _scalar(current().index, dtype, type(number).__name__, repr(number))
+    return _native.alias(known_one)
 
 
 def _full(out: Aval, *, value: Any, shape: Any, dtype: DType) -> Array:

@@ -6,7 +6,7 @@ few functions whose names begin with `tw_`; each device's prelude of source text
 - `tw_float32(bits)`, `tw_float64(bits)`: constants, bit for bit
 - `tw_as_TYPE(x)`: the same bits as another type
 - `tw_select(c, a, b)`: `c ? a : b`
-- `tw_fabs`, `tw_fma`, ...: the functions of MATH for float and double
+- `tw_fabs`, `tw_fma`, ...: the functions of MATH, for float and double or for unsigned integers
 - `tw_half_to_float`, `tw_float_to_half`: half types as 16-bit words
 
 Integer sums and products of users wrap: they are done in unsigned arithmetic.
@@ -20,12 +20,12 @@ import numpy as np
 
 from ..dsl.errors import CompileError
 from .tvm_api import Call, TensorLoad, intrinsic_name, structural_map, tirx
+from .vocabulary import CELL
 
 Expr = Any
 
 MATH = (
-    "ceil", "copysign", "fabs", "floor", "fma", "rint", "sqrt", "trunc",
-    "exp", "log", "pow", "sin", "cos",
+    "ceil", "copysign", "ctpop", "cttz", "fabs", "floor", "fma", "rint", "sqrt", "trunc",
 )  # fmt: skip
 _IDENTITY = ("arithmetic.fence",)  # contraction is off, so there is nothing to fence
 _WIDER = {"int64": ("int32", "uint32"), "int128": ("int64", "uint64")}
@@ -36,16 +36,19 @@ _SHIFTS = {"tirx.shift_left": tirx.shift_left, "tirx.bitwise_not": tirx.bitwise_
 
 def plain_c(function: Any) -> Any:
     """The function with everything said in terms of the prelude's functions."""
+    unknown: set[str] = set()  # an exception inside of a map would end the process
     body = structural_map(
         function.body,
         [
             (tirx.FloatImm, _constant),
             (tirx.Select, _select),
             (tirx.Cast, _wrapped),
-            (Call, _call),
+            (Call, lambda call: _call(call, unknown)),
             (_ARITHMETIC, _narrow),
         ],
     )
+    if unknown:
+        raise CompileError(f"plain_c: there is no plain function for {', '.join(sorted(unknown))}")
     made = tirx.PrimFunc(function.params, _without_cells(body), ret_type=None)
     return made.with_attr(dict(function.attrs.items()))
 
@@ -70,6 +73,8 @@ def _without_cells(body: Any) -> Any:
     if isinstance(body, tirx.AttrStmt):
         inside = _without_cells(body.body)
         return tirx.AttrStmt(body.node, body.attr_key, body.value, inside)
+    if isinstance(body, tirx.While):
+        return tirx.While(body.condition, _without_cells(body.body))
     return body
 
 
@@ -79,6 +84,7 @@ def _is_cell(before: list[Any], value: Any) -> bool:
         return False
     made, stored = before[-2:]
     is_made = isinstance(made, tirx.AllocBuffer) and made.buffer.same_as(value.source)
+    is_made = is_made and made.buffer.name == CELL  # not a variable that is written again
     is_stored = isinstance(stored, tirx.BufferStore) and stored.buffer.same_as(value.source)
     return is_made and is_stored
 
@@ -125,7 +131,7 @@ def _narrow(made: Any) -> Expr:
     return tirx.Cast(kind, type(made)(a, b))
 
 
-def _call(call: Any) -> Expr:
+def _call(call: Any, unknown: set[str]) -> Expr:
     name, kind = getattr(call.op, "name", ""), str(call.ty)
     if name in _SHIFTS and kind in _SMALL:
         return tirx.Cast(kind, _SHIFTS[name](*(tirx.Cast("uint32", x) for x in call.args)))
@@ -137,5 +143,5 @@ def _call(call: Any) -> Expr:
     if function in _IDENTITY:
         return call.args[1]
     if function not in MATH:
-        raise CompileError(f"plain_c: there is no plain function for {function}")
+        unknown.add(function)
     return _extern(call.ty, f"tw_{function}", *call.args[1:])

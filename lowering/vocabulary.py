@@ -22,6 +22,7 @@ from .tvm_api import tirx
 from .wrapping import wrapping
 
 _HALF = (float16, bfloat16)
+CELL = "cell"  # the name of cells in memory that names stand for (see `_through_cell`)
 
 
 def type_of(x: Expr) -> str:
@@ -147,7 +148,7 @@ class TirxVocabulary:
         each name is used twice; they do not look through memory. Indices (int64) they should see.
         """
         at, size = self.lane or (int64(0), 1)
-        cell = tirx.decl_buffer((int64(size),), type_of(x), "cell", scope="local")
+        cell = tirx.decl_buffer((int64(size),), type_of(x), CELL, scope="local")
         builtin = {"disable_lower_builtin": tirx.IntImm("bool", 1)}
         self.blocks[-1].append(tirx.AllocBuffer(cell, builtin))
         self.blocks[-1].append(tirx.BufferStore(cell, x, [at]))

@@ -49,7 +49,7 @@ def files(folder: Path, *suffixes: str) -> list[Path]:
 
 
 PYTHON = files(ROOT, ".py", ".pyi")
-CPP = files(ROOT / "backends" / "native", ".cpp", ".h")
+CPP = files(ROOT / "backends", ".cpp", ".h")
 PACKAGE = [p for p in PYTHON if p.relative_to(ROOT).parts[0] in {*ROOMS, "src"}]
 
 

@@ -152,6 +152,11 @@ def read_usage(log: str) -> dict[str, Usage]:
     found = {}
     for match in _KERNEL.finditer(log):
         shared = re.search(r"(\d+) bytes smem", match["rest"])
-        numbers = (int(match[key]) for key in ("registers", "stack", "stores", "loads"))
-        found[match["name"]] = Usage(*numbers, int(shared[1]) if shared else 0)
+        found[match["name"]] = Usage(
+            registers=int(match["registers"]),
+            stack=int(match["stack"]),
+            spill_stores=int(match["stores"]),
+            spill_loads=int(match["loads"]),
+            shared=int(shared[1]) if shared else 0,
+        )
     return found

@@ -60,6 +60,11 @@ TW_MATH_1(trunc)
 TW_MATH_2(copysign)
 TW_DEVICE float tw_fma(float a, float b, float c) { return fmaf(a, b, c); }
 TW_DEVICE double tw_fma(double a, double b, double c) { return fma(a, b, c); }
+TW_DEVICE uint32_t tw_ctpop(uint32_t x) { return __popc(x); }
+TW_DEVICE uint64_t tw_ctpop(uint64_t x) { return __popcll(x); }
+TW_DEVICE uint32_t tw_ctpop(uint16_t x) { return __popc(x); }
+TW_DEVICE uint32_t tw_ctpop(uint8_t x) { return __popc(x); }
+#define tw_cttz(x, of_zero) tw_ctpop(decltype(x)(((x) & (0 - (x))) - 1))
 #define tw_multiply_add(a, b, c) tw_fma(a, b, c)
 
 TW_DEVICE float tw_half_to_float(ushort bits) { return __half2float(__ushort_as_half(bits)); }

@@ -28,6 +28,9 @@
 #define tw_trunc trunc
 #define fmodf fmod
 
+#define tw_ctpop popcount
+#define tw_cttz(x, of_zero) popcount(((x) & (0 - (x))) - 1)
+
 // Products are summed with one rounding where that is fast.
 #ifdef FP_FAST_FMAF
 #define tw_multiply_add(a, b, c) fma(a, b, c)

@@ -25,7 +25,8 @@ def setup(
     `dtypes[code]` is what `Cell.dtype` gives; `promotion[13 * a + b]` is the code of two arrays'
     result; `slow(op, a, b)` is the Python path of operators (b is None for unary ones). Operator
     names: add sub mul truediv floordiv mod pow matmul and or xor lshift rshift, lt le eq ne gt ge,
-    neg pos abs invert, iadd ... (in place), bool int float index.
+    neg pos abs invert, iadd ... (in place), bool int float index;
+    of arrays on devices also `contiguous` (a root of a window) and `write` (into a window).
     """
 
 def set_errors(errors: Mapping[str, type[Exception]]) -> None:
@@ -85,6 +86,9 @@ class Cell:
     @property
     def _address(self) -> int:
         """Of the first element in memory; raises ValueError when not concrete."""
+    @property
+    def _device(self) -> int:
+        """The number of the device where the value is; 0: the host, or nowhere (traced)."""
     @property
     def _holders(self) -> int:
         """Who shares the buffer: cells, exports, running programs. A write at 1 is in place."""
@@ -155,7 +159,7 @@ class Cell:
     def __eq__(self, other: Any, /) -> Array: ...  # type: ignore[override]
     def __ne__(self, other: Any, /) -> Array: ...  # type: ignore[override]
 
-def empty(shape: Sequence[int], dtype_code: int) -> Array:
+def empty(shape: Sequence[int], dtype_code: int, device: int = 0) -> Array:
     """An array of unset elements."""
 
 def from_buffer(obj: Any, dtype_code: int, copy: bool) -> Array:
@@ -257,15 +261,39 @@ def set_cast(source: int, target: int, kernel: MapKernel | None) -> None:
 class Program:
     """A compiled graph: instructions over slots, with its kernels."""
 
-    def __init__(self, words: bytes, kernels: Sequence[Kernel], name: str = "program") -> None: ...
+    def __init__(
+        self,
+        words: bytes,
+        kernels: Sequence[Kernel] | Sequence[DeviceKernel],
+        name: str = "program",
+        device: int = 0,
+    ) -> None: ...
     @property
     def name(self) -> str: ...
     @property
     def n_inputs(self) -> int: ...
     @property
     def n_outputs(self) -> int: ...
+    @property
+    def routines(self) -> tuple[str, ...]:
+        """The names of the native routines that it calls."""
+
     def __call__(self, *cells: Cell) -> tuple[Array, ...]: ...
     def run(self, inputs: Iterable[Cell]) -> list[Array]: ...
+
+def call_routine(
+    name: str, inputs: Sequence[Cell], shape: Sequence[int], dtype_code: int, sizes: Sequence[int]
+) -> Array:
+    """Call a native routine at once; its sizes mean what core/routines.h says of it."""
+
+def routines() -> list[str]:
+    """The names of all native routines."""
+
+def lapack_names() -> list[str]:
+    """The functions of LAPACK that routines call: dpotrf, spotrf, ..."""
+
+def set_lapack(name: str, function: object) -> None:
+    """Hand over a function of LAPACK: a capsule whose name is its C signature."""
 
 class Artifact:
     """A compiled function from a file: its program, kernels and weights."""
@@ -288,15 +316,65 @@ def sha256(data: Any) -> bytes:
 
 def set_num_threads(n: int) -> None: ...
 def get_num_threads() -> int: ...
-def memory_stats() -> dict[str, int]:
+def memory_stats(device: int = 0) -> dict[str, int]:
     """in_use and peak (bytes asked for, each rounded up to 64), pooled (bytes kept for reuse),
     limit (0: none)."""
 
-def reset_peak() -> None:
+def reset_peak(device: int = 0) -> None:
     """The peak starts again from what is in use."""
 
-def empty_cache() -> None:
-    """Give pooled memory back to the system."""
+def empty_cache(device: int = 0) -> None:
+    """Give pooled memory back to the system; of a device, when what is queued is done."""
+
+def set_memory_limit(bytes: int, device: int = 0) -> None:
+    """The most bytes of arrays at once; 0: none."""
+
+def count_devices(backend: str) -> tuple[int, str]:
+    """How many devices the table of this name has; if none, the reason."""
+
+def open_device(backend: str, number: int) -> int:
+    """The number here (1, 2, ...; 0 is the host) of a backend's device, opened if it is not;
+    raises DeviceError."""
+
+def device_properties(device: int) -> dict[str, Any]:
+    """processor, driver, memory, largest, shared, units, threads, warp, dtypes (codes)."""
+
+def device_name(device: int) -> str: ...
+def transfer(cell: Cell, device: int) -> Array:
+    """A root with the elements on a device; to the host it waits, and is the cell itself there."""
+
+def synchronise(device: int) -> None:
+    """Wait for all that is queued."""
+
+def set_timed(device: int, timed: bool) -> None:
+    """Whether `device_time` can tell; waits for what is queued."""
+
+def device_time(device: int) -> int:
+    """The device's clock, in nanoseconds, when all that is queued now is done; waits."""
+
+def load_device_table(path: str) -> str:
+    """Register the table of a shared library that exports `tw_device_table`; gives its name."""
+
+class DeviceKernel:
+    """Code of a device with its phases, which are launches, and tables."""
+
+    def __init__(
+        self, device: int, code: bytes, words: bytes, tables: Sequence[bytes] = ()
+    ) -> None: ...
+    @property
+    def n_buffers(self) -> int: ...
+    @property
+    def n_outputs(self) -> int: ...
+    @property
+    def n_sizes(self) -> int: ...
+    @property
+    def n_phases(self) -> int: ...
+    @property
+    def binary(self) -> bytes:
+        """What loads faster in place of the code next time; empty if there is nothing."""
+    def scratch_bytes(self, *sizes: int) -> int: ...
+    def __call__(self, buffers: Sequence[Cell], sizes: Sequence[int]) -> None:
+        """Queue the phases on whole arrays of the device, inputs then outputs."""
 
 def signature(arguments: tuple[Any, ...]) -> bytes | None:
     """A key of the dtypes, shapes and gradient mode of a staged call; None for arguments that are

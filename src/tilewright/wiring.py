@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import cast
 
 from . import _native
 from .backends import cpu, registry
@@ -17,7 +18,7 @@ from .dsl.errors import DeviceError
 from .lowering import machine
 from .lowering.cache import Cache, default_folder
 from .lowering.engine import make_engine
-from .lowering.protocols import Choices
+from .lowering.protocols import Backend, Choices
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ class Provider:
 def engine_of(device: Device, choices: Choices) -> Engine:
     """The engine that compiles and loads for a device."""
     if device is placing.HOST:
-        return make_engine(cpu.MANIFEST, choices)
+        return make_engine(cast(Backend, cpu.MANIFEST), choices)
     backend = device.name.partition(":")[0]
     manifest = registry.device_manifests()[backend]
     return make_engine(DeviceBackend(manifest, device, Cache(default_folder())), choices)

@@ -90,6 +90,7 @@ CALLS: dict[str, Any] = {
     **{n: getattr(np, n) for n in ("maximum", "minimum")},
     "neg": np.negative,
     "round": np.rint,
+    "fma": lambda a, b, c: (np.longdouble(a) * b + c).astype(a.dtype),
     "rsqrt": lambda x: 1 / np.sqrt(x),
     "sigmoid": lambda x: (1 / (1 + np.exp(-np.float64(x)))).astype(x.dtype),
     "erf": _erf,

@@ -7,18 +7,21 @@ the bound that the primitive declares.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
+from device_support import device_names
 from ulp_support import is_float, unit, widened
 
 import tilewright as tw
 from tilewright.dsl.dtypes import DType, bool_, float16, float32, float64, int32, to_numpy, uint32
 from tilewright.dsl.graph import Aval
-from tilewright.dsl.primitive import REGISTRY, Contract, Primitive, Reduce, Sample
+from tilewright.dsl.primitive import REGISTRY, Contract, Native, Primitive, Reduce, Sample
 from tilewright.dsl.sizes import symbol
 
+ON_DEVICES = ("mul", "sum", "matmul", "slice", "concatenate", "gather")
 CASES = [(p, d) for p in REGISTRY.values() for d in p.dtypes]
 
 
@@ -26,28 +29,55 @@ def name(value: object) -> str:
     return str(value)
 
 
+@pytest.fixture
+def place(request: Any) -> Iterator[tw.Device]:
+    """The device on which a test makes its arrays."""
+    with tw.device(request.param) as found:
+        yield found
+
+
 def cases(*dtypes: DType, only: type = object) -> Any:
-    """All cases; those of `only` these lowerings with other dtypes are marked exhaustive."""
+    """All cases; those of `only` these lowerings with other dtypes are marked exhaustive, as are
+    all but one dtype on further devices, whose drivers take seconds for a kernel."""
     marked = [
-        pytest.param(p, d, marks=pytest.mark.exhaustive)
+        pytest.param(p, d, "cpu", marks=pytest.mark.exhaustive)
         if isinstance(p.lower, only) and d not in dtypes
-        else (p, d)
+        else pytest.param(p, d, "cpu")
         for p, d in CASES
     ]
-    return pytest.mark.parametrize(("primitive", "of"), marked, ids=name)
+    for device in map(tw.device, device_names()[1:]):
+        for p, d in CASES:
+            if d in device.facts.dtypes:
+                is_one = d is (float32 if float32 in p.dtypes else p.dtypes[0])
+                # Staged kernels are the eager ones fused.
+                is_one = is_one and (only is Contract or p.name in ON_DEVICES)
+                marks = () if is_one else pytest.mark.exhaustive
+                marked.append(pytest.param(p, d, device.name, marks=marks))
+    return pytest.mark.parametrize(
+        ("primitive", "of", "place"), marked, ids=name, indirect=["place"]
+    )
 
 
 # The kernels of a matrix product take seconds to compile, and differ little by dtype.
 every_case = cases(float16, float32, float64, int32, only=Contract)
 staged_cases = cases(float32, int32, bool_, uint32)
+SMOOTH = [
+    p
+    for p in REGISTRY.values()
+    if p.vjp is not None and float64 in p.dtypes and p.name != "stop_gradient"
+]
+# Gradients on further devices: the rules are the same, as they are made of primitives.
 differentiable = pytest.mark.parametrize(
-    "primitive",
-    [
-        p
-        for p in REGISTRY.values()
-        if p.vjp is not None and float64 in p.dtypes and p.name != "stop_gradient"
+    ("primitive", "place"),
+    [(p, "cpu") for p in SMOOTH]
+    + [
+        pytest.param(p, d, marks=() if p.name in ON_DEVICES else pytest.mark.exhaustive)
+        for d in device_names()[1:]
+        if float64 in tw.device(d).facts.dtypes
+        for p in SMOOTH
     ],
     ids=name,
+    indirect=["place"],
 )
 
 
@@ -67,7 +97,10 @@ def exact(primitive: Primitive, sample: Sample, bound: float) -> Any:
 
 
 def magnitude(primitive: Primitive, sample: Sample, expected: Any) -> Any:
-    """What an error is relative to: of sums, the sum of the magnitudes."""
+    """What an error is relative to: of sums, the sum of the magnitudes; of the decompositions of
+    matrices, the largest element."""
+    if isinstance(primitive.lower, Native):
+        return np.full(expected.shape, np.abs(expected).max(initial=0))
     if primitive.scale is not None:
         return np.asarray(primitive.scale(*map(widened, sample.inputs)))
     if not (isinstance(primitive.lower, Reduce | Contract) or primitive.name == "scatter_add"):
@@ -82,6 +115,10 @@ def check(primitive: Primitive, sample: Sample, out: Any) -> None:
     bound = primitive.ulp.get(out.dtype.name, 0)
     with np.errstate(all="ignore"):
         expected = exact(primitive, sample, bound)
+        if primitive.canonical is not None:
+            found, expected = (
+                primitive.canonical(x, *sample.inputs, **sample.params) for x in (found, expected)
+            )
         rounded = expected.astype(to_numpy(out.dtype))
         scale = magnitude(primitive, sample, expected) if bound else None
     assert out.shape == expected.shape
@@ -106,18 +143,18 @@ def check(primitive: Primitive, sample: Sample, out: Any) -> None:
 
 
 @every_case
-def test_value(primitive: Primitive, of: DType) -> None:
+def test_value(primitive: Primitive, of: DType, place: tw.Device) -> None:
     for sample in primitive.samples(of):
         inputs = [tw.asarray(x) for x in sample.inputs]
         out = primitive(*inputs, **sample.params)
         avals = (Aval(x.shape, x.dtype) for x in inputs)
         aval = primitive.infer(*avals, **sample.params)
-        assert (out.shape, out.dtype) == (aval.shape, aval.dtype)
+        assert (out.shape, out.dtype, out.device) == (aval.shape, aval.dtype, place)
         check(primitive, sample, out)
 
 
 @staged_cases
-def test_staged_value(primitive: Primitive, of: DType) -> None:
+def test_staged_value(primitive: Primitive, of: DType, place: tw.Device) -> None:
     """All samples of a dtype in one program."""
     samples = list(primitive.samples(of))
 
@@ -183,7 +220,7 @@ def differences(f: Any, values: list[Any]) -> list[Any]:
 
 
 @differentiable
-def test_gradient(primitive: Primitive) -> None:
+def test_gradient(primitive: Primitive, place: tw.Device) -> None:
     for sample in smooth_samples(primitive):
         f, values = weighted(primitive, sample)
         arrays = [tw.asarray(x) for x in values]
@@ -198,7 +235,7 @@ def test_gradient(primitive: Primitive) -> None:
 
 
 @differentiable
-def test_gradient_of_gradient(primitive: Primitive) -> None:
+def test_gradient_of_gradient(primitive: Primitive, place: tw.Device) -> None:
     for sample in smooth_samples(primitive)[:2]:
         f, values = weighted(primitive, sample)
         arrays = [tw.asarray(x) for x in values]

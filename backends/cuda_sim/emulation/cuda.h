@@ -1,5 +1,5 @@
-// CUDA C++ as far as generated kernels use it, for a C++17 compiler: read before the prelude. A block's
-// threads run one at a time, each on a stack of its own, and change at barriers.
+// CUDA C++ as far as generated kernels use it, for a C++17 compiler: read before the prelude. The
+// threads of a block run one at a time, each on a stack of its own, and change at barriers.
 #pragma once
 
 #include <math.h>
@@ -58,6 +58,9 @@ static inline T atomicCAS(T* at, T compare, T value) {
   if (old == compare) *at = value;
   return old;
 }
+
+static inline int __popc(uint32_t x) { return __builtin_popcount(x); }
+static inline int __popcll(uint64_t x) { return __builtin_popcountll(x); }
 
 // ---------------------------------------------------------------- shuffles
 
@@ -168,14 +171,12 @@ static inline ushort __half_as_ushort(half x) { return x.bits; }
   struct name##2 { type x, y; };                                                      \
   struct alignas(4 * sizeof(type)) name##4 { type x, y, z, w; };                      \
   static inline name##2 make_##name##2(type x, type y) { return {x, y}; }             \
-  static inline name##4 make_##name##4(type x, type y, type z, type w) {              \
-    return {x, y, z, w};                                                              \
-  }
-TW_VECTORS(float, float)
-TW_VECTORS(double, double)
-TW_VECTORS(int, int)
-TW_VECTORS(uint, uint)
-TW_VECTORS(ushort, ushort)
+  static inline name##4 make_##name##4(type x, type y, type z, type w) { return {x, y, z, w}; }
+TW_VECTORS(float, float);
+TW_VECTORS(double, double);
+TW_VECTORS(int, int);
+TW_VECTORS(uint, uint);
+TW_VECTORS(ushort, ushort);
 
 // ---------------------------------------------------------------- matrix fragments
 

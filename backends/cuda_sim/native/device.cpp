@@ -19,7 +19,8 @@ using namespace tilewright::cuda_sim;
 
 bool is_program(const std::string& path) {
   struct stat found{};
-  return stat(path.c_str(), &found) == 0 && S_ISREG(found.st_mode) && access(path.c_str(), X_OK) == 0;
+  const char* name = path.c_str();
+  return stat(name, &found) == 0 && S_ISREG(found.st_mode) && access(name, X_OK) == 0;
 }
 
 bool is_on_path(const char* name) {

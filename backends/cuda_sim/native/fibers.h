@@ -1,4 +1,4 @@
-// The threads of a block: each runs on a stack of its own, one at a time, and gives way at barriers.
+// The threads of a block: each runs on a stack of its own, one at a time, until a barrier.
 #pragma once
 
 #include <cstdint>

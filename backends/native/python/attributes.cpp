@@ -150,7 +150,8 @@ PyGetSetDef cell_attributes[] = {
 PyMethodDef cell_methods[] = {
     {"__dlpack__", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(export_method)),
      METH_VARARGS | METH_KEYWORDS, "Export for another library; see the DLPack standard."},
-    {"__dlpack_device__", dlpack_device, METH_NOARGS, "The device type (1: CPU, 12: another) and its number."},
+    {"__dlpack_device__", dlpack_device, METH_NOARGS,
+     "The device type (1: CPU, 12: another) and its number."},
     {nullptr, nullptr, 0, nullptr},
 };
 

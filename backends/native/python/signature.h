@@ -9,8 +9,8 @@ namespace py = pybind11;
 
 constexpr size_t kMostCells = 16;
 
-// Bytes that tell devices, dtypes, shapes and the gradient mode; None for arguments that are not all
-// distinct concrete cells which no tape watches, or while a trace is open.
+// Bytes that tell devices, dtypes, shapes and the gradient mode; None for arguments that are not
+// all distinct concrete cells which no tape watches, or while a trace is open.
 py::object signature(const py::tuple& arguments);
 
 }  // namespace tilewright

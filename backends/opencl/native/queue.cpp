@@ -86,7 +86,8 @@ int queue_launch(tw_queue* queue, tw_function* function, const tw_launch* launch
   for (int i = 0; i < n_arguments; ++i)
     if (const int status = set_argument(kernel, i, arguments[i], error)) return status;
   if (launch->shared) {
-    const Int status = cl.clSetKernelArg(kernel, UInt(n_arguments), size_t(launch->shared), nullptr);
+    const Int status =
+        cl.clSetKernelArg(kernel, UInt(n_arguments), size_t(launch->shared), nullptr);
     if (status != kSuccess) return failed(error, "clSetKernelArg of shared memory", status);
   }
   size_t global[3], local[3];

@@ -82,7 +82,8 @@ class Product:
         def read(_: object, index: tuple[Expr, ...]) -> Expr:
             return self._read(frame, operand, tuple(index))
 
-        return unit_stride(frame, read, self._node.inputs[operand].aval.ndim, axis)  # type: ignore[arg-type]
+        ndim = self._node.inputs[operand].aval.ndim
+        return unit_stride(frame, read, ndim, axis)  # type: ignore[arg-type]
 
     # ------------------------------------------------------------------ places
 
