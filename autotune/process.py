@@ -66,6 +66,8 @@ class Worker:
         except TimeoutError:
             self.close()
             raise WorkerLost(f"no answer within {seconds:g} s; the worker was ended") from None
+        except BrokenPipeError:
+            raise WorkerLost(self._last_words()) from None
         except (OSError, ValueError) as error:
             self.close()
             raise WorkerLost(f"the worker broke off: {error}") from None

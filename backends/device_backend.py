@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import _native
@@ -79,6 +79,10 @@ class DeviceBackend:
         self, m: Dim, n: Dim, k: Dim, items: Dim, dtype: DType
     ) -> tuple[Dim, DType] | None:
         return self.manifest.packed_size(m, n, k, items, dtype)
+
+    def routine(self, name: str) -> Callable[..., Any]:
+        """Raises DeviceError, that names the routine: these are of the host."""
+        raise DeviceError(f"there is no native routine {name} on {self.device.name}")
 
     def compiler(self) -> Compiler:
         """The compile side, loaded now."""

@@ -15,6 +15,10 @@ from ..lowering.prepack import PackedSize
 from ..lowering.protocols import Compiler
 
 
+def _no_routine(name: str) -> Callable[..., Any]:
+    raise DeviceError(f"there is no native routine {name} on this device")
+
+
 def _as_it_is(m: Dim, n: Dim, k: Dim, items: Dim, dtype: DType) -> None:
     """No packed form."""
 
@@ -31,7 +35,8 @@ class Manifest:
     memory of its own names its table of the native core (core/device.h) in `run_side`, and
     `device_backend.py` does the rest. `default_float` is what arrays are made of that nothing else
     says the dtype of; where a device lacks it, float32. `pooled_temporaries`: the device cannot
-    pass a place inside a block of memory to a kernel.
+    pass a place inside a block of memory to a kernel. `find_routine`
+    makes a native routine ready; without it each one is a DeviceError.
     """
 
     name: str
@@ -40,6 +45,7 @@ class Manifest:
     load_kernel: Callable[[bytes, bytes, Sequence[bytes]], Any] | None = None
     load_program: Callable[[bytes, Sequence[Any], str], Any] | None = None
     find_packed_size: PackedSize = _as_it_is
+    find_routine: Callable[[str], Callable[..., Any]] = _no_routine
     find_needs: Callable[[], tuple[str, ...]] = tuple
     run_side: str = ""
     pooled_temporaries: bool = False
@@ -74,6 +80,11 @@ class Manifest:
         self, m: Dim, n: Dim, k: Dim, items: Dim, dtype: DType
     ) -> tuple[Dim, DType] | None:
         return self.find_packed_size(m, n, k, items, dtype)
+
+    def routine(self, name: str) -> Callable[..., Any]:
+        """A native routine, ready to be called; raises DeviceError that names it if there is
+        none."""
+        return self.find_routine(name)
 
     def compiler(self) -> Compiler:
         """The compile side, loaded now."""

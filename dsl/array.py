@@ -170,7 +170,8 @@ class Array(_native.Cell, Reductions, Selection, Layout, NumPyProtocols):
 
     def backward(self, cotangent: Array | None = None, *, retain_graph: bool = False) -> None:
         """Add the gradient of this scalar to the `.grad` of all that it depends on."""
-        autodiff.backward(self, cotangent, retain_graph=retain_graph)
+        root = self if self._base is None else record.read(self)  # a view has no node of its own
+        autodiff.backward(root, cotangent, retain_graph=retain_graph)
 
     # ------------------------------------------------------------------ shapes
 
@@ -208,6 +209,32 @@ class Array(_native.Cell, Reductions, Selection, Layout, NumPyProtocols):
     def squeeze(self, axis: Axis = None) -> Array:
         """Without axes of size 1."""
         return f.squeeze(self, axis)
+
+    # ------------------------------------------------------------------ order
+
+    def sort(self, axis: int = -1, kind: str | None = None, *, stable: bool | None = None) -> None:
+        """Sort along an axis, in place; NaN comes last."""
+        self[...] = f.sort(self, axis, kind, stable=stable)
+
+    def argsort(
+        self, axis: int | None = -1, kind: str | None = None, *, stable: bool | None = None
+    ) -> Array:
+        """The positions that sort along an axis."""
+        return f.argsort(self, axis, kind, stable=stable)
+
+    def partition(self, kth: int | Sequence[int], axis: int = -1) -> None:
+        """Put element `kth` where sorting would, smaller ones before it, in place."""
+        self[...] = f.partition(self, kth, axis)
+
+    def argpartition(self, kth: int | Sequence[int], axis: int | None = -1) -> Array:
+        """The positions that partition along an axis."""
+        return f.argpartition(self, kth, axis)
+
+    def searchsorted(
+        self, v: ArrayLike, side: str = "left", sorter: ArrayLike | None = None
+    ) -> Array:
+        """Where to insert values into this sorted array."""
+        return f.searchsorted(self, v, side, sorter)
 
 
 def _one_or_many(given: Sequence[Any]) -> Any:

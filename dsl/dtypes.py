@@ -122,7 +122,7 @@ def dtype(like: Any) -> DType:
 def _numpy_name(like: Any) -> str:
     try:
         found = np.dtype(like)
-    except TypeError:
+    except (TypeError, ValueError):
         return ""
     # A foreign byte order is another type: the caller's copy must convert it first.
     return str(found.name if found.isnative else found.newbyteorder("=").name)

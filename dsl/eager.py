@@ -20,7 +20,7 @@ from .dtypes import DType, uint8
 from .eager_moves import move, reshaped
 from .engine import engine
 from .graph import Aval, Graph, Node, Var
-from .primitive import REGISTRY, Contract, Map, Primitive, Reduce, Scatter
+from .primitive import REGISTRY, Contract, Map, Native, Primitive, Reduce, Scatter
 from .sizes import Shape, known, symbol
 
 if TYPE_CHECKING:
@@ -93,6 +93,8 @@ def run_program(
         return _contract(primitive, out, *cells, params=params)
     if isinstance(lower, Scatter):
         return _scatter(primitive, out, *cells, params=params)
+    if isinstance(lower, Native):
+        return _native_routine(lower, out, cells, params)
     return _exact(primitive, cells, params)
 
 
@@ -327,6 +329,15 @@ def _random_bits(out: Aval, state: Array, *, shape: Any) -> Array:
     program = cached(("random_bits",), make)
     length: Array = _native.empty((prod(shape),), _LENGTH.code)
     return reshaped(program(state, length)[0], out.shape)
+
+
+def _native_routine(
+    lower: Native, out: Aval, cells: tuple[Array, ...], params: dict[str, Any]
+) -> Array:
+    """A routine of the core, at once: no program, as nothing is compiled."""
+    avals = (Aval(c.shape, c.dtype) for c in cells)
+    sizes = known(lower.sizes(*avals, out=out, **params))
+    return engine().routine(lower.name)(cells, known(out.shape), out.dtype.code, sizes)
 
 
 def _exact(primitive: Primitive, cells: tuple[Array, ...], params: dict[str, Any]) -> Array:

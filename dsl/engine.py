@@ -10,6 +10,7 @@ from .errors import DeviceError
 
 if TYPE_CHECKING:
     from .. import _native
+    from .array import Array
     from .graph import Graph
 
 
@@ -30,6 +31,9 @@ class Engine(Protocol):
 
     def kernel(self, graph: Graph) -> _native.Kernel:
         """The single kernel of a graph that lowers to one launch with buffers in graph order."""
+
+    def routine(self, name: str) -> Callable[..., Array]:
+        """A native routine, ready to be called with (inputs, shape, dtype code, sizes)."""
 
     def sized_kernel(self, graph: Graph) -> tuple[Any, tuple[str, ...]]:
         """The same with the names of its unknown sizes in order, which may stand in parameters

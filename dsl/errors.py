@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 
 class TilewrightError(Exception):
     """Base of every exception that tilewright raises on purpose."""
@@ -37,6 +39,10 @@ class TraceError(TilewrightError, TypeError):
 
 class GradientError(TilewrightError, ValueError):
     """A gradient was asked for where there is none."""
+
+
+class LinAlgError(TilewrightError, np.linalg.LinAlgError):
+    """A matrix has no such decomposition, inverse or solution."""
 
 
 class DeviceError(TilewrightError, RuntimeError):

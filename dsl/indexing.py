@@ -18,7 +18,7 @@ from .device import following
 from .dtypes import bool_, int64
 from .errors import BoundsError, DTypeError, ShapeError, TraceError
 from .functions.convert import asarray, boolean, common_shape
-from .functions.selection import is_on_host, positions
+from .functions.selection import is_on_host, places_of, positions
 from .sizes import Dim, Shape, product
 
 if TYPE_CHECKING:
@@ -53,6 +53,8 @@ def get(x: Array, key: Key) -> Array:
             "index: a bool array selects a number of elements that a staged program cannot know; "
             "use tw.where"
         )
+    if _is_mask(x, key):
+        return _selected(x, boolean(key))
     plan = parse(key, x.shape)
     view = window(x, plan)
     if plan.arrays:
@@ -61,6 +63,19 @@ def get(x: Array, key: Key) -> Array:
         element: Array = _native.alias(record.read(view))
         return element
     return view
+
+
+def _selected(x: Array, mask: Array) -> Array:
+    """x[mask]: the elements (or slices, if x has more axes) where the mask is true, in order."""
+    _check_mask(x, mask)
+    rows = p.reshape(x, shape=(product(mask.shape), *x.shape[mask.ndim :]))
+    places = places_of(p.reshape(mask, shape=(product(mask.shape),)))
+    return p.gather(rows, places, axis=0)
+
+
+def _check_mask(x: Array, mask: Array) -> None:
+    if mask.shape != x.shape[: mask.ndim]:
+        raise BoundsError(f"index: got a bool array {mask.shape} for an array {x.shape}")
 
 
 @following
@@ -323,8 +338,7 @@ def _scatter(x: Array, plan: Plan, value: Array) -> Array:
 def _put_masked(x: Array, mask: Any, value: Any) -> None:
     """x[mask] = scalar: a choice, which also a staged program can make."""
     mask = boolean(mask)
-    if mask.shape != x.shape[: mask.ndim]:
-        raise BoundsError(f"index: got a bool array {mask.shape} for an array {x.shape}")
+    _check_mask(x, mask)
     aligned = p.reshape(mask, shape=(*mask.shape, *(1,) * (x.ndim - mask.ndim)))
     scalar = p.broadcast_to(asarray(value, x.dtype), shape=x.shape)
     record.write(x, p.where(p.broadcast_to(aligned, shape=x.shape), scalar, record.read(x)))

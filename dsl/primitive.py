@@ -1,8 +1,9 @@
 """A primitive is one record with all its rules; the registry of all of them.
 
 In every rule arrays are positional and parameters are keyword. `lower` says what the primitive
-computes in one of four forms (`Map`, `Reduce`, `Contract`, `Scatter`); the schedules in
-`lowering/` decide how. Rules are handed their vocabulary `t`, so records never import a compiler.
+computes in one of four forms (`Map`, `Reduce`, `Contract`, `Scatter`), and the schedules in
+`lowering/` decide how; or it names a routine of the native core (`Native`). Rules are handed their
+vocabulary `t`, so records never import a compiler.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from .dtypes import DType
 from .graph import Aval
+from .sizes import Dim
 
 if TYPE_CHECKING:
     from .array import Array
@@ -95,7 +97,19 @@ class Scatter:
     combine: Callable[[Vocabulary, Expr, Expr], Expr]
 
 
-Lower = Map | Reduce | Contract | Scatter
+@dataclass(frozen=True)
+class Native:
+    """The routine `name` of the native core: for what kernels can't say, such as sorting.
+
+    It takes the inputs, contiguous, and `sizes(*avals, out=Aval, **params)`: integers that may
+    hold unknown sizes; what they mean is the routine's own (core/routines.h).
+    """
+
+    name: str
+    sizes: Callable[..., tuple[Dim, ...]]
+
+
+Lower = Map | Reduce | Contract | Scatter | Native
 
 
 @dataclass(frozen=True)
@@ -118,6 +132,8 @@ class Primitive:
     the exact result; for sums and products of many terms it is per the reference's own scale.
     `scale(*numpy_arrays)` is what the bound is relative to where that is not the result, because
     terms may cancel; its docstring says it in words.
+    `canonical(result, *inputs, **params)`, in NumPy, picks one of several right results (the sign
+    of an eigenvector), so that tests can compare.
     """
 
     name: str
@@ -128,6 +144,7 @@ class Primitive:
     dtypes: tuple[DType, ...]
     vjp: Callable[..., tuple[Array | None, ...]] | None = None
     ulp: Mapping[str, float] = field(default_factory=dict)
+    canonical: Callable[..., Any] | None = None
     scale: Callable[..., Any] | None = None
 
     def infer_all(self, *avals: Aval, **params: Any) -> tuple[Aval, ...]:

@@ -86,14 +86,14 @@ def moment(name: str, detail: str = "") -> None:
 
 def stage(name: str, detail: Callable[..., str]) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Decorates a stage of compilation: each call is a span. `detail` tells what is compiled, from
-    the call's arguments."""
+    the call's positional arguments."""
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(function)
         def timed(*args: P.args, **kwargs: P.kwargs) -> R:
             if not on:
                 return function(*args, **kwargs)
-            with span(Category.COMPILE, name, detail(*args, **kwargs)):
+            with span(Category.COMPILE, name, detail(*args)):
                 return function(*args, **kwargs)
 
         return timed

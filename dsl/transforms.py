@@ -50,7 +50,8 @@ def value_and_grad(
             result = f(*new_args, **kwargs)
             value = result[0] if has_aux else result
             _require_scalar(f, value)
-            found = _pull(value, leaves, start)
+            # A view has no node of its own: its value has, by way of its base.
+            found = _pull(read(value), leaves, start)
         picked = iter(found)
         grads = tuple(tree.unflatten(t, [next(picked) for _ in range(t.size)]) for t in trees)
         out = _detached(result, frozenset(_node(x) for x in leaves), start)
@@ -141,11 +142,12 @@ def _detached(result: Any, own: frozenset[TapeNode], start: int) -> Any:
     """The result without a tape that nobody outside can use."""
 
     def strip(x: Any) -> Any:
-        node = getattr(x, "_node", None)
+        value = read(x) if getattr(x, "_base", None) is not None else x
+        node = getattr(value, "_node", None)
         if node is None:
             return x
         keep = any(n.edges[0] is not None for n in own) or reaches_outside([node], start, own)
-        return x if keep else snapshot(x, None)
+        return x if keep else snapshot(value, None)
 
     return tree.map_leaves(strip, result)
 

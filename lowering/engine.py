@@ -133,7 +133,7 @@ class Engine:
             self.cache.remove(self._key(text, self.chosen(graph, text)))
             return self._assemble(self._entry(graph, text), graph.name)
 
-    @timeline.stage("load", lambda self, entry, name: name)
+    @timeline.stage("load", lambda self, entry, name, *_: name)
     def _assemble(self, entry: ProgramEntry, name: str) -> Any:
         return self.backend.load_program(entry.words, self._loaded(entry), name)
 
@@ -150,6 +150,8 @@ class Engine:
         found = self._entries.get(text)
         if found is not None:
             return found
+        for name in pipeline.routines_of(graph):
+            self.backend.routine(name)  # DeviceError where the device has none
         chosen = self.chosen(graph, text)
         key = self._key(text, chosen)
         raw = self.cache.get(key)
@@ -228,6 +230,10 @@ class Engine:
                 self._compiler = self.backend.compiler()
         return self._compiler
 
+    def routine(self, name: str) -> Any:
+        """A native routine of the backend, ready to be called."""
+        return self.backend.routine(name)
+
     # ------------------------------------------------------------------ stages as text
 
     def _split(self, graph: Graph, read_only: frozenset[int]) -> Any:
@@ -254,6 +260,8 @@ class Engine:
         chosen = self.chosen(graph, graph_text(graph))
         for group in pipeline.kernel_groups(graph):
             key = pipeline.group_key(group)
+            if group.kind == "native":
+                texts[key] = f"# the native routine of {group.anchors[0].primitive.name}"
             if key not in texts:
                 choice = chosen.get(pipeline.structure_of(key), "")
                 source = pipeline.source_of(group, self.compiler, choice)
@@ -271,11 +279,18 @@ class Engine:
         numbers: dict[str, int] = {}
         steps = []
         for group in fuse(graph):
+            if group.kind == "native":
+                steps.append(Step(None, group))
+                continue
             number = numbers.setdefault(pipeline.group_key(group), len(numbers))
             steps.append(Step(number, group, entry.kernels[number].sizes))
         plan = plan_program(graph, steps, self.backend.pooled_temporaries)
         kernels = self._loaded(entry)
-        scratch = [kernels[s.kernel].scratch_bytes(*(values[n] for n in s.sizes)) for s in steps]
+        scratch = [
+            kernels[s.kernel].scratch_bytes(*(values[n] for n in s.sizes))
+            for s in steps
+            if s.kernel is not None
+        ]
         results = tuple((name, evaluate(size, values)) for name, size in plan.results)
         return replace(
             plan.memory, results=results, scratch=max(scratch, default=0),

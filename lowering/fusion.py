@@ -17,7 +17,7 @@ from ..dsl.primitive import Map, Reduce
 from ..dsl.sizes import Shape, product
 from ..dsl.timeline import stage
 from .clusters import Cluster, inside, single, unify
-from .spaces import Edge, Mapping, base, edge_of, mapping_of, space_of, without_ones
+from .spaces import Edge, Mapping, base, edge_of, is_native, mapping_of, space_of, without_ones
 
 FREE_COST = 3  # instructions that are rather repeated than stored
 FREE_SCALAR_COST = 12  # the same for one element, which loops need not compute again
@@ -29,9 +29,9 @@ class Group:
     """One kernel: `nodes` in order (free ones included), what it reads and what it writes.
 
     `kind`: map, row (reductions of rows, with maps before, between and after), reduce (one
-    reduction), contract or scatter. `space` is the iteration space without axes of one element;
-    its first `n_outer` axes are those of a row reduction's result. `anchors` are the nodes that
-    are not maps.
+    reduction), contract, scatter or native (a routine of the core). `space` is the iteration space
+    without axes of one element; its first `n_outer` axes are those of a row reduction's result.
+    `anchors` are the nodes that are not maps.
     """
 
     kind: str
@@ -48,7 +48,7 @@ class Group:
         return tuple(dict.fromkeys((*self.inputs, *made)))
 
 
-@stage("fuse", lambda graph: graph.name)
+@stage("fuse", lambda graph, *_: graph.name)
 def fuse(graph: Graph) -> tuple[Group, ...]:
     """The kernels of a graph, in an order of execution."""
     return _Fusion(graph).groups()
@@ -72,8 +72,10 @@ class _Fusion:
     # ------------------------------------------------------------------ free nodes
 
     def _stored_results(self) -> set[Var]:
-        """What must lie in memory at the end: a reshape's source stands for the reshape."""
-        return {base(v, self.producer) for v in self.graph.outputs}
+        """What must lie in memory: results and what routines read. A reshape's source stands for
+        the reshape."""
+        read = (v for n in self.graph.nodes if is_native(n) for v in n.inputs)
+        return {base(v, self.producer) for v in (*self.graph.outputs, *read)}
 
     def _free_nodes(self) -> dict[Node, int]:
         """Nodes that every reader repeats, with their cost in instructions."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ..dsl import timeline
 from ..dsl.graph import Graph, Var, graph_text
+from ..dsl.primitive import Native
 from .cache import Cache, key_of
 from .entry import KernelEntry
 from .fusion import Group, fuse
@@ -55,6 +56,9 @@ def compile_program(
     kernels: list[KernelEntry] = []
     steps: list[Step] = []
     for group in fuse(graph):
+        if group.kind == "native":
+            steps.append(Step(None, group))
+            continue
         text = group_key(group)
         if text not in entries:
             entries[text] = len(kernels)
@@ -94,7 +98,13 @@ def source_of(group: Group, compiler: Compiler, choice: str = "") -> KernelSourc
     return compiler.schedules.schedule(group_name(group), group, choice)
 
 
-@timeline.stage("generate code", lambda source, compiler: source.name)
+def routines_of(graph: Graph) -> tuple[str, ...]:
+    """The names of the native routines that a graph needs."""
+    rules = (node.primitive.lower for node in graph.nodes)
+    return tuple(dict.fromkeys(rule.name for rule in rules if isinstance(rule, Native)))
+
+
+@timeline.stage("generate code", lambda source, *_: source.name)
 def code_of(source: KernelSource, compiler: Compiler) -> bytes:
     """A kernel's machine code."""
     return compiler.object_code(source)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ..dsl.graph import Graph, Var
+from ..dsl.graph import Graph, Node, Var
+from ..dsl.primitive import Native
 from ..dsl.sizes import Dim, evaluate, symbol
 from ..dsl.timeline import stage
 from .fusion import Group
@@ -18,6 +19,7 @@ from .words import (
     INPUT,
     OUTPUT,
     TEMPORARY,
+    Call,
     Instruction,
     Launch,
     ProgramLayout,
@@ -28,11 +30,12 @@ from .words import (
 
 @dataclass(frozen=True)
 class Step:
-    """One launch: which kernel, on which values, with which sizes."""
+    """One launch: which kernel, on which values, with which sizes; or, with `kernel` None, the
+    call of the routine that the group's one node is."""
 
-    kernel: int
+    kernel: int | None
     group: Group
-    sizes: tuple[str, ...]
+    sizes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -123,11 +126,23 @@ class _Planner:
         found: list[Instruction] = []
         for i, step in enumerate(self.steps):
             found += [SlotAction(ALLOC, self.slot_of[v]) for v in pooled if self.first[v] == i]
-            slots = tuple(self.slot_of[v] for v in (*step.group.inputs, *step.group.outputs))
-            sizes: tuple[Dim, ...] = tuple(symbol(name) for name in step.sizes)
-            found.append(Launch(step.kernel, slots, sizes))
+            found.append(self._step(step))
             found += [SlotAction(FREE, self.slot_of[v]) for v in pooled if self.last[v] == i]
         return found
+
+    def _step(self, step: Step) -> Instruction:
+        if step.kernel is None:
+            return self._call(step.group.anchors[0])
+        slots = tuple(self.slot_of[v] for v in (*step.group.inputs, *step.group.outputs))
+        return Launch(step.kernel, slots, tuple(symbol(name) for name in step.sizes))
+
+    def _call(self, node: Node) -> Call:
+        lower = node.primitive.lower
+        assert isinstance(lower, Native)
+        values = (*(base(v, self.producer) for v in node.inputs), node.output)
+        avals = (v.aval for v in node.inputs)
+        sizes = lower.sizes(*avals, out=node.output.aval, **node.params)
+        return Call(lower.name, tuple(self.slot_of[v] for v in values), sizes)
 
 
 def _name(var: Var) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from ..dsl.dtypes import DType
@@ -75,6 +75,10 @@ class Backend(Protocol):
     ) -> tuple[Dim, DType] | None:
         """Elements and type of a product's right operand in the form that kernels like best,
         for weights that are packed once; None if it is read as it is."""
+
+    def routine(self, name: str) -> Callable[..., Any]:
+        """A native routine, ready to be called with (inputs, shape, dtype code, sizes); raises
+        DeviceError that names it if the device has none."""
 
     def load_kernel(self, code: bytes, words: bytes, tables: Sequence[bytes]) -> Any:
         """A kernel that the native core can launch; raises ValueError if it is damaged."""

@@ -41,7 +41,7 @@ class View:
 Rule = Callable[[Node, View], Var | Node | None]
 
 
-@stage("rewrite", lambda graph: graph.name)
+@stage("rewrite", lambda graph, *_: graph.name)
 def rewrite(graph: Graph) -> Graph:
     """Apply all rules until none changes anything; the graph is verified between rounds."""
     for _ in range(MAX_ROUNDS):

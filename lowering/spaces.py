@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..dsl.graph import Node, Var
-from ..dsl.primitive import Map, Reduce
+from ..dsl.primitive import Map, Native, Reduce
 from ..dsl.sizes import Shape
 
 # For each axis of a value: the axis of the reader's space that steps along it, or None.
@@ -36,6 +36,11 @@ class Edge:
 def without_ones(shape: Shape) -> Shape:
     """The axes that have more than one element (or an unknown number)."""
     return tuple(n for n in shape if n != 1)
+
+
+def is_native(node: Node) -> bool:
+    """Whether a node is a routine of the core, which reads and writes memory only."""
+    return isinstance(node.primitive.lower, Native)
 
 
 def space_of(node: Node) -> Shape:

@@ -15,6 +15,7 @@ DEVICE_KERNEL_MAGIC = 0x544431
 PROGRAM_MAGIC = 0x545031
 INPUT, OUTPUT, ARENA, TEMPORARY = range(4)
 LAUNCH, ALLOC, FREE, COPY = range(4)
+CALL = 6  # 4 and 5 are kept for control flow
 
 Numbering = Mapping[str, int]
 
@@ -106,7 +107,21 @@ class Copy:
         return [COPY, self.source, self.target, *expression(self.bytes, index)]
 
 
-Instruction = Launch | SlotAction | Copy
+@dataclass(frozen=True)
+class Call:
+    """A native routine, by name, at its buffers (inputs, then the output), with its sizes."""
+
+    routine: str
+    slots: tuple[int, ...]
+    sizes: tuple[Dim, ...]
+
+    def words(self, index: Numbering) -> list[int]:
+        sizes = [w for dim in self.sizes for w in expression(dim, index)]
+        words = [CALL, *_text(self.routine), len(self.slots), *self.slots]
+        return [*words, len(self.sizes), *sizes]
+
+
+Instruction = Launch | SlotAction | Copy | Call
 
 
 @dataclass(frozen=True)
@@ -124,7 +139,8 @@ class ProgramLayout:
 def program_words(layout: ProgramLayout) -> bytes:
     """The words of the contract: header, inputs, slots, outputs, instructions."""
     index = {name: i for i, name in enumerate(layout.symbols)}
-    words = [PROGRAM_MAGIC, 1, len(layout.inputs), len(layout.outputs), len(layout.symbols)]
+    version = 2 if any(isinstance(i, Call) for i in layout.instructions) else 1
+    words = [PROGRAM_MAGIC, version, len(layout.inputs), len(layout.outputs), len(layout.symbols)]
     words += [len(layout.slots), *expression(layout.arena, index)]
     for dtype, shape in layout.inputs:
         words += [dtype.code, len(shape), *_expressions(shape, index)]

@@ -18,7 +18,7 @@ import numpy_coverage
 
 from tilewright.dsl import dtypes
 from tilewright.dsl.functions.accuracy import COMPOSITES, Composite
-from tilewright.dsl.primitive import REGISTRY, Contract, Primitive, Scatter
+from tilewright.dsl.primitive import REGISTRY, Contract, Native, Primitive, Scatter
 
 ROOT = Path(__file__).resolve().parent.parent
 ACCURACY = ROOT / "docs" / "accuracy.md"
@@ -80,6 +80,8 @@ def _bound(primitive: Primitive, dtype: dtypes.DType) -> str:
 
 
 def _scale(primitive: Primitive) -> str:
+    if isinstance(primitive.lower, Native):
+        return "the result's largest element, for well-conditioned matrices"
     if primitive.scale is not None:
         return str(primitive.scale.__doc__)
     is_sum = isinstance(primitive.lower, Contract | Scatter) or primitive.name in SUMS

@@ -9,10 +9,14 @@ from ... import _native
 from ...lowering import machine
 from ...lowering.schedules import packing
 from ..manifest import Manifest
+from .routines import routine
 
 
 def _load_program(words: bytes, kernels: Sequence[Any], name: str) -> Any:
-    return _native.Program(words, kernels, name)
+    program = _native.Program(words, kernels, name)
+    for needed in program.routines:
+        routine(needed)
+    return program
 
 
 MANIFEST = Manifest(
@@ -21,6 +25,7 @@ MANIFEST = Manifest(
     find_fingerprint=lambda: machine.host().fingerprint,
     load_kernel=_native.Kernel,
     load_program=_load_program,
+    find_routine=routine,
     find_needs=lambda: machine.host().needs,
     find_packed_size=lambda *sizes: packing.packed_size(machine.host(), *sizes),
 )

@@ -29,13 +29,16 @@ from . import (
     padding,
     polynomials,
     products,
+    quantiles,
     random,
     rearranging,
     reductions,
     searching,
     selection,
+    sets,
     shapes,
     signals,
+    sorting,
     spaces,
     splitting,
     statistics,
@@ -66,13 +69,16 @@ from .neural import *  # noqa: F403
 from .padding import *  # noqa: F403
 from .polynomials import *  # noqa: F403
 from .products import *  # noqa: F403
+from .quantiles import *  # noqa: F403
 from .random import Generator, bernoulli, normal, permutation, randint, seed, uniform
 from .rearranging import *  # noqa: F403
 from .reductions import *  # noqa: F403
 from .searching import *  # noqa: F403
 from .selection import *  # noqa: F403
+from .sets import *  # noqa: F403
 from .shapes import *  # noqa: F403
 from .signals import *  # noqa: F403
+from .sorting import *  # noqa: F403
 from .spaces import *  # noqa: F403
 from .splitting import *  # noqa: F403
 from .statistics import *  # noqa: F403
@@ -99,7 +105,6 @@ __all__ = [
     *einstein.__all__,
     *elementary.__all__,
     *floats.__all__,
-    *integers.__all__,
     *foreign.__all__,
     *functional.__all__,
     *grids.__all__,
@@ -111,6 +116,7 @@ __all__ = [
     *logic.__all__,
     *nan.__all__,
     *neural.__all__,
+    *quantiles.__all__,
     *padding.__all__,
     *polynomials.__all__,
     *products.__all__,
@@ -118,7 +124,9 @@ __all__ = [
     *reductions.__all__,
     *searching.__all__,
     *selection.__all__,
+    *sets.__all__,
     *shapes.__all__,
+    *sorting.__all__,
     *signals.__all__,
     *spaces.__all__,
     *splitting.__all__,
@@ -132,9 +140,11 @@ def _follow_operands(names: dict[str, Any]) -> None:
 
     Done here, at the public boundary: the functions call each other without it.
     """
+    made: dict[Any, Any] = {}  # two names of one function stay one function
     for name in __all__:
-        if callable(names[name]) and not isinstance(names[name], type):
-            names[name] = following(names[name])
+        function = names[name]
+        if callable(function) and not isinstance(function, type):
+            names[name] = made.setdefault(function, following(function))
 
 
 _follow_operands(globals())

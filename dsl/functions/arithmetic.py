@@ -155,7 +155,7 @@ def _integer_power(dtype: DType, x: Any, y: Any) -> Array:
     if is_scalar(y):
         if y < 0:
             raise ValueError(negative)
-        return _power_by_int(convert(x, dtype), int(y))
+        return _power_by_int(to_dtype(dtype, x)[0], int(y))
     base, exponent = broadcast("power", *to_dtype(dtype, x, y))
     bits = dtype.bits - (dtype.kind == "i")
     if not record.is_tracing() and exponent.size:

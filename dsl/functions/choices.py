@@ -116,7 +116,10 @@ def choose(a: ArrayLike, choices: Any, out: Array | None = None, mode: str = "ra
     number = asarray(a)
     if not casts(number.dtype, int64, "safe"):
         raise DTypeError(f"choose: got numbers of {number.dtype}; they must cast to int64 safely")
-    parts = same_dtype(*(asarray(c) for c in choices))
+    given = [asarray(c) for c in choices]
+    if not given:
+        raise ArgumentError("choose: got no choices; it takes at least one")
+    parts = same_dtype(*given)
     number = _within("choose", convert(number, int64), len(parts), mode)
     number, *parts = broadcast("choose", number, *parts)
     result = parts[0]

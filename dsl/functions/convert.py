@@ -24,9 +24,10 @@ from ..dtypes import (
     int64,
     promote,
     promote_scalar,
+    set_constructor,
 )
 from ..errors import ArgumentError, AxisError, DTypeError, ShapeError
-from ..sizes import Dim, Shape
+from ..sizes import Dim, Shape, Size
 
 if TYPE_CHECKING:
     from ..array import Array
@@ -207,6 +208,9 @@ def expand_first(x: Array) -> Array:
     return p.reshape(x, shape=(1, *x.shape))
 
 
+set_constructor(asarray)
+
+
 def join_parts(parts: Sequence[Array], axis: int) -> Array:
     """Arrays of one dtype joined along an axis."""
     return p.concatenate(*parts, axis=axis)
@@ -280,6 +284,16 @@ def broadcast_shapes(*args: Shape | Dim) -> Shape:
     (3, 4)
     """
     return common_shape("broadcast_shapes", *(_sizes(x) for x in args))
+
+
+def as_index(name: str, n: Any) -> Any:
+    """A size or a position as an int (a size that is not known yet stays what it is)."""
+    if isinstance(n, Size | int):
+        return n
+    try:
+        return n.__index__()
+    except (AttributeError, TypeError):
+        raise DTypeError(f"{name}: got {n!r}; it must be an integer") from None
 
 
 def common_shape(name: str, *shapes: Shape) -> Shape:

@@ -11,7 +11,16 @@ from .. import record
 from ..device import DeviceLike
 from ..dtypes import DType, DTypeLike, bool_, dtype, float64, int64
 from ..errors import DivisionError, ShapeError
-from .convert import ArrayLike, asarray, broadcast, check_order, convert, is_scalar, result_type
+from .convert import (
+    ArrayLike,
+    as_index,
+    asarray,
+    broadcast,
+    check_order,
+    convert,
+    is_scalar,
+    result_type,
+)
 from .shapes import ShapeLike, as_shape
 
 if TYPE_CHECKING:
@@ -214,6 +223,7 @@ def identity(n: int, dtype: DTypeLike | None = None, *, device: DeviceLike | Non
 
 def _below(rows: int, columns: int, k: int, compare: object) -> Array:
     """Where (bool) column - row is equal to, or at most, k."""
+    rows, columns, k = (as_index("eye", n) for n in (rows, columns, k))
     row = p.reshape(p.iota(size=rows, dtype=int64), shape=(rows, 1))
     column = p.reshape(p.iota(size=columns, dtype=int64), shape=(1, columns))
     return compare(*broadcast("eye", column, row + k))  # type: ignore[operator,no-any-return]

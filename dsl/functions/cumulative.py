@@ -85,7 +85,7 @@ def _standard(
     """The array API's form: an axis must be named unless there is only one."""
     x = asarray(x)
     if x.ndim == 0:
-        raise ArgumentError(f"{name}: got an array without axes; it takes one axis or more")
+        x = p.reshape(x, shape=(1,))
     if axis is None:
         if x.ndim != 1:
             raise ArgumentError(f"{name}: got {x.ndim} axes and no axis; name one")

@@ -12,7 +12,7 @@ from .. import primitives as p
 from .. import record
 from ..dtypes import DTypeLike, int64
 from ..errors import ArgumentError, AxisError, ShapeError
-from .convert import ArrayLike, asarray, one_axis
+from .convert import ArrayLike, as_index, asarray, one_axis
 from .creation import ones, zeros
 from .logic import equal, where
 from .reductions import sum as sum_
@@ -121,7 +121,9 @@ def diag_indices(n: int, ndim: int = 2) -> tuple[Array, ...]:
     >>> diag_indices(2)
     (array([0, 1]), array([0, 1]))
     """
-    return (p.iota(size=n, dtype=int64),) * ndim
+    places = p.iota(size=as_index("diag_indices", n), dtype=int64)
+    count: int = as_index("diag_indices", ndim)
+    return (places,) * count
 
 
 def diag_indices_from(arr: ArrayLike) -> tuple[Array, ...]:

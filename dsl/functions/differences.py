@@ -71,6 +71,8 @@ def ediff1d(
     array([0, 3, 5])
     """
     x = ravel(ary)
+    if x.dtype is bool_:
+        raise DTypeError("ediff1d: got bool; it takes numbers")
     parts = [_ediff_edge(to_begin, x), [diff(x)], _ediff_edge(to_end, x)]
     return concatenate([y for some in parts for y in some])
 

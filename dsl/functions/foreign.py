@@ -46,8 +46,9 @@ def ascontiguousarray(a: ArrayLike, dtype: DTypeLike | None = None) -> Array:
 
 
 def asfortranarray(a: ArrayLike, dtype: DTypeLike | None = None) -> Array:
-    """An array of `a`; elements lie row by row here, whatever order is asked for."""
-    return asarray(a, dtype)
+    """An array of `a` with one axis or more; elements lie row by row, whatever is asked for."""
+    x = asarray(a, dtype)
+    return x if x.ndim else reshape(x, (1,))
 
 
 def require(

@@ -88,7 +88,7 @@ def ix_(*args: ArrayLike) -> tuple[Array, ...]:
     """
     parts = []
     for i, given in enumerate(args):
-        x = asarray(given) if np.size(given) else asarray(given, int64)
+        x = asarray(given) if np.size(given) or hasattr(given, "shape") else asarray(given, int64)
         if x.ndim != 1:
             raise ShapeError(f"ix_: got {x.shape}; each argument has one axis")
         if x.dtype is bool_:
@@ -177,7 +177,8 @@ def ravel_multi_index(
     pairs = list(zip(parts, sizes, strict=True))
     for x, size in pairs if order == "C" else reversed(pairs):
         total = x if total is None else total * size + x
-    assert total is not None, "as_shape gives one size or more"
+    if total is None:
+        raise ArgumentError("ravel_multi_index: got no axis; it takes one or more")
     return total
 
 

@@ -12,16 +12,16 @@ from ..dtypes import bool_, float64, int64, uint8
 from ..errors import ArgumentError, DTypeError, ShapeError
 from .arithmetic import divide, subtract
 from .convert import ArrayLike, asarray, convert, on_host, result_type
+from .creation import zeros
 from .differences import diff
 from .grids import ravel_multi_index
-from .joining import stack
 from .logic import equal, less, logical_and, where
 from .reductions import max as max_
 from .reductions import min as min_
 from .reductions import ptp, std
 from .reductions import sum as sum_
 from .searching import count_into, search
-from .shapes import ravel, reshape
+from .shapes import atleast_2d, ravel, reshape, transpose
 from .spaces import linspace
 
 if TYPE_CHECKING:
@@ -161,7 +161,10 @@ def histogram(
     x = _values(a)
     edges = histogram_bin_edges(a, bins, range, weights)
     factors = _weights_of(x, weights, asarray(a).shape)
-    count = edges.shape[0] - 1
+    count = max(edges.shape[0] - 1, 0)
+    if count == 0:
+        kind = int64 if factors is None else factors.dtype
+        return zeros((0,), kind), edges
     where_, inside = _number(x, edges)
     # What is in no bin goes to one more, which is cut off.
     places = where(inside, where_, count)
@@ -214,12 +217,12 @@ def histogramdd(
 
 
 def _points(sample: Any) -> Array:
-    """A point in each row; a sequence of arrays holds a coordinate in each."""
-    if hasattr(sample, "shape"):
-        x = asarray(sample)
-        x = reshape(x, (-1, 1)) if x.ndim < 2 else x
-    else:
-        x = stack([ravel(c) for c in sample], 1)
+    """A point in each row; what is no matrix of points holds a coordinate in each row."""
+    x = asarray(sample)
+    if not (hasattr(sample, "shape") and x.ndim == 2):
+        x = transpose(atleast_2d(x))
+    if x.ndim != 2 or x.shape[1] == 0:
+        raise ArgumentError(f"histogramdd: got {x.shape}; a point has one coordinate or more")
     return convert(x, x.dtype if x.dtype.is_float else float64)
 
 

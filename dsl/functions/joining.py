@@ -271,6 +271,8 @@ def trim_zeros(filt: ArrayLike, trim: str = "fb", axis: int | Sequence[int] | No
     if trim.lower() not in ("f", "b", "fb", "bf", ""):
         raise ArgumentError(f"trim_zeros: got trim {trim!r}; it is 'f', 'b' or 'fb'")
     x = asarray(filt)
+    if x.ndim == 0:
+        return x
     axes = range(x.ndim) if axis is None else _trimmed_axes(axis, x.ndim)
     held = np.asarray(x if x.dtype is bool_ else x != 0).nonzero()
     key: list[slice] = [slice(None)] * x.ndim

@@ -42,7 +42,7 @@ def polyval(p: ArrayLike, x: ArrayLike) -> Array:
 
 
 def _lined_up(a1: ArrayLike, a2: ArrayLike) -> tuple[Array, Array]:
-    x, y = same_dtype(atleast_1d(a1), atleast_1d(a2))
+    x, y = same_dtype(*(_coefficients("polyadd", a) for a in (a1, a2)))
     size = max(x.shape[0], y.shape[0])
     first, second = (p.pad(z, low=(size - z.shape[0],), high=(0,), value=0) for z in (x, y))
     return first, second
@@ -85,7 +85,7 @@ def polyder(p: ArrayLike, m: int = 1) -> Array:
     """
     if m < 0:
         raise ArgumentError(f"polyder: got order {m}; it must not be negative")
-    x = asarray(p)
+    x = _coefficients("polyder", p)
     for _ in range(m):
         count = x.shape[0] - 1 if x.shape[0] else 0
         x = multiply(x[:-1], _falling(count))
@@ -110,7 +110,7 @@ def polyint(p: ArrayLike, m: int = 1, k: Any = None) -> Array:
         given = np.repeat(given, m)
     if given.size < m:
         raise ArgumentError(f"polyint: got {given.size} constants for order {m}")
-    x = asarray(p)
+    x = _coefficients("polyint", p)
     for constant in given[:m]:
         parts = divide(x, _falling(x.shape[0])), record.constant([constant], float64)
         x = concatenate(parts)
@@ -159,7 +159,7 @@ def poly(seq_of_zeros: ArrayLike) -> Array:
         raise NotImplementedError("poly: got a matrix, which needs eigenvalues; not there yet")
     if x.shape[0] == 0:
         return asarray(1.0)
-    kind = x.dtype if x.dtype.is_float else float64
+    kind = x.dtype if x.dtype.is_float and x.dtype.itemsize > 2 else float64
     total = ones((1,), kind)
     for zero in convert(x, kind):
         lifted = p.pad(total, low=(0,), high=(1,), value=0)

@@ -178,10 +178,11 @@ def bincount(x: ArrayLike, /, weights: ArrayLike | None = None, minlength: int =
     >>> bincount([0, 2, 2])
     array([1, 0, 2])
     """
+    has_type = hasattr(x, "dtype")  # an empty list has none, and is taken
     x = asarray(x)
     if x.ndim != 1:
         raise ArgumentError(f"bincount: got {x.shape}; it takes one axis")
-    if x.size and x.dtype.is_float:
+    if x.dtype.is_float and (x.size or has_type):
         raise DTypeError(f"bincount: got {x.dtype}; it takes integers")
     if minlength < 0:
         raise ArgumentError(f"bincount: got minlength {minlength}; it must not be negative")

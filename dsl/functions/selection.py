@@ -9,9 +9,9 @@ import numpy as np
 from .. import primitives as p
 from .. import record
 from ..dtypes import DTypeLike, dtype, float32, int64
-from ..errors import ArgumentError, BoundsError, DTypeError, ShapeError
+from ..errors import ArgumentError, BoundsError, DTypeError, ShapeError, TraceError
 from ..sizes import Dim, Shape, maximum, product
-from .convert import ArrayLike, asarray, broadcast, common_shape, convert, one_axis
+from .convert import ArrayLike, asarray, boolean, broadcast, common_shape, convert, one_axis
 from .outputs import store
 
 if TYPE_CHECKING:
@@ -166,11 +166,36 @@ def scatter_add(x: ArrayLike, indices: ArrayLike, updates: ArrayLike, axis: int 
 
 
 def nonzero(a: ArrayLike) -> tuple[Array, ...]:
-    """The positions of the elements that are not zero, an array an axis. Not in staged code."""
+    """The positions (int64) of the elements that are not zero, an array an axis.
+
+    How many there are depends on the values: in staged code it is a TraceError, for an array
+    without axes an ArgumentError.
+
+    >>> nonzero([0, 7, 0, 9])
+    (array([1, 3]),)
+    """
     x = asarray(a)
     if x.ndim == 0:
-        raise ArgumentError("nonzero: got an array without axes; use atleast_1d")
-    return tuple(record.constant(i, int64) for i in np.nonzero(x.numpy()))
+        raise ArgumentError("nonzero: got an array of no axes; use atleast_1d(x)")
+    places = places_of(p.reshape(boolean(x), shape=(product(x.shape),)))
+    found: list[Array] = []
+    for size in reversed(x.shape[1:]):
+        found.insert(0, places % size)
+        places = places // size
+    return (places, *found)
+
+
+def places_of(mask: Array) -> Array:
+    """The positions (int64) at which a 1-D bool array is true; not in staged code."""
+    if record.is_tracing() or not mask._is_concrete:
+        raise TraceError(
+            "nonzero: the number of places depends on values, which a staged program does not "
+            "know; call it outside of tw.jit, or use tw.where"
+        )
+    if not is_on_host(mask):  # what comes back is a number of places, so the mask must anyway
+        return record.constant(np.flatnonzero(mask.numpy()), int64)
+    count = int(p.sum_(p.cast(mask, dtype=int64), axes=(0,)).item())
+    return p.nonzero_places(mask, count=count)
 
 
 __all__ = ["nonzero", "one_hot", "scatter_add", "take", "take_along_axis"]

@@ -42,6 +42,7 @@ from .elementwise import (
     tanh,
     trunc,
 )
+from .factors import cholesky, det, inv, qr, slogdet, solve
 from .floats import copysign, exponent, fmax, fmin, fmod, ldexp, mantissa, nextafter, signbit
 from .indexing import gather, scatter_add, scatter_set
 from .integers import bit_count, gcd
@@ -53,7 +54,9 @@ from .movement import (
 )
 from .random import random_bits
 from .reductions import argmax, argmin, max_, min_, prod, sum_
+from .sorting import argsort, nonzero_places, searchsorted, sort
 from .sources import full, iota
+from .spectral import eig, eigh, svd
 from .transcendental import (
     acos,
     acosh,
@@ -83,6 +86,7 @@ __all__ = [
     "add",
     "argmax",
     "argmin",
+    "argsort",
     "asin",
     "asinh",
     "atan",
@@ -97,11 +101,15 @@ __all__ = [
     "cast",
     "cbrt",
     "ceil",
+    "cholesky",
     "concatenate",
     "copysign",
     "cos",
     "cosh",
+    "det",
     "div",
+    "eig",
+    "eigh",
     "eq",
     "erf",
     "exp",
@@ -121,6 +129,7 @@ __all__ = [
     "hypot",
     "i0",
     "i1",
+    "inv",
     "iota",
     "ldexp",
     "le",
@@ -142,15 +151,18 @@ __all__ = [
     "ne",
     "neg",
     "nextafter",
+    "nonzero_places",
     "pad",
     "pow_",
     "prod",
+    "qr",
     "random_bits",
     "reshape",
     "round_",
     "rsqrt",
     "scatter_add",
     "scatter_set",
+    "searchsorted",
     "shift_left",
     "shift_right",
     "sigmoid",
@@ -160,11 +172,15 @@ __all__ = [
     "sinc",
     "sinh",
     "slice_",
+    "slogdet",
+    "solve",
+    "sort",
     "sqrt",
     "stop_gradient",
     "sub",
     "sum_",
     "sum_to",
+    "svd",
     "tan",
     "tanh",
     "transpose",

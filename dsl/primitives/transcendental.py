@@ -134,7 +134,10 @@ def _lower_logaddexp2(t: Vocabulary, x: Expr, y: Expr, *, out: Aval) -> Expr:
     smaller = t.call("log1p", t.call("let", t.call("exp2", below)))
     # half types are computed in float32: their constants would be rounded too far
     factor = t.const(1 / LN_2, float64 if out.dtype is float64 else float32)
-    return t.call("fma", smaller, factor, larger)  # one rounding, also where nothing contracts
+    # One rounding, also where nothing contracts; of equal numbers it would leave a rest.
+    total = t.call("fma", smaller, factor, larger)
+    one = t.const(1, float64 if out.dtype is float64 else float32)
+    return t.select(t.call("eq", x, y), larger + one, total)
 
 
 def _larger_and_distance(t: Vocabulary, x: Expr, y: Expr, out: Aval) -> tuple[Expr, Expr]:

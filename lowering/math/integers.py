@@ -23,11 +23,28 @@ def magnitude(x: Expr) -> Expr:
 
 
 def trailing_zeros(t: TirxVocabulary, x: Expr) -> Expr:
-    """The number of zeros below the lowest bit of an unsigned x that is set (of 0: all but one)."""
+    """The number of zeros below the lowest bit of an unsigned x that is set (of 0: all)."""
     kind = str(x.ty)
-    top = tirx.const(1 << (int(kind[4:]) - 1), kind)
-    no = tirx.const(False, "bool")
-    return t.let(tirx.call_llvm_pure_intrin(kind, "llvm.cttz", t.let(x | top), no))
+    lowest = x & (tirx.bitwise_not(x) + tirx.const(1, kind))
+    return ones(t, t.let(lowest - tirx.const(1, kind)))
+
+
+def ones(t: TirxVocabulary, x: Expr) -> Expr:
+    """The number of bits of an unsigned x that are set, by sums of neighbouring fields; LLVM knows
+    the pattern, and code for other targets needs no intrinsic."""
+    kind = str(x.ty)
+    bits = int(kind[4:])
+
+    def field(pattern: int) -> Expr:
+        return tirx.const(pattern * ((1 << bits) - 1) // 0xFF, kind)
+
+    def down(y: Expr, count: int) -> Expr:
+        return tirx.shift_right(y, tirx.const(count, kind))
+
+    pairs = t.let(x - (down(x, 1) & field(0x55)))
+    fours = t.let((pairs & field(0x33)) + (down(pairs, 2) & field(0x33)))
+    eights = t.let((fours + down(fours, 4)) & field(0x0F))
+    return t.let(down(eights * field(0x01), bits - 8)) if bits > 8 else eights
 
 
 def gcd(t: TirxVocabulary, a: Expr, b: Expr) -> Expr:
@@ -59,5 +76,4 @@ def gcd(t: TirxVocabulary, a: Expr, b: Expr) -> Expr:
 
 def bit_count(t: TirxVocabulary, x: Expr) -> Expr:
     """The number of bits of |x| that are set, as an unsigned type of the size of x."""
-    bits = t.let(magnitude(x))
-    return tirx.call_llvm_pure_intrin(str(bits.ty), "llvm.ctpop", bits)
+    return ones(t, t.let(magnitude(x)))

@@ -19,6 +19,7 @@ if sys.platform != "linux" or platform.machine() not in ("x86_64", "aarch64"):
     )
 
 from . import _native
+from . import linalg as linalg  # after the dsl, which it is made of
 from .dsl import device as placing
 from .dsl import dtypes, engine
 from .dsl import primitives as primitives
@@ -51,6 +52,7 @@ from .dsl.errors import (
     DivisionError,
     DTypeError,
     GradientError,
+    LinAlgError,
     ShapeError,
     TilewrightError,
     TraceError,
@@ -104,7 +106,8 @@ def _wire() -> None:
     _native.setup(Array, dtypes.ALL, promotion, binary_slow)
     ours = {"value": ArgumentError, "shape": ShapeError, "dtype": DTypeError, "device": DeviceError}
     files = {"damaged": ArtifactError, "foreign": ArtifactError, "system": OSError}
-    _native.set_errors({**ours, **files, "overflow": OverflowError, "memory": MemoryError})
+    others = {"overflow": OverflowError, "memory": MemoryError, "linalg": LinAlgError}
+    _native.set_errors(ours | files | others)
     engine.install_factory(_make_engine)
     placing.install(_LazyDevices())
 
@@ -168,6 +171,7 @@ __all__ = [
     "DeviceError",
     "DivisionError",
     "GradientError",
+    "LinAlgError",
     "ShapeError",
     "TilewrightError",
     "TraceError",
@@ -191,6 +195,7 @@ __all__ = [
     "int32",
     "int64",
     "jit",
+    "linalg",
     "library_dir",
     "load",
     "memory_stats",

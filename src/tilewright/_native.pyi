@@ -274,8 +274,26 @@ class Program:
     def n_inputs(self) -> int: ...
     @property
     def n_outputs(self) -> int: ...
+    @property
+    def routines(self) -> tuple[str, ...]:
+        """The names of the native routines that it calls."""
+
     def __call__(self, *cells: Cell) -> tuple[Array, ...]: ...
     def run(self, inputs: Iterable[Cell]) -> list[Array]: ...
+
+def call_routine(
+    name: str, inputs: Sequence[Cell], shape: Sequence[int], dtype_code: int, sizes: Sequence[int]
+) -> Array:
+    """Call a native routine at once; its sizes mean what core/routines.h says of it."""
+
+def routines() -> list[str]:
+    """The names of all native routines."""
+
+def lapack_names() -> list[str]:
+    """The functions of LAPACK that routines call: dpotrf, spotrf, ..."""
+
+def set_lapack(name: str, function: object) -> None:
+    """Hand over a function of LAPACK: a capsule whose name is its C signature."""
 
 class Artifact:
     """A compiled function from a file: its program, kernels and weights."""

@@ -14,7 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from . import __version__, get_num_threads
+from . import __version__, devices, get_num_threads
 from .autotune.database import Database
 from .autotune.place import default_path
 from .dsl.errors import TuningError
@@ -80,7 +80,7 @@ def _library_rows(key: str, value: Any) -> Rows:
 
 
 def _device_rows(key: str, value: Any) -> Rows:
-    return [("device", f"{d['name']}: {d['processor']}") for d in value]
+    return [("device", d["text"]) for d in value]
 
 
 def _peak_rows(key: str, value: Any) -> Rows:
@@ -109,7 +109,20 @@ _ROWS: dict[str, Callable[[str, Any], Rows]] = {
 
 
 def _devices() -> list[dict[str, Any]]:
-    return [{"name": "cpu", "processor": cpu_name()}]
+    return [
+        {
+            "name": d.name,
+            "available": d.available,
+            "why": d.why,
+            "processor": d.processor,
+            "driver": d.driver,
+            "memory": d.memory,
+            "units": d.units,
+            "dtypes": [str(dtype) for dtype in d.dtypes],
+            "text": str(d),
+        }
+        for d in devices()
+    ]
 
 
 def _peak() -> dict[str, Any] | None:

@@ -165,7 +165,7 @@ def test_a_training_step(place: Path, halves_win: None) -> None:
 
     first = float(step(x, labels))
     weights = [p.numpy().copy() for p in model.parameters()]
-    report = tw.tune(step, x, labels, seconds=60, trials=5)
+    report = tw.tune(step, x, labels, seconds=60, trials=2)
     after = [p.numpy() for p in model.parameters()]
     assert all(np.array_equal(a, b) for a, b in zip(weights, after, strict=True)), "not run"
     assert len(report.kernels) > 3 and report.improved

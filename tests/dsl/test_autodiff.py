@@ -125,3 +125,13 @@ def test_a_broadcast_operand_gets_the_sum() -> None:
     x, b = leaf(np.ones((4, 3))), leaf([1.0, 2.0, 3.0])
     ((x + b) * b).sum().backward()
     assert b.grad.tolist() == [4 * (1 + 2 * v) for v in (1.0, 2.0, 3.0)]
+
+
+def test_the_gradient_of_a_view() -> None:
+    """A result that is a view has its value's gradient."""
+    x = tw.array([3.0, 1.0, 2.0])
+    assert tw.grad(lambda v: (v * 2)[:1].reshape(()))(x).tolist() == [2.0, 0.0, 0.0]
+    assert tw.jit(tw.grad(lambda v: (v * 2)[:1].reshape(())))(x).tolist() == [2.0, 0.0, 0.0]
+    leaf = tw.array([3.0, 1.0, 2.0]).requires_grad_()
+    (leaf * 2)[1:2].reshape(()).backward()
+    assert leaf.grad.tolist() == [0.0, 2.0, 0.0]

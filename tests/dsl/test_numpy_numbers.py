@@ -206,3 +206,40 @@ np.count_nonzero(M, axis=0, keepdims=True)
 @pytest.mark.parametrize("text", cases(CASES))
 def test_as_numpy(text: str) -> None:
     check(text)
+
+
+EDGES = """
+np.power(3, 3)
+np.eye(np.array(2), np.array(3))
+np.tri(np.int64(2))
+np.diag_indices(np.array(3))
+np.cumulative_sum(3.0)
+np.histogram(S, [])
+np.histogram(S, [1.0])
+np.histogramdd([1, 2, 3])
+np.histogramdd([S, S * 2], 2)
+np.ix_(np.zeros(0))
+np.poly(np.array([1, 2, 3], "float16"))
+np.trim_zeros(np.array(2.0))
+np.asfortranarray(3.0)
+np.matmul(np.ones((2, 256), bool), np.ones((256, 2), bool))
+np.einsum("i,i->", np.ones(512, bool), np.ones(512, bool))
+np.interp(3.0, [3.0], [7.0])
+np.linspace(3, 3, 0)
+np.cov(np.zeros((2, 0)))
+np.average(3.0)
+np.round(0.5)
+np.isin(2, [1, 2])
+np.digitize(2.0, [1.0, 2.0])
+np.unwrap(np.zeros(0))
+np.nansum(np.zeros((0, 2)), axis=0)
+np.cumsum(np.zeros((2, 0)), axis=1)
+np.diff(np.zeros(0))
+np.trapezoid(np.zeros(0))
+np.polyval([], 3.0)
+"""
+
+
+@pytest.mark.parametrize("text", cases(EDGES))
+def test_the_edges(text: str) -> None:
+    check(text)

@@ -28,6 +28,15 @@ def f(a):
 
 np.testing.assert_allclose(f(tw.array(x)).numpy(), np.tanh(x @ x.T) + 1, rtol=1e-5)
 np.testing.assert_array_equal((tw.array(x) + 2).numpy(), x + 2)
+made = tw.compile(f, tw.array(x))
+made.save("f.tw")
+np.save("x.npy", x)
+tool = shutil.which("tilewright-run")
+assert tool and os.path.dirname(tool) == os.environ["PATH"]
+os.environ.clear()
+import subprocess
+subprocess.run([tool, "f.tw", "--input", "x.npy", "--output", "y.npy"], check=True)
+np.testing.assert_array_equal(np.load("y.npy"), f(tw.array(x)).numpy())
 print("ran without a compiler")
 """
 
@@ -47,7 +56,13 @@ def test_wheel_holds_the_package_and_no_sources(wheel: Path) -> None:
     for wanted in (*wanted_names.split(), "benchmarks/run.py", "commands/bench.py"):
         assert f"tilewright/{wanted}" in names
     assert any(n.startswith("tilewright/_native.") and n.endswith(".so") for n in names)
-    assert not [n for n in names if n.endswith(SOURCES) and ".dist-info/" not in n]
+    # What C and C++ programs need is no source: the header, the library, the runner.
+    api = {"tilewright/include/tilewright.h", "tilewright/lib/libtilewright.so"}
+    assert api <= set(names)
+    assert any(n.endswith(".data/scripts/tilewright-run") for n in names)
+    # Headers that generated kernels are compiled with are data, in folders called emulation.
+    rest = [n for n in names if n not in api and "/emulation/" not in n and ".dist-info/" not in n]
+    assert not [n for n in rest if n.endswith(SOURCES)]
     assert any(n.endswith("LICENSE") for n in names)
 
 

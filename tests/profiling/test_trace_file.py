@@ -119,11 +119,12 @@ def test_tilewright_run_records_an_artifact(tmp_path):
 
 
 def device_recording(dropped=0):
-    """A launch on a thread, its kernel later on a device's queue, and another queue's copy."""
+    """A launch and a copy on a thread, which a device's queue does later."""
     names = [b"", b"launched", b"kernel", b"copy"]
     events = [
         _EVENT.pack(1010, 1020, 0, 7, 1, 0, 1, 3),
         _EVENT.pack(1050, 1090, 64, 7, 2, 0, 2, 4),
+        _EVENT.pack(1030, 1035, 4096, 0, 3, 0, 1, 5),
         _EVENT.pack(1100, 1150, 4096, 0, 3, 0, 2, 5),
     ]
     tracks = [(1, 4321, b"MainThread", True), (2, 0, b"a device, queue 0", True)]
@@ -147,7 +148,7 @@ def test_kernels_of_queues_count_by_their_own_times():
     told = summarise(device_recording())
     assert told.kernels.keys() == {"kernel on a device, queue 0"}
     assert told.kernels["kernel on a device, queue 0"].time == 40
-    assert told.copied == 4096
+    assert (told.copied, told.copies.calls, told.copies.time) == (4096, 1, 5)
 
 
 def test_what_is_missing_is_told(tmp_path):

@@ -35,6 +35,7 @@ DeviceKernel::~DeviceKernel() {
 void DeviceKernel::read_phase(WordReader& words) {
   Phase phase{};
   phase.symbol = words.text("length of a symbol", 4096);
+  phase.label = timeline::intern(phase.symbol);
   for (SizeExpr& size : phase.grid) size = SizeExpr::read(words, n_sizes_);
   for (SizeExpr& size : phase.block) size = SizeExpr::read(words, n_sizes_);
   phase.shared = SizeExpr::read(words, n_sizes_);
@@ -115,7 +116,8 @@ void DeviceKernel::run(const LaunchPlan& plan, const tw_argument* buffers) const
   for (size_t i = 0; i < phases_.size(); ++i) {
     const tw_launch& launch = plan.grids[i];
     if (launch.grid[0] && launch.grid[1] && launch.grid[2])
-      device_.launch(phases_[i].function, launch, count, arguments);
+      device_.launch(phases_[i].function, launch, count, arguments, phases_[i].label,
+                     span.number());
   }
 }
 

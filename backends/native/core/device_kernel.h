@@ -36,6 +36,7 @@ class DeviceKernel final : public AnyKernel {
  private:
   struct Phase {
     std::string symbol;
+    int32_t label;  // of the symbol, in the timeline
     tw_function* function;
     SizeExpr grid[3], block[3], shared;
   };

@@ -14,6 +14,9 @@ DeviceProgram::DeviceProgram(Device& device, const void* words, size_t bytes,
       fail(ErrorKind::Value, "%s: it is a program of %s, and has a kernel of %s", name_.c_str(),
            device.name(), own ? own->device().name() : "the host");
   }
+  for (const std::string& routine : routines())
+    fail(ErrorKind::Device, "%s: there is no native routine %s on %s", name_.c_str(),
+         routine.c_str(), device.name());
 }
 
 // The memory of one call. Everything is given back when all is queued, however the call ends.
@@ -43,6 +46,7 @@ class DeviceProgram::Run {
         case Alloc: take(size_t(step.slots[0])); break;
         case Free: owned_[size_t(step.slots[0])] = BufferRef(); break;
         case Copy: run_copy(step, plan_.copies[copy++]); break;
+        case Call: break;  // refused by the constructor
       }
   }
 

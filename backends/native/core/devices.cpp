@@ -65,8 +65,12 @@ Device& Device::at(int index) {
 }
 
 Device& Device::open(const std::string& backend, int number) {
-  static const int once = pthread_atfork(
-      lock_devices, [] { unlock_devices(false); }, [] { unlock_devices(true); });
+  static const bool once = [] {
+    // In this order: at a fork the queues' locks are taken before the timeline's, as in `tell`.
+    timeline::at_stop(tell_all_times);
+    pthread_atfork(lock_devices, [] { unlock_devices(false); }, [] { unlock_devices(true); });
+    return true;
+  }();
   (void)once;
   const std::string name = backend + ":" + std::to_string(number);
   std::lock_guard<std::mutex> lock(opened().mutex);
@@ -91,7 +95,8 @@ Device& Device::open(const std::string& backend, int number) {
   return *made.release();
 }
 
-Device::Device(const tw_device_api* api, std::string name) : api_(api), name_(std::move(name)) {}
+Device::Device(const tw_device_api* api, std::string name)
+    : api_(api), name_(std::move(name)), times_(api) {}
 
 void Device::check_usable() const {
   if (of_parent_)
@@ -116,6 +121,7 @@ void Device::attempt(const char* operation, Call call) {
   int status;
   {
     std::lock_guard<std::mutex> lock(queue_mutex_);
+    if (timeline::enabled() != times_.is_on()) follow_timeline();
     status = call(&error);
   }
   if (status == TW_OUT_OF_MEMORY) {
@@ -131,7 +137,9 @@ void Device::write(Buffer* to, const void* host, int64_t bytes) {
   static const int32_t label = timeline::intern("write");
   const timeline::Span span(timeline::Category::Copy, label, bytes);
   attempt("write", [&](tw_error* error) {
-    return api_->write(queue_, memory_of(to), 0, host, bytes, error);
+    const int status = api_->write(queue_, memory_of(to), 0, host, bytes, error);
+    if (!status) times_.mark(timeline::Category::Copy, label, bytes, 0);
+    return status;
   });
 }
 
@@ -150,15 +158,22 @@ void Device::copy(const Buffer* from, int64_t from_offset, Buffer* to, int64_t t
   static const int32_t label = timeline::intern("copy");
   const timeline::Span span(timeline::Category::Copy, label, bytes);
   attempt("copy", [&](tw_error* error) {
-    return api_->copy(queue_, memory_of(from), from_offset, memory_of(to), to_offset, bytes,
-                      error);
+    const int status = api_->copy(queue_, memory_of(from), from_offset, memory_of(to), to_offset,
+                                  bytes, error);
+    if (!status) times_.mark(timeline::Category::Copy, label, bytes, 0);
+    return status;
   });
 }
 
 void Device::launch(tw_function* function, const tw_launch& launch, int n_arguments,
-                    const tw_argument* arguments) {
+                    const tw_argument* arguments, int32_t label, int64_t number) {
   attempt("launch", [&](tw_error* error) {
-    return api_->launch(queue_, function, &launch, n_arguments, arguments, error);
+    const int status = api_->launch(queue_, function, &launch, n_arguments, arguments, error);
+    if (!status) {
+      const int64_t blocks = launch.grid[0] * launch.grid[1] * launch.grid[2];
+      times_.mark(timeline::Category::Kernel, label, blocks, number);
+    }
+    return status;
   });
 }
 
@@ -168,14 +183,42 @@ void Device::synchronise() {
 
 void Device::set_timed(bool timed) {
   attempt("set_timed", [&](tw_error* error) {
-    int status = api_->synchronise(queue_, error);
-    tw_queue* made = nullptr;
-    if (!status) status = api_->make_queue(device_, timed, &made, error);
-    if (status) return status;
-    api_->drop_queue(queue_);
-    queue_ = made;
-    return status;
+    is_timed_ = timed;
+    return times_.is_on() ? int(TW_OK) : change_queue(timed, error);  // then it has times already
   });
+}
+
+int Device::change_queue(bool timed, tw_error* error) {
+  int status = api_->synchronise(queue_, error);
+  tw_queue* made = nullptr;
+  if (!status) status = api_->make_queue(device_, timed, &made, error);
+  if (status) return status;
+  api_->drop_queue(queue_);
+  queue_ = made;
+  return status;
+}
+
+// Events carry times while somebody records. A driver that cannot do that keeps its queue.
+void Device::follow_timeline() {
+  tw_error ignored{};
+  if (times_.is_on()) {
+    times_.end();
+    if (!is_timed_) change_queue(false, &ignored);
+  } else {
+    if (!is_timed_) change_queue(true, &ignored);
+    times_.begin(queue_, name_ + " queue");
+  }
+}
+
+void Device::tell_times() {
+  if (of_parent_) return;
+  std::lock_guard<std::mutex> lock(queue_mutex_);
+  times_.tell();
+}
+
+void tell_all_times() {
+  std::lock_guard<std::mutex> lock(opened().mutex);
+  for (Device* device : opened().list) device->tell_times();
 }
 
 int64_t Device::time() {

@@ -9,6 +9,7 @@
 
 #include "buffer.h"
 #include "device.h"
+#include "queue_times.h"
 
 namespace tilewright {
 
@@ -19,6 +20,9 @@ struct DeviceBuffer : Buffer {
 inline tw_memory* memory_of(const Buffer* buffer) {
   return static_cast<const DeviceBuffer*>(buffer)->memory;
 }
+
+// Tells the timeline what has run on all queues; waits for it.
+void tell_all_times();
 
 class Device {
  public:
@@ -48,8 +52,9 @@ class Device {
   void write(Buffer* to, const void* host, int64_t bytes);
   void read(const Buffer* from, int64_t offset, void* host, int64_t bytes);
   void copy(const Buffer* from, int64_t from_offset, Buffer* to, int64_t to_offset, int64_t bytes);
+  // For the timeline: `label` of the kernel, `number` of the launch.
   void launch(tw_function* function, const tw_launch& launch, int n_arguments,
-              const tw_argument* arguments);
+              const tw_argument* arguments, int32_t label, int64_t number);
   void synchronise();
 
   // Whether events carry times from now on; waits for what is queued.
@@ -68,6 +73,10 @@ class Device {
   void check_usable() const;
   template <class Call>
   void attempt(const char* operation, Call call);
+  int change_queue(bool timed, tw_error* error);  // the caller holds queue_mutex_
+  void follow_timeline();                         // so here
+  void tell_times();
+  friend void tell_all_times();
   [[noreturn]] void raise(const char* operation, int status, const tw_error& error);
   DeviceBuffer* new_block(int64_t capacity);
   void release_pool();  // the caller holds pool_mutex_
@@ -85,6 +94,8 @@ class Device {
   bool of_parent_ = false;  // opened before a fork(): drivers do not live on in the child
 
   std::mutex queue_mutex_;
+  QueueTimes times_;
+  bool is_timed_ = false;  // asked for by set_timed
   std::mutex pool_mutex_;
   Buffer* free_[kSizeClasses] = {};
   int64_t in_use_ = 0, peak_ = 0, pooled_ = 0, held_ = 0, limit_ = 0;

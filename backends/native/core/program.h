@@ -11,6 +11,7 @@
 #include "dtype.h"
 #include "kernel.h"
 #include "layout.h"
+#include "routines.h"
 #include "sizes.h"
 #include "timeline.h"
 
@@ -39,6 +40,7 @@ struct ProgramPlan {
   std::vector<Shape> outputs;
   std::vector<LaunchPlan> launches;  // in order of the launch instructions
   std::vector<int64_t> copies;       // bytes, in order of the copy instructions
+  std::vector<RoutinePlan> calls;    // in order of the calls of routines
   int64_t cost = 0;                  // estimated, in picoseconds on one core
 };
 
@@ -60,6 +62,7 @@ class AnyProgram {
   const std::string& name() const { return name_; }
   int n_inputs() const { return int(inputs_.size()); }
   int n_outputs() const { return int(outputs_.size()); }
+  std::vector<std::string> routines() const;  // the names of those that it calls
   int n_symbols() const { return int(n_symbols_); }
   DType input_type(int input) const { return inputs_[size_t(input)].type; }
   DType output_type(int output) const { return outputs_[size_t(output)].type; }
@@ -78,7 +81,7 @@ class AnyProgram {
 
  protected:
   enum SlotKind { InputSlot, OutputSlot, ArenaSlot, TemporarySlot };
-  enum Operation { Launch, Alloc, Free, Copy };
+  enum Operation { Launch, Alloc, Free, Copy, Call = 6 };
 
   struct Type {
     DType type;
@@ -95,6 +98,7 @@ class AnyProgram {
   struct Instruction {
     Operation operation;
     int kernel = 0;
+    const Routine* routine = nullptr;
     std::vector<int> slots;
     std::vector<SizeExpr> sizes;
   };
@@ -106,6 +110,7 @@ class AnyProgram {
   void read_instructions(WordReader& words);
   Instruction read_instruction(WordReader& words);
   void read_launch(WordReader& words, Instruction& launch);
+  void read_call(WordReader& words, Instruction& call);
   int read_slot(WordReader& words);
   void check_order(WordReader& words) const;
 
@@ -115,6 +120,7 @@ class AnyProgram {
   void plan_slots(const ProgramInput* inputs, ProgramPlan& plan) const;
   void plan_outputs(ProgramPlan& plan) const;
   void plan_instructions(ProgramPlan& plan) const;
+  void plan_call(const Instruction& step, ProgramPlan& plan) const;
   int64_t room(const ProgramPlan& plan, int slot) const;
 
   static constexpr int kPlans = 8;  // kept for the sizes that come first

@@ -148,6 +148,8 @@ void AnyProgram::plan_instructions(ProgramPlan& plan) const {
              static_cast<long long>(bytes));
       plan.copies.push_back(bytes);
       plan.cost += bytes * 100;  // about 10 GB/s
+    } else if (step.operation == Call) {
+      plan_call(step, plan);
     }
   }
 }

@@ -5,7 +5,7 @@
 
 namespace tilewright {
 namespace {
-constexpr int64_t kMagic = 0x545031, kVersion = 1, kMany = 1 << 20;
+constexpr int64_t kMagic = 0x545031, kVersion = 2, kMany = 1 << 20;
 constexpr std::string_view kEager = "eager_";  // what the names of eager operations begin with
 }
 
@@ -26,7 +26,7 @@ AnyProgram::~AnyProgram() {
 
 void AnyProgram::read(WordReader& words) {
   words.magic(kMagic);
-  words.next("version", kVersion, kVersion);
+  words.next("version", 1, kVersion);
   const int64_t n_inputs = words.next("number of inputs", 0, kMany);
   const int64_t n_outputs = words.next("number of outputs", 0, kMany);
   n_symbols_ = words.next("number of symbols", 0, 4096);
@@ -86,7 +86,13 @@ void AnyProgram::read_instructions(WordReader& words) {
 
 AnyProgram::Instruction AnyProgram::read_instruction(WordReader& words) {
   Instruction result;
-  result.operation = Operation(words.next("instruction", Launch, Copy));
+  result.operation = Operation(words.next("instruction", Launch, Call));
+  if (result.operation > Copy && result.operation < Call)
+    words.damaged("an instruction is not known");
+  if (result.operation == Call) {
+    read_call(words, result);
+    return result;
+  }
   if (result.operation == Launch) {
     read_launch(words, result);
     return result;

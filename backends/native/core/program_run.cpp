@@ -43,7 +43,7 @@ class Program::Run {
   }
 
   void execute() {
-    size_t launch = 0, copy = 0;
+    size_t launch = 0, copy = 0, call = 0;
     for (const Instruction& step : program_.instructions_) switch (step.operation) {
         case Launch: {
           void* pointers[kMaxArguments];
@@ -52,6 +52,7 @@ class Program::Run {
           kernel(step).run(plan_.launches[launch++], pointers);
           break;
         }
+        case Call: this->call(step, plan_.calls[call++]); break;
         case Alloc: take(size_t(step.slots[0])); break;
         case Free: owned_[size_t(step.slots[0])] = BufferRef(); break;
         case Copy:
@@ -79,6 +80,12 @@ class Program::Run {
   }
 
  private:
+  void call(const Instruction& step, const RoutinePlan& plan) {
+    void* pointers[kMaxRoutineBuffers];
+    for (size_t i = 0; i < step.slots.size(); ++i) pointers[i] = data_[size_t(step.slots[i])];
+    step.routine->run(*step.routine, plan, pointers);
+  }
+
   // The constructor has checked that they are of this kind.
   const Kernel& kernel(const Instruction& launch) const {
     return static_cast<const Kernel&>(*program_.kernels_[size_t(launch.kernel)]);

@@ -44,6 +44,7 @@ struct State {
   std::mutex mutex;
   std::vector<std::unique_ptr<Log>> logs;
   std::vector<Track> queues;
+  std::vector<void (*)()> flushes;
   int32_t tracks = 0;
   std::vector<std::string> names{""};
   std::unordered_map<std::string, int32_t> numbers{{"", 0}};
@@ -199,8 +200,20 @@ int64_t start() {
   return now();
 }
 
+void at_stop(void (*flush)()) {
+  State& s = state();
+  std::lock_guard<std::mutex> lock(s.mutex);
+  s.flushes.push_back(flush);
+}
+
 Recording stop(int64_t since) {
   State& s = state();
+  std::vector<void (*)()> flushes;
+  {
+    std::lock_guard<std::mutex> lock(s.mutex);
+    flushes = s.flushes;
+  }
+  for (const auto flush : flushes) flush();  // they record, which takes the lock
   std::lock_guard<std::mutex> lock(s.mutex);
   Recording result;
   for (const std::unique_ptr<Log>& log : s.logs) {

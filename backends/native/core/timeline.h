@@ -74,6 +74,10 @@ void record(const Event& event) noexcept;
 // are kept until all have stopped.
 constexpr int64_t kMaxEvents = int64_t{1} << 20;
 int64_t start();
+
+// `flush` is called at the start of each stop: what is not recorded yet, because it was under way,
+// is recorded now.
+void at_stop(void (*flush)());
 Recording stop(int64_t since);
 
 // A span from here to the end of the scope.

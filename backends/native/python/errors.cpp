@@ -4,7 +4,7 @@
 namespace tilewright {
 namespace {
 
-PyObject* classes[9];  // by ErrorKind; null: the builtin
+PyObject* classes[10];  // by ErrorKind; null: the builtin
 
 PyObject* class_of(ErrorKind kind) {
   if (classes[int(kind)]) return classes[int(kind)];

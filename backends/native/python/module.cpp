@@ -10,6 +10,7 @@
 #include "signature.h"
 #include "timeline_python.h"
 #include "program_object.h"
+#include "routine_object.h"
 
 namespace tilewright {
 namespace {
@@ -53,7 +54,8 @@ void set_errors(const py::dict& errors) {
                                                      {"damaged", ErrorKind::Damaged},
                                                      {"foreign", ErrorKind::Foreign},
                                                      {"system", ErrorKind::System},
-                                                     {"device", ErrorKind::Device}};
+                                                     {"device", ErrorKind::Device},
+                                                     {"linalg", ErrorKind::LinAlg}};
   for (const auto& [key, type] : errors) {
     bool known = false;
     for (const auto& [name, kind] : kinds) {
@@ -153,6 +155,7 @@ PYBIND11_MODULE(_native, m) {
   bind_devices(m);
   bind_artifact(m);
   bind_values(m);
+  bind_routines(m);
   bind_state(m);
   bind_timeline(m);
 }

@@ -161,10 +161,19 @@ PyObject* get_n_outputs(PyObject* self, void*) {
   return PyLong_FromLong(program_of(self).n_outputs());
 }
 
+PyObject* get_routines(PyObject* self, void*) {
+  return guarded([&] {
+    py::list names;
+    for (const std::string& name : program_of(self).routines()) names.append(name);
+    return py::tuple(names).release().ptr();
+  });
+}
+
 PyGetSetDef attributes[] = {
     {"name", get_name, nullptr, nullptr, nullptr},
     {"n_inputs", get_n_inputs, nullptr, nullptr, nullptr},
     {"n_outputs", get_n_outputs, nullptr, nullptr, nullptr},
+    {"routines", get_routines, nullptr, nullptr, nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr},
 };
 

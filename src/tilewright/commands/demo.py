@@ -22,6 +22,7 @@ def demo(
     - A small network learns scikit-learn's 1,797 handwritten digits, each training step one
       compiled program, to at least 97 % on a held-out fifth; it is saved and loaded back.
     - The trained network becomes one file that `tilewright-run` runs without Python.
+    - A training step runs on every other device that is there, and learns the same.
     - The tuner looks for better kernels, and shows the times before and after.
     - One table compares the times of NumPy, PyTorch (if it is installed), tilewright eager and
       tilewright compiled.

@@ -58,15 +58,10 @@ def run(
         tilewright run digits.tw --input x.npy --output y.npy
         tilewright run m.tw -i left=a.npy -i right=b.npy -o total=c.npy --repeat 100
     """
-    made = _load(model, device, trust)
-    if manifest:
-        typer.echo(json.dumps(made.manifest, indent=2))
-    if describe:
-        typer.echo(f"{made.name}, for the device {made.manifest['device']}")
-        importlib.import_module(".compile", __package__).show(made)
-    if manifest or describe:
-        return
     package = importlib.import_module("..", __package__)
+    made = package.load(model, trust_weights=trust, device=device)
+    if manifest or describe:
+        return _tell(made, describe, manifest)
     if threads is not None:
         package.set_num_threads(threads)
     names = [p.name for p in made.outputs]
@@ -77,9 +72,12 @@ def run(
         _write(Path(path), found[names.index(name)].numpy())
 
 
-def _load(model: Path, device: str, trust: bool) -> Any:
-    package = importlib.import_module("..", __package__)
-    return package.load(model, trust_weights=trust, device=device)
+def _tell(made: Any, describe: bool, manifest: bool) -> None:
+    if manifest:
+        typer.echo(json.dumps(made.manifest, indent=2))
+    if describe:
+        typer.echo(f"{made.name}, for the device {made.manifest['device']}")
+        importlib.import_module(".compile", __package__).show(made)
 
 
 def _in_order(words: list[str], names: list[str], what: str) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
@@ -12,7 +11,7 @@ from rich.table import Table
 
 from ..autotune.report import Progress, TuningReport, duration
 from ..autotune.tune import tune
-from .targets import Named, Target
+from .targets import NAMED, Target
 
 _STAGES = {"start": "measuring", "search": "searching", "confirm": "confirming", "done": "done"}
 _MOST_REASONS = 5
@@ -93,12 +92,12 @@ def show_report(report: TuningReport) -> None:
             console.print(f"  {count} x {reason}", highlight=False, markup=False)
 
 
-def show_targets(named: Mapping[str, Named]) -> None:
+def show_targets() -> None:
     """The named targets with what their shapes mean."""
     made = Table(box=None, padding=(0, 2, 0, 0))
     for title in ("target", "--shape", "by default"):
         made.add_column(title)
-    for name, target in named.items():
+    for name, target in NAMED.items():
         made.add_row(name, target.form, "x".join(map(str, target.default)))
     made.add_row("path/to/file.py:function", "", "function.example_args()")
     Console().print(made)

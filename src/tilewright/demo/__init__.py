@@ -11,6 +11,7 @@ from ..dsl.errors import DeviceError
 from .arrays import check_array_code
 from .artifact import check_artifact
 from .checks import Checks
+from .device import check_device
 from .digits import load_digits
 from .table import show_table
 from .training import check_training
@@ -34,6 +35,7 @@ def run(threads: int | None = None, table: bool = True, tuning: bool = True, see
     check_array_code(checks, data)
     model = check_training(checks, data, seed)
     check_artifact(checks, data, model)
+    check_device(checks, data, seed)
     if tuning:
         check_tuning(checks, seed)
     if table:

@@ -41,8 +41,9 @@ def check_tuning(checks: Checks, seed: int) -> None:
 
         # A database of the demo's own: it leaves none of its records behind.
         where = Path(folder, "demo.db")
-        limits = {"seconds": SEARCH, "trials": TRIALS}
-        report = tune(staged, *arrays, **limits, seed=seed, database=where, progress=tell)
+        report = tune(
+            staged, *arrays, seconds=SEARCH, trials=TRIALS, seed=seed, database=where, progress=tell
+        )
     after = medians({"call": lambda: staged(*arrays)})["call"]
     checks.console.print(report.table())
     checks.console.print(

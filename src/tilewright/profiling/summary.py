@@ -49,6 +49,7 @@ class Summary:
 def summarise(recording: Recording) -> Summary:
     """Add up a recording."""
     made = Summary(recording.duration, recording.in_use, recording.dropped)
+    queues = {t.number for t in recording.tracks if not t.thread}
     kernels = _Kernels(recording)
     stages = []
     for event in recording:
@@ -62,7 +63,7 @@ def summarise(recording: Recording) -> Summary:
                 made.stages[event.name].add(event.duration)
             case "cache":
                 made.cache[event.name] += 1
-            case "copy":
+            case "copy" if event.track not in queues:  # on a queue it is the one of the thread
                 made.copies.add(event.duration)
                 made.copied += event.value
             case "memory":
@@ -143,10 +144,11 @@ def summary_text(recording: Recording) -> str:
 
 def _lines(told: Summary) -> list[str]:
     cache = ", ".join(f"{count} times {what}" for what, count in told.cache.items())
+    copies = f"{told.copies.calls} of {size(told.copied)} in {duration(told.copies.time)}"
     lines = [
         f"recorded   {duration(told.duration)}",
         f"compiling  {duration(told.compiling)}" + (f" ({cache})" if cache else ""),
-        f"copies     {told.copies.calls} of {size(told.copied)} in {duration(told.copies.time)}",
+        f"copies     {copies}, with the time that they wait",
         f"memory     at most {size(told.peak)} in use",
     ]
     if told.dropped:

@@ -1,0 +1,27 @@
+// The registry of routines.
+#include "routines.h"
+
+#include "layout.h"
+
+namespace tilewright {
+
+std::vector<const Routine*> all_routines() {
+  std::vector<const Routine*> found;
+  for (const RoutineTable& table :
+       {sorting_routines(), searching_routines(), factor_routines(), spectral_routines()})
+    for (int i = 0; i < table.count; ++i) found.push_back(table.first + i);
+  return found;
+}
+
+const Routine& find_routine(const std::string& name) {
+  for (const Routine* routine : all_routines())
+    if (name == routine->name) return *routine;
+  fail(ErrorKind::Value, "there is no native routine %.100s in this build", name.c_str());
+}
+
+int64_t routine_bytes(const Routine& routine, int itemsize,
+                      std::initializer_list<int64_t> dims) {
+  return checked_size(routine.name, int(dims.size()), dims.begin(), itemsize) * itemsize;
+}
+
+}  // namespace tilewright

@@ -1,0 +1,189 @@
+"""Sorting, searching and places: routines of the native core, parallel, for every dtype.
+
+The order is NumPy's: numbers, then NaN; -0 and 0 are equal and keep their order. Every sort is
+stable; with `reverse` the largest comes first, and equals still keep their order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..dtypes import ALL, DType, bool_, int64
+from ..errors import AxisError, DTypeError, ShapeError
+from ..graph import Aval
+from ..primitive import REGISTRY, Native, Primitive, Sample, register
+from ..sizes import Dim, product
+from .families import no_gradient
+from .indexing import scatter_add
+from .movement import broadcast_to, reshape
+from .samples import Numpy, smooth, special
+from .sources import iota
+
+if TYPE_CHECKING:
+    from ..array import Array
+
+
+def _check_axis(name: str, x: Aval, axis: int) -> None:
+    if not 0 <= axis < x.ndim:
+        raise AxisError(f"{name}: got axis {axis} for {x.shape}; it must be in 0..{x.ndim - 1}")
+
+
+def _infer_sort(x: Aval, *, axis: int, reverse: bool) -> Aval:
+    _check_axis("sort", x, axis)
+    return x
+
+
+def _infer_argsort(x: Aval, *, axis: int, reverse: bool) -> Aval:
+    _check_axis("argsort", x, axis)
+    return Aval(x.shape, int64)
+
+
+def _line_sizes(x: Aval, *, out: Aval, axis: int, reverse: bool) -> tuple[Dim, ...]:
+    before, after = product(x.shape[:axis]), product(x.shape[axis + 1 :])
+    return x.dtype.code, before, x.shape[axis], after, int(reverse)
+
+
+def _sort_reference(x: Numpy, *, axis: int, reverse: bool) -> Numpy:
+    order = _argsort_reference(x, axis=axis, reverse=reverse)
+    return np.asarray(np.take_along_axis(x, order, axis))
+
+
+def _argsort_reference(x: Numpy, *, axis: int, reverse: bool) -> Numpy:
+    if not reverse:
+        return np.argsort(x, axis=axis, kind="stable")
+    # From the back to the front, twice: the largest first, equals in their order.
+    backwards = np.flip(np.argsort(np.flip(x, axis), axis=axis, kind="stable"), axis)
+    return np.asarray(x.shape[axis] - 1 - backwards)
+
+
+def _sort_samples(dtype: DType) -> Iterator[Sample]:
+    rng = np.random.default_rng(3)
+    mixed = rng.permutation(np.tile(special(dtype), 3))
+    for reverse in (False, True):
+        yield Sample((mixed,), {"axis": 0, "reverse": reverse})
+    for shape, axis in (((5,), 0), ((3, 4), 0), ((3, 4), 1), ((2, 3, 2), 1), ((0, 3), 0),
+                        ((3, 0), 0), ((1, 70), 1)):  # fmt: skip
+        yield Sample((smooth(dtype, *shape),), {"axis": axis, "reverse": False})
+    yield Sample((smooth(dtype, 4, 3),), {"axis": 0, "reverse": True})
+
+
+def _vjp_sort(ct: Array, out: Array, x: Array, *, axis: int, reverse: bool) -> tuple[Array]:
+    """Each element's cotangent goes back to where the element came from."""
+    size = product(x.shape)
+    places = _flat_places(argsort(x, axis=axis, reverse=reverse), axis)
+    zeros = REGISTRY["full"](shape=(size,), value=0.0, dtype=x.dtype)
+    moved = scatter_add(zeros, reshape(places, shape=(size,)), reshape(ct, shape=(size,)), axis=0)
+    return (reshape(moved, shape=x.shape),)
+
+
+def _flat_places(along: Array, axis: int) -> Array:
+    """Positions along an axis as positions in the flattened array."""
+    shape = along.shape
+    total = along * product(shape[axis + 1 :])
+    for a, size in enumerate(shape):
+        if a != axis:
+            step = iota(size=size, dtype=int64) * product(shape[a + 1 :])
+            aligned = tuple(size if b == a else 1 for b in range(len(shape)))
+            total = total + broadcast_to(reshape(step, shape=aligned), shape=shape)
+    return total
+
+
+argsort = register(
+    Primitive(
+        name="argsort",
+        infer=_infer_argsort,
+        lower=Native("argsort", _line_sizes),
+        vjp=no_gradient,
+        reference=_argsort_reference,
+        samples=_sort_samples,
+        dtypes=ALL,
+    )
+)
+sort = register(
+    Primitive(
+        name="sort",
+        infer=_infer_sort,
+        lower=Native("sort", _line_sizes),
+        vjp=_vjp_sort,
+        reference=_sort_reference,
+        samples=_sort_samples,
+        dtypes=ALL,
+    )
+)
+
+
+def _infer_searchsorted(table: Aval, values: Aval, *, right: bool) -> Aval:
+    if table.ndim != 1:
+        raise ShapeError(f"searchsorted: got a table of shape {table.shape}; it must be 1-D")
+    if table.dtype is not values.dtype:
+        raise DTypeError(f"searchsorted: got {table.dtype} and {values.dtype}; they must be equal")
+    return Aval(values.shape, int64)
+
+
+def _search_sizes(table: Aval, values: Aval, *, out: Aval, right: bool) -> tuple[Dim, ...]:
+    return table.dtype.code, table.size, values.size, int(right)
+
+
+def _search_reference(table: Numpy, values: Numpy, *, right: bool) -> Numpy:
+    return np.asarray(np.searchsorted(table, values, side="right" if right else "left"))
+
+
+def _in_order(x: Numpy) -> Numpy:
+    wide = x.astype(np.float32) if x.dtype.kind == "V" else x  # NumPy misplaces bfloat16's NaN
+    return x[np.argsort(wide, kind="stable")]
+
+
+def _search_samples(dtype: DType) -> Iterator[Sample]:
+    points = special(dtype)
+    table = _in_order(np.concatenate([points, points[:5]]))
+    for right in (False, True):
+        yield Sample((table, points), {"right": right})
+        yield Sample((_in_order(smooth(dtype, 9)), smooth(dtype, 2, 3)), {"right": right})
+    yield Sample((table[:0], points[:3]), {"right": False})
+    yield Sample((table, points[:0]), {"right": False})
+
+
+searchsorted = register(
+    Primitive(
+        name="searchsorted",
+        infer=_infer_searchsorted,
+        lower=Native("searchsorted", _search_sizes),
+        vjp=no_gradient,
+        reference=_search_reference,
+        samples=_search_samples,
+        dtypes=ALL,
+    )
+)
+
+
+def _infer_nonzero_places(mask: Aval, *, count: Dim) -> Aval:
+    if mask.dtype is not bool_ or mask.ndim != 1:
+        raise DTypeError(f"nonzero_places: got {mask}; it takes a 1-D bool array")
+    return Aval((count,), int64)
+
+
+def _nonzero_reference(mask: Numpy, *, count: int) -> Numpy:
+    found = np.flatnonzero(mask)[:count]
+    return np.concatenate([found, np.full(count - found.size, mask.size, np.int64)])
+
+
+def _nonzero_samples(dtype: DType) -> Iterator[Sample]:
+    for n, count in ((0, 0), (0, 2), (9, 0), (9, 3), (9, 9), (1000, 1000), (40000, 30000)):
+        yield Sample((smooth(bool_, n),), {"count": count})
+
+
+# The first `count` positions that are true; where there are fewer, the rest is the length.
+nonzero_places = register(
+    Primitive(
+        name="nonzero_places",
+        infer=_infer_nonzero_places,
+        lower=Native("nonzero", lambda mask, *, out, count: (mask.size, count)),
+        vjp=no_gradient,
+        reference=_nonzero_reference,
+        samples=_nonzero_samples,
+        dtypes=(bool_,),
+    )
+)
