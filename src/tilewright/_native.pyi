@@ -317,8 +317,7 @@ def sha256(data: Any) -> bytes:
 def set_num_threads(n: int) -> None: ...
 def get_num_threads() -> int: ...
 def memory_stats(device: int = 0) -> dict[str, int]:
-    """in_use and peak (bytes asked for, each rounded up to 64), pooled (bytes kept for reuse),
-    limit (0: none)."""
+    """in_use and peak (bytes asked for, rounded up to 64), pooled (for reuse), limit (0: none)."""
 
 def reset_peak(device: int = 0) -> None:
     """The peak starts again from what is in use."""
