@@ -180,7 +180,7 @@ TEST(an_artifact_runs) {
   char* places[] = {reinterpret_cast<char*>(place)};
   const PlanRef plan = artifact.plan(&input);
   artifact.run(*plan.plan, &input, &output);
-  artifact.run(*plan.plan, &input, &output, places);
+  artifact.run_to_host(*plan.plan, &input, &output, places);
   CHECK(place[0] == 11 && place[1] == 22 && place[2] == 33 && !output.buffer);
   n = 2;
   CHECK_FAILS((artifact.plan(&input), 0), "adding: got the sizes n = 2; 3 or more");

@@ -39,7 +39,8 @@ Words program_words() {
 
 std::unique_ptr<Program> program_of(const Words& words,
                                     const std::shared_ptr<const Kernel>& kernel) {
-  return std::make_unique<Program>(words.data(), words.size() * 8, std::vector{kernel}, "test");
+  return std::make_unique<Program>(
+      words.data(), words.size() * 8, std::vector<std::shared_ptr<const AnyKernel>>{kernel}, "test");
 }
 
 }  // namespace
