@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
-SAMPLE = 8  # CI runs one in so many exhaustive tests, others each day
+SAMPLE = 24  # CI runs one in so many exhaustive tests, others each day
 
 # The first example of a test may compile kernels, so no deadline and no complaint about slowness.
 _common = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}

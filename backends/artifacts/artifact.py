@@ -17,6 +17,7 @@ from ...dsl import tree
 from ...dsl.array import Array
 from ...dsl.errors import ArgumentError, ArtifactError
 from ...dsl.functions import asarray
+from .. import registry
 from . import trees
 
 
@@ -50,6 +51,7 @@ class Artifact:
         self._native = native
         self._source = source
         self.manifest: dict[str, Any] = _parse(native.manifest)
+        _make_ready(native.routines, str(self.manifest["device"]))
         self.inputs: tuple[Port, ...] = _ports(self.manifest["inputs"])
         self.outputs: tuple[Port, ...] = _ports(self.manifest["outputs"])
         self._arguments = _arguments(self.manifest, len(self.inputs))
@@ -186,6 +188,14 @@ def _arguments(manifest: Mapping[str, Any], n_inputs: int) -> dict[str, Any]:
 
 
 # --------------------------------------------------------------------------- files
+
+
+def _make_ready(routines: Sequence[str], device: str) -> None:
+    """Load what the native routines of a program need, such as LAPACK."""
+    if routines:
+        find = registry.manifests()[device].find_routine
+        for name in routines:
+            find(name)
 
 
 def load(

@@ -21,6 +21,7 @@ from .arithmetic import clip, floor
 from .arithmetic import round as round_to_even
 from .convert import ArrayLike, Axis, asarray, convert, inexact, is_array, many_axes
 from .logic import isnan, logical_not, where
+from .outputs import store
 from .reductions import any as any_of
 from .reductions import count_nonzero
 from .selection import take_along_axis
@@ -139,38 +140,70 @@ def _at(lines: Array, place: Array, method: str, result: DType) -> Array:
     return where(weight == 0, a, between)
 
 
+def _refuse_weights(name: str, weights: None) -> None:
+    if weights is not None:
+        raise NotImplementedError(f"{name}: weights are not there yet")
+
+
 def quantile(
-    a: ArrayLike, q: ArrayLike, axis: Axis = None, *, method: str = "linear", keepdims: bool = False
+    a: ArrayLike,
+    q: ArrayLike,
+    axis: Axis = None,
+    out: Array | None = None,
+    overwrite_input: bool = False,
+    method: str = "linear",
+    keepdims: bool = False,
+    *,
+    weights: None = None,
 ) -> Array:
     """The q-th quantiles (q in 0..1) over axes; the axes of q come first in the result.
 
     `method` is one of NumPy's thirteen. NaN in a line makes its quantiles NaN. Integers give
-    float64, but methods that take an element keep its dtype. Raises ArgumentError, DTypeError.
+    float64, but methods that take an element keep its dtype. `overwrite_input` changes nothing.
+    Raises ArgumentError, DTypeError, and NotImplementedError for weights.
 
     >>> quantile([1.0, 2.0, 4.0], 0.75)
     array(3.)
     """
-    return _quantiles("quantile", a, q, axis, method, keepdims, 1.0, skip_nan=False)
+    _refuse_weights("quantile", weights)
+    found = _quantiles("quantile", a, q, axis, method, keepdims, 1.0, skip_nan=False)
+    return store("quantile", found, out)
 
 
 def percentile(
-    a: ArrayLike, q: ArrayLike, axis: Axis = None, *, method: str = "linear", keepdims: bool = False
+    a: ArrayLike,
+    q: ArrayLike,
+    axis: Axis = None,
+    out: Array | None = None,
+    overwrite_input: bool = False,
+    method: str = "linear",
+    keepdims: bool = False,
+    *,
+    weights: None = None,
 ) -> Array:
     """`quantile` with q in 0..100.
 
     >>> percentile([1.0, 2.0, 4.0], 50)
     array(2.)
     """
-    return _quantiles("percentile", a, q, axis, method, keepdims, 100.0, skip_nan=False)
+    _refuse_weights("percentile", weights)
+    found = _quantiles("percentile", a, q, axis, method, keepdims, 100.0, skip_nan=False)
+    return store("percentile", found, out)
 
 
-def median(a: ArrayLike, axis: Axis = None, *, keepdims: bool = False) -> Array:
+def median(
+    a: ArrayLike,
+    axis: Axis = None,
+    out: Array | None = None,
+    overwrite_input: bool = False,
+    keepdims: bool = False,
+) -> Array:
     """The middle element over axes, or the mean of the two in the middle.
 
     >>> median([3.0, 1.0, 2.0, 9.0])
     array(2.5)
     """
-    return _median("median", a, axis, keepdims, skip_nan=False)
+    return store("median", _median("median", a, axis, keepdims, skip_nan=False), out)
 
 
 def _median(name: str, a: ArrayLike, axis: Axis, keepdims: bool, *, skip_nan: bool) -> Array:
@@ -181,26 +214,52 @@ def _median(name: str, a: ArrayLike, axis: Axis, keepdims: bool, *, skip_nan: bo
 
 
 def nanquantile(
-    a: ArrayLike, q: ArrayLike, axis: Axis = None, *, method: str = "linear", keepdims: bool = False
+    a: ArrayLike,
+    q: ArrayLike,
+    axis: Axis = None,
+    out: Array | None = None,
+    overwrite_input: bool = False,
+    method: str = "linear",
+    keepdims: bool = False,
+    *,
+    weights: None = None,
 ) -> Array:
     """`quantile` of the elements that are not NaN; NaN where there is none."""
-    return _quantiles("nanquantile", a, q, axis, method, keepdims, 1.0, skip_nan=True)
+    _refuse_weights("nanquantile", weights)
+    found = _quantiles("nanquantile", a, q, axis, method, keepdims, 1.0, skip_nan=True)
+    return store("nanquantile", found, out)
 
 
 def nanpercentile(
-    a: ArrayLike, q: ArrayLike, axis: Axis = None, *, method: str = "linear", keepdims: bool = False
+    a: ArrayLike,
+    q: ArrayLike,
+    axis: Axis = None,
+    out: Array | None = None,
+    overwrite_input: bool = False,
+    method: str = "linear",
+    keepdims: bool = False,
+    *,
+    weights: None = None,
 ) -> Array:
     """`percentile` of the elements that are not NaN; NaN where there is none."""
-    return _quantiles("nanpercentile", a, q, axis, method, keepdims, 100.0, skip_nan=True)
+    _refuse_weights("nanpercentile", weights)
+    found = _quantiles("nanpercentile", a, q, axis, method, keepdims, 100.0, skip_nan=True)
+    return store("nanpercentile", found, out)
 
 
-def nanmedian(a: ArrayLike, axis: Axis = None, *, keepdims: bool = False) -> Array:
+def nanmedian(
+    a: ArrayLike,
+    axis: Axis = None,
+    out: Array | None = None,
+    overwrite_input: bool = False,
+    keepdims: bool = False,
+) -> Array:
     """`median` of the elements that are not NaN; NaN where there is none.
 
     >>> nanmedian([1.0, float("nan"), 3.0])
     array(2.)
     """
-    return _median("nanmedian", a, axis, keepdims, skip_nan=True)
+    return store("nanmedian", _median("nanmedian", a, axis, keepdims, skip_nan=True), out)
 
 
 __all__ = [

@@ -22,8 +22,14 @@ if TYPE_CHECKING:
 _KINDS = (None, "quicksort", "mergesort", "heapsort", "stable")
 
 
-def _line(name: str, a: ArrayLike, axis: int | None, kind: str | None) -> tuple[Array, int]:
+def _line(
+    name: str, a: ArrayLike, axis: int | None, kind: str | None, order: None
+) -> tuple[Array, int]:
     """The array and the axis to sort; None is the flattened array."""
+    if order is not None:
+        raise ArgumentError(
+            f"{name}: got order {order!r}; it is of records, which do not exist here"
+        )
     if kind not in _KINDS:
         raise ArgumentError(f"{name}: got kind {kind!r}; it must be one of {_KINDS[1:]}")
     x = asarray(a)
@@ -38,6 +44,7 @@ def sort(
     a: ArrayLike,
     axis: int | None = -1,
     kind: str | None = None,
+    order: None = None,
     *,
     stable: bool | None = None,
     descending: bool = False,
@@ -51,7 +58,7 @@ def sort(
     array([[1, 2, 3],
            [7, 8, 9]])
     """
-    x, place = _line("sort", a, axis, kind)
+    x, place = _line("sort", a, axis, kind, order)
     return p.sort(x, axis=place, reverse=descending)
 
 
@@ -59,6 +66,7 @@ def argsort(
     a: ArrayLike,
     axis: int | None = -1,
     kind: str | None = None,
+    order: None = None,
     *,
     stable: bool | None = None,
     descending: bool = False,
@@ -68,7 +76,7 @@ def argsort(
     >>> argsort([30, 10, 20])
     array([1, 2, 0])
     """
-    x, place = _line("argsort", a, axis, kind)
+    x, place = _line("argsort", a, axis, kind, order)
     return p.argsort(x, axis=place, reverse=descending)
 
 
@@ -79,27 +87,35 @@ def _check_places(name: str, kth: int | Sequence[int], size: Any) -> None:
 
 
 def partition(
-    a: ArrayLike, kth: int | Sequence[int], axis: int | None = -1, kind: str = "introselect"
+    a: ArrayLike,
+    kth: int | Sequence[int],
+    axis: int | None = -1,
+    kind: str = "introselect",
+    order: None = None,
 ) -> Array:
     """A copy in which element `kth` is where sorting puts it, smaller ones before it.
 
     >>> partition([3, 1, 2], 1)[1]
     array(2)
     """
-    x, place = _line("partition", a, axis, None)
+    x, place = _line("partition", a, axis, None, order)
     _check_places("partition", kth, x.shape[place])
     return p.sort(x, axis=place, reverse=False)
 
 
 def argpartition(
-    a: ArrayLike, kth: int | Sequence[int], axis: int | None = -1, kind: str = "introselect"
+    a: ArrayLike,
+    kth: int | Sequence[int],
+    axis: int | None = -1,
+    kind: str = "introselect",
+    order: None = None,
 ) -> Array:
     """The positions (int64) that `partition` an axis.
 
     >>> argpartition([3, 1, 2], 0)[0]
     array(1)
     """
-    x, place = _line("argpartition", a, axis, None)
+    x, place = _line("argpartition", a, axis, None, order)
     _check_places("argpartition", kth, x.shape[place])
     return p.argsort(x, axis=place, reverse=False)
 

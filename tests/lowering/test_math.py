@@ -28,6 +28,7 @@ from tilewright.lowering.words import kernel_words
 BINARY = ("atan2", "hypot", "pow")
 UNARY = sorted(set(math.ULP) - set(BINARY))
 DTYPES = ("float32", "float64")
+PARTS = 16  # of all float32: tests of some seconds, so that a day's sample is spread
 CHUNK = 1 << 20
 LANES = {"float32": 16, "float64": 8}
 
@@ -206,9 +207,10 @@ def test_float64_sampled(name: str, rng: np.random.Generator) -> None:
 
 
 @pytest.mark.exhaustive
+@pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("name", UNARY)
-def test_float32_exhaustive(name: str) -> None:
-    for x in patterns(0, 1):
+def test_float32_exhaustive(name: str, part: int) -> None:
+    for x in patterns(part, PARTS):
         check(name, x)
 
 

@@ -30,6 +30,7 @@ class Artifact {
 
   const std::string& name() const { return program_->name(); }
   const std::string& manifest() const { return manifest_; }
+  std::vector<std::string> routines() const { return program_->routines(); }
   const std::string& device_name() const { return device_name_; }
   Device* device() const { return device_; }  // null: the host
   const std::vector<Port>& inputs() const { return inputs_; }

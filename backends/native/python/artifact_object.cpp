@@ -91,6 +91,7 @@ void bind_artifact(py::module_& module) {
       .def_static("open", &open, py::arg("path"), py::arg("check_weights"), py::arg("copy"),
                   py::arg("device"))
       .def_static("from_memory", &from_memory, py::arg("source"), py::arg("check_weights"))
+      .def_property_readonly("routines", [](const Artifact& self) { return self.routines(); })
       .def_property_readonly("manifest",
                              [](const Artifact& self) { return py::str(self.manifest()); })
       .def("run", &run, py::arg("inputs"));
