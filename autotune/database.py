@@ -176,6 +176,10 @@ class Database:
     def _set_aside(self, error: sqlite3.DatabaseError) -> None:
         """Rename a damaged file; under a lock, as another process may be doing the same."""
         told = " ".join(str(error).split())
+        if self.path.suffix != ".db":  # a slip: somebody's file, named by TILEWRIGHT_DB
+            raise TuningError(
+                f"database {self.path}: {told}; only a file that ends with .db is set aside"
+            ) from error
         try:
             with open(f"{self.path}.lock", "w") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)

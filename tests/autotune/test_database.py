@@ -230,6 +230,15 @@ def test_a_damaged_file_is_set_aside(path: Path, damage: str, writes: bool) -> N
         assert db.put(a_record())
 
 
+@pytest.mark.parametrize("writes", [False, True])
+def test_a_file_that_is_none_of_ours_stays_where_it_is(tmp_path: Path, writes: bool) -> None:
+    other = tmp_path / "README.md"
+    other.write_text("# Words, and enough of them to be no header\n" * 20)
+    with pytest.raises(TuningError, match="only a file that ends with .db is set aside"):
+        Database(other, writes=writes)
+    assert [p.name for p in tmp_path.iterdir()] == ["README.md"]
+
+
 def test_setting_aside_twice_keeps_both(path: Path) -> None:
     for content in (b"first noise " * 500, b"second noise " * 500):
         path.parent.mkdir(exist_ok=True)
