@@ -160,13 +160,14 @@ def test_value(primitive: Primitive, of: DType, place: tw.Device) -> None:
     "primitive", [p for p in REGISTRY.values() if isinstance(p.lower, Native)], ids=name
 )
 def test_routines_are_of_the_host(primitive: Primitive, device: str) -> None:
-    dtype = float32 if float32 in primitive.dtypes else primitive.dtypes[0]
-    sample = next(iter(primitive.samples(dtype)))
-    inputs = [tw.asarray(x, device=device) for x in sample.inputs]
     assert isinstance(primitive.lower, Native)
-    with pytest.raises(
-        tw.DeviceError, match=f"no native routine {primitive.lower.name} on {device}"
-    ):
+    dtype = float32 if float32 in primitive.dtypes else primitive.dtypes[0]
+    for sample in primitive.samples(dtype):
+        inputs = [tw.asarray(x, device=device) for x in sample.inputs]
+        if primitive.infer(*(Aval(x.shape, x.dtype) for x in inputs), **sample.params).size:
+            break
+    said = f"no native routine {primitive.lower.name} on {device}"
+    with pytest.raises(tw.DeviceError, match=said):
         primitive(*inputs, **sample.params)
 
 
