@@ -180,11 +180,13 @@ class _Rounds:
         return (self.clock() - start) / calls
 
 
-def agree(runs: Mapping[str, Run], relative: float, absolute: float = 0.0) -> Callable[[], None]:
-    """A check that every contender's result is NumPy's, within a tolerance."""
+def agree(
+    runs: Mapping[str, Run], relative: float, absolute: float = 0.0, reference: str = "NumPy"
+) -> Callable[[], None]:
+    """A check that every contender's result is the reference's, within a tolerance."""
 
     def check() -> None:
-        expected = np.asarray(runs["NumPy"]())
+        expected = np.asarray(runs[reference]())
         for name, run in runs.items():
             found = np.asarray(run())
             np.testing.assert_allclose(found, expected, relative, absolute, err_msg=name)
