@@ -17,7 +17,7 @@ from typing import Any
 from rich.console import Console
 
 import tilewright as tw
-from tilewright.atomic import check_place, written
+from tilewright.dsl.atomic import check_place, written
 
 from . import machine
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -20,6 +19,7 @@ import safetensors
 import safetensors.numpy
 
 from ..dsl.array import Array
+from ..dsl.atomic import write_bytes
 from ..dsl.dtypes import dtype, to_numpy
 from ..dsl.errors import ArtifactError
 from ..dsl.functions import asarray
@@ -51,7 +51,7 @@ def save(path: str | os.PathLike[str], state: State) -> None:
     """
     host = {name: _host(name, value) for name, value in named_arrays(state).items()}
     metadata = _FORMAT | {"sha256": _digest(host)}
-    _write_atomically(Path(path), safetensors.numpy.save(host, metadata))
+    write_bytes(Path(path), safetensors.numpy.save(host, metadata))
 
 
 def load(path: str | os.PathLike[str], into: State | None = None) -> dict[str, Array]:
@@ -130,27 +130,3 @@ def _parse(data: bytes, path: str) -> dict[str, np.ndarray[Any, Any]]:
     if "sha256" in metadata and metadata["sha256"] != _digest(found):
         raise ArtifactError(f"load: {path} is damaged: its checksum does not fit its content")
     return found
-
-
-def _write_atomically(path: Path, data: bytes) -> None:
-    path = path.resolve()  # through a link, to the file it names
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
-    try:
-        with open(temporary, "xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the new name last through a power failure."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

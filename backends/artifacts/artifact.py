@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import mmap
 import os
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import Any
 from ... import _native
 from ...dsl import tree
 from ...dsl.array import Array
+from ...dsl.atomic import write_bytes
 from ...dsl.errors import ArgumentError, ArtifactError
 from ...dsl.functions import asarray
 from .. import registry
@@ -79,9 +78,9 @@ class Artifact:
         """Write the artifact to a file, by convention NAME.tw: a file of that name stays whole
         until the new one is. Raises OSError when it cannot be written."""
         if isinstance(self._source, Path):
-            _write_atomically(Path(path), self._source.read_bytes())
+            write_bytes(Path(path), self._source.read_bytes())
         else:
-            _write_atomically(Path(path), self._source)
+            write_bytes(Path(path), self._source)
 
     def __repr__(self) -> str:
         inputs, outputs = (", ".join(map(str, ports)) for ports in (self.inputs, self.outputs))
@@ -225,18 +224,3 @@ def load(
     found = Path(path)
     native = _native.Artifact.open(os.fspath(found), not trust_weights, copy, device)
     return Artifact(native, found)
-
-
-def _write_atomically(path: Path, data: Any) -> None:
-    path = path.resolve()  # through a link, to the file it names
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
-    try:
-        with open(temporary, "xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise

@@ -34,7 +34,7 @@ def facts() -> dict[str, Any]:
         "tilewright": __version__,
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.release()}",
-        "cpu": cpu_name(),
+        "cpu": machine.processor_name(),
         "target": host.mcpu,
         "vectors": f"{host.vector_bytes * 8} bits, {host.n_vector_registers} registers",
         "caches": f"L1 {_size(host.l1)}, L2 {_size(host.l2)}, L3 {_size(host.l3)}",
@@ -126,7 +126,7 @@ def _devices() -> list[dict[str, Any]]:
 
 
 def _peak() -> dict[str, Any] | None:
-    found = record.find(record.place(cpu_name()))
+    found = record.find(record.place(machine.processor_name()))
     return None if found is None else asdict(found)
 
 
@@ -135,7 +135,7 @@ def measure_peak() -> None:
     measure = importlib.import_module(".peaks.measure", __package__)
     with Console(stderr=True).status("measuring ...") as status:
         peaks = measure.measure_peaks(lambda what: status.update(f"measuring {what} ..."))
-    record.save(peaks, record.place(cpu_name()))
+    record.save(peaks, record.place(machine.processor_name()))
 
 
 def _version(name: str) -> str | None:
@@ -143,16 +143,6 @@ def _version(name: str) -> str | None:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return None
-
-
-def cpu_name() -> str:
-    """The processor's name as the system tells it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
 
 
 def _cache() -> dict[str, Any]:

@@ -37,7 +37,7 @@ def compile(target: _Target, output: _Output, dynamic: _Dynamic = None) -> None:
         tilewright compile model.py:predict -o digits.tw --dynamic pixels:0=batch
     """
     axes = _axes(dynamic or [])
-    check = importlib.import_module("..atomic", __package__).check_place
+    check = importlib.import_module("..dsl.atomic", __package__).check_place
     check("compile", output)
     function, arguments = importlib.import_module(".user_file", __package__).load("compile", target)
     artifacts = importlib.import_module("..backends.artifacts", __package__)

@@ -83,7 +83,7 @@ def export_records(
     if file is None:
         typer.echo(text, nl=False)
     else:
-        with importlib.import_module("...atomic", __name__).written(file) as out:
+        with importlib.import_module("...dsl.atomic", __name__).written(file) as out:
             out.write(text)
         typer.echo(f"wrote {text.count(chr(10))} records to {file}")
 

@@ -126,7 +126,7 @@ def _run(made: Any, arrays: list[Any], repeat: int) -> list[Any]:
 
 
 def _write(path: Path, host: Any) -> None:
-    importlib.import_module("..atomic", __package__).check_place("run", path)
+    importlib.import_module("..dsl.atomic", __package__).check_place("run", path)
     temporary = path.with_name(f".{path.name}.tmp.npy")
     try:
         np.save(temporary, host, allow_pickle=False)

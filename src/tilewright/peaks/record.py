@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ..atomic import written
+from ..dsl.atomic import written
 from ..lowering import cache, machine
 
 _FORMAT = 1

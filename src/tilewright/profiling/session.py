@@ -11,8 +11,8 @@ from types import TracebackType
 from typing import Self
 
 from .. import memory_stats
-from ..atomic import check_place
 from ..dsl import timeline
+from ..dsl.atomic import check_place
 from ..dsl.errors import ArgumentError
 from .recording import Recording
 from .summary import summary_text

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from ..atomic import written
+from ..dsl.atomic import written
 from .recording import Event, Recording, Track
 
 _QUEUES = 10_000_000  # the system's numbers are smaller; tracks without one count from here
