@@ -164,6 +164,8 @@ static inline half __ushort_as_half(ushort bits) {
   return made;
 }
 static inline ushort __half_as_ushort(half x) { return x.bits; }
+static inline nv_bfloat16 __float2bfloat16_rn(float x) { return nv_bfloat16(x); }
+static inline float __bfloat162float(nv_bfloat16 x) { return x; }
 
 // ---------------------------------------------------------------- vectors
 
