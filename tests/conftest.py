@@ -43,9 +43,16 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.hypothesis_seed = seed
     settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if in_ci() else "dev"))
     if not hasattr(config, "workerinput"):
-        folder = tempfile.mkdtemp(prefix="tilewright-test-")
+        folder = os.environ.get("TILEWRIGHT_TEST_CACHE") or temporary_folder(config)
         os.environ["TILEWRIGHT_CACHE_DIR"] = folder
-        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+
+
+def temporary_folder(config: pytest.Config) -> str:
+    """A folder that goes when the tests end. TILEWRIGHT_TEST_CACHE names one that stays, so that
+    kernels whose sources did not change need not be compiled again in the next run."""
+    folder = tempfile.mkdtemp(prefix="tilewright-test-")
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    return folder
 
 
 def pytest_report_header() -> str:
