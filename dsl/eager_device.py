@@ -48,6 +48,7 @@ eager.set_device_run(run)
 
 
 def empty(out: Aval) -> Array:
+    """Memory for a result on the current device."""
     made: Array = _native.empty(known(out.shape), out.dtype.code, current().index)
     return made
 

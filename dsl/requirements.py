@@ -147,7 +147,7 @@ _RULES: dict[str, Rule] = {
     "broadcast_to": _nothing,
     "full": _nothing,
     "iota": _nothing,
-    **{name: _nothing for name in BY_POSITION},
+    **dict.fromkeys(BY_POSITION, _nothing),
     "slice": _window,
     "update_slice": _window,
     "pad": _pad,

@@ -150,7 +150,9 @@ def _draw(
             raise DTypeError(f"{name}_at: got numbers of {ids.dtype}; they must be int64")
         return infer(state, shape=ids.shape, dtype=dtype, **rest)
 
-    def lower(t: Vocabulary, index: Any, state: Reader, *, out: Aval, shape: Shape, **p: Any) -> Any:
+    def lower(
+        t: Vocabulary, index: Any, state: Reader, *, out: Aval, shape: Shape, **p: Any
+    ) -> Any:
         return rule(t, lower_philox(t, linear_index(t, index, shape), state), out=out, **p)
 
     def lower_at(
