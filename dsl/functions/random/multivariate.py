@@ -20,7 +20,7 @@ from ..reductions import sum as sum_of
 from ..shapes import as_shape, broadcast_to
 from .bit_generator import Philox
 from .counts import _binomial, _wide
-from .draws import POSITIVE, Size, computed, finished, float_type, parameters, source
+from .draws import NOT_NEGATIVE, Size, computed, finished, float_type, parameters, source
 from .hypergeometric import _array, hypergeometric
 from .positive import log_gamma_numbers
 
@@ -40,7 +40,7 @@ class Multivariate:
         many terms are in each device's own order, so the last bits may differ.)"""
         of = float_type("dirichlet", dtype)
         _, alpha = parameters("dirichlet", None, computed(of), alpha=(np.asarray(on_host(alpha))
-                              if not is_array(alpha) else alpha, POSITIVE))  # fmt: skip
+                              if not is_array(alpha) else alpha, NOT_NEGATIVE))  # fmt: skip
         if not is_array(alpha) or alpha.ndim != 1:
             raise ArgumentError("dirichlet: got an alpha that is no vector")
         shape = (*_lead("dirichlet", size), *alpha.shape)

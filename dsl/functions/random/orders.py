@@ -60,7 +60,7 @@ class Orders:
         if not isinstance(x, MutableSequence):
             raise DTypeError(f"shuffle: got a {type(x).__name__}; it takes arrays and lists")
         if axis != 0:
-            raise ArgumentError(f"shuffle: got axis {axis}; a list has axis 0 alone")
+            raise NotImplementedError(f"shuffle: got axis {axis}; a list has axis 0 alone")
         x[:] = [x[i] for i in self._order((len(x),), -1).tolist()]
 
     def permuted(self, x: ArrayLike, *, axis: int | None = None, out: Any = None) -> Array:
