@@ -366,4 +366,6 @@ _SPECIAL: dict[str, Callable[..., Array]] = {
     "gather": gather,
     "random_bits": _random_bits,
     "stop_gradient": moves.same,
+    "as_real": moves.reinterpreted,
+    "as_complex": moves.reinterpreted,
 }
