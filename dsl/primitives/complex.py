@@ -84,8 +84,7 @@ def _lower_as_real(t: Vocabulary, index: tuple[Expr, ...], z: Reader, *, out: Av
 
 
 def _floats(z: Numpy) -> Numpy:
-    part = z.real.dtype
-    return np.ascontiguousarray(z).reshape(z.shape).view(part).reshape(*z.shape, 2)
+    return np.stack([z.real, z.imag], -1)
 
 
 def _samples(dtype: DType) -> Iterator[Sample]:

@@ -156,6 +156,7 @@ def reduction(
     result: DType | None = None,
     identity: bool = True,
     ulp: Mapping[str, float] | None = None,
+    canonical: Callable[..., Any] | None = None,
 ) -> Primitive:
     """A reduction over `axes` (sorted, non-negative), which the result no longer has."""
     return register(
@@ -168,6 +169,7 @@ def reduction(
             samples=partial(reduction_samples, empty=identity),
             dtypes=dtypes,
             ulp=ulp or {},
+            canonical=canonical,
         )
     )
 

@@ -140,6 +140,13 @@ def _in_state(function: Callable[..., Any], x: Numpy, *, axes: tuple[int, ...]) 
     return np.asarray(function(x, axis=axes))
 
 
+def whole_nan(found: Numpy, x: Numpy, *, axes: tuple[int, ...]) -> Any:
+    """Complex numbers with one NaN for all that hold one: which of several is found is open."""
+    if found.dtype.kind != "c":
+        return found
+    return np.where(np.isnan(found), found.dtype.type(np.nan), found)
+
+
 def _arg_reference(function: Callable[..., Any], x: Numpy, *, axes: tuple[int, ...]) -> Any:
     kept = [axis for axis in range(x.ndim) if axis not in axes]
     count = math.prod(x.shape[axis] for axis in axes)
@@ -170,6 +177,7 @@ max_ = reduction(
     dtypes=ALL,
     vjp=_vjp_extremum,
     identity=False,
+    canonical=whole_nan,
 )
 min_ = reduction(
     "min",
@@ -178,6 +186,7 @@ min_ = reduction(
     dtypes=ALL,
     vjp=_vjp_extremum,
     identity=False,
+    canonical=whole_nan,
 )
 argmax = reduction(
     "argmax",

@@ -29,7 +29,11 @@ def above_one(dtype: DType) -> Iterator[Sample]:
     """`unary_samples` with the smooth ones moved to where acosh has a derivative."""
     for sample in unary_samples(dtype):
         x = sample.inputs[0]
-        yield sample if x.size == 0 or x.dtype.kind == "c" or x.min() < 0.1 else Sample((np.asarray(x + x.dtype.type(1)),))
+        yield (
+            sample
+            if x.size == 0 or x.dtype.kind == "c" or x.min() < 0.1
+            else Sample((np.asarray(x + x.dtype.type(1)),))
+        )
 
 
 def log2_reference(x: Numpy) -> Numpy:

@@ -149,7 +149,9 @@ def _whole_power(t: TirxVocabulary, z: Complex, exponent: Expr) -> Complex:
     is_first = m.let(tirx.const(1, "int32"))
     left = m.let(tirx.Cast("int32", exponent))
     for bit in range(LARGEST_POWER.bit_length()):
-        is_set = tirx.NE(tirx.bitwise_and(left, tirx.const(1 << bit, "int32")), tirx.const(0, "int32"))
+        is_set = tirx.NE(
+            tirx.bitwise_and(left, tirx.const(1 << bit, "int32")), tirx.const(0, "int32")
+        )
         once = tirx.NE(is_first, tirx.const(0, "int32"))
         taken = choose(m, once, z, (result * z).named())  # 1 * z may lose an infinity
         result = choose(m, is_set, taken, result)

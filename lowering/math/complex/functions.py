@@ -36,8 +36,8 @@ def _sign(t: TirxVocabulary, z: Complex) -> Complex:
     ends = [is_infinite(m, part) for part in z.parts]
     known = [m.select(e, m.copysign(one, p), zero) for e, p in zip(ends, z.parts, strict=True)]
     lost = m.const(nan)
-    is_lost = tirx.Or(both(*ends), z.is_nan())
     any_end = tirx.Or(*ends)
+    is_lost = tirx.Or(both(*ends), both(z.is_nan(), tirx.Not(any_end)))
     parts = (m.select(any_end, k, p) for k, p in zip(known, (real, imag), strict=True))
     return Complex(t, *(m.select(is_lost, lost, p) for p in parts))
 

@@ -6,7 +6,7 @@ A circular function is the hyperbolic one turned by a quarter: sin(z) = -i sinh(
 from __future__ import annotations
 
 from math import exp as exact_exp
-from math import inf
+from math import inf, nan
 from typing import TYPE_CHECKING
 
 from ...tvm_api import tirx
@@ -77,7 +77,7 @@ def tanh(t: TirxVocabulary, z: Complex) -> Complex:
     edge = m.select(both(is_infinite(m, x), lost), zero, edge)
     real = m.select(is_large, m.copysign(one, x), real)
     imag = m.select(is_large, edge, imag)
-    real = m.select(both(m.equal(x, zero), lost), x, real)
+    real = m.select(both(is_finite(m, x), lost), m.select(m.equal(x, zero), x, m.const(nan)), real)
     return Complex(t, real, m.select(m.equal(y, zero), y, imag))
 
 
