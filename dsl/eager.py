@@ -351,4 +351,6 @@ SPECIAL: dict[str, Callable[..., Array]] = {
     "gather": gather,
     "stop_gradient": moves.same,
     "fence": moves.same,
+    "as_real": moves.reinterpreted,
+    "as_complex": moves.reinterpreted,
 }

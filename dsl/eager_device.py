@@ -16,7 +16,7 @@ from .. import _native
 from . import eager, views
 from . import eager_moves as moves
 from .device import current
-from .dtypes import DType, uint8, uint16, uint32, uint64
+from .dtypes import DType, complex128, uint8, uint16, uint32, uint64
 from .engine import engine
 from .graph import Aval, Graph, Var
 from .primitive import REGISTRY, Expr, Map, Primitive, Reader, Vocabulary
@@ -25,7 +25,8 @@ from .sizes import Dim, Shape, known, symbol
 if TYPE_CHECKING:
     from .array import Array
 
-_RAW = {1: uint8, 2: uint16, 4: uint32, 8: uint64}  # what is moved has no type but its size
+# what is moved has no type but its size
+_RAW = {1: uint8, 2: uint16, 4: uint32, 8: uint64, 16: complex128}
 _MOST_PARTS = 8  # of one joining kernel
 _N = symbol("n")
 
@@ -114,7 +115,7 @@ def contiguous(cell: Array) -> Array:
         window = {"start": symbol("start"), "shape": shape, "strides": steps}
         return eager.graph_of(_WINDOW, (x,), window)
 
-    sizes = {"whole": base.size, "start": cell._offset}
+    sizes = {"whole": base.nbytes // cell.itemsize, "start": cell._offset}
     sizes |= {f"n{i}": n for i, (n, _) in enumerate(runs)}
     sizes |= {f"s{i}": step for i, (_, step) in enumerate(runs)}
     return launch(("window", raw, rank), make, (base,), out, sizes)
@@ -173,17 +174,21 @@ def _is_single(cell: Array) -> bool:
 def _element(cell: Array) -> Array:
     """The one element that all of an operand is."""
     base = cell if cell._base is None else cell._base
-    one: Array = _native.contiguous(_native.view(base, (), (), cell._offset, ()))
+    view = _native.view(base, (), (), cell._offset, (), cell.dtype.code)
+    one: Array = _native.contiguous(view)
     return one
 
 
 # --------------------------------------------------------------------------- sources
 
 
+_NUMBERS: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "complex": complex}
+
+
 @lru_cache(4096)
 def _scalar(index: int, dtype: DType, kind: str, text: str) -> Array:
     """One element on a device, from its text: that tells 0.0 from -0.0, and every nan is one."""
-    value = text == "True" if kind == "bool" else int(text) if kind == "int" else float(text)
+    value = text == "True" if kind == "bool" else _NUMBERS[kind](text)
     return _native.transfer(_native.from_scalar(value, dtype.code), index)
 
 
@@ -282,4 +287,6 @@ SPECIAL: dict[str, Callable[..., Array]] = {
     "gather": _gather,
     "stop_gradient": moves.same,
     "fence": moves.same,
+    "as_real": moves.reinterpreted,
+    "as_complex": moves.reinterpreted,
 }

@@ -7,6 +7,7 @@ from . import (
     arithmetic,
     bits,
     choices,
+    complex_numbers,
     convert,
     creation,
     cumulative,
@@ -47,6 +48,7 @@ from . import (
 from .arithmetic import *  # noqa: F403
 from .bits import *  # noqa: F403
 from .choices import *  # noqa: F403
+from .complex_numbers import *  # noqa: F403
 from .convert import *  # noqa: F403
 from .creation import *  # noqa: F403
 from .cumulative import *  # noqa: F403
@@ -97,6 +99,7 @@ __all__ = [
     *arithmetic.__all__,
     *bits.__all__,
     *choices.__all__,
+    *complex_numbers.__all__,
     *convert.__all__,
     *creation.__all__,
     *cumulative.__all__,

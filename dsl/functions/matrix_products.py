@@ -94,7 +94,7 @@ def vecdot(x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Array:
     if a.shape[axis] != b.shape[axis]:
         raise ShapeError(f"vecdot: got {a.shape} and {b.shape}; axis {axis} must be equal")
     a, b = broadcast("vecdot", moveaxis(a, axis, -1), moveaxis(b, axis, -1))
-    return sum_of(a * b, -1, dtype=a.dtype)
+    return sum_of((p.conj_(a) if a.dtype.is_complex else a) * b, -1, dtype=a.dtype)
 
 
 def tensordot(x1: ArrayLike, x2: ArrayLike, /, *, axes: int | Sequence[Sequence[int]] = 2) -> Array:

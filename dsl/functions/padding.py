@@ -121,7 +121,7 @@ def _constant(x: Array, widths: list[tuple[int, int]], values: Any) -> Array:
 
 def _fitting(x: Array, value: Any) -> Any:
     """A value in x's dtype, as a Python scalar."""
-    return value if x.dtype.is_float else np.asarray(value).astype(x.dtype.dtype).item()
+    return value if x.dtype.is_inexact else np.asarray(value).astype(x.dtype.dtype).item()
 
 
 def _along(

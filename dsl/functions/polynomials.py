@@ -124,7 +124,7 @@ def polydiv(u: ArrayLike, v: ArrayLike) -> tuple[Array, Array]:
     (array([ 1., -1.]), array([0.]))
     """
     over, by = same_dtype(_coefficients("polydiv", u), _coefficients("polydiv", v))
-    if not over.dtype.is_float:
+    if not over.dtype.is_inexact:
         over, by = convert(over, float64), convert(by, float64)
     m, n = over.shape[0] - 1, by.shape[0] - 1
     if m < n:
@@ -162,7 +162,7 @@ def poly(seq_of_zeros: ArrayLike) -> Array:
         raise ShapeError(f"poly: got {x.shape}; it takes zeros in one axis, or a square matrix")
     if x.shape[0] == 0:
         return asarray(1.0)
-    kind = x.dtype if x.dtype.is_float and x.dtype.itemsize > 2 else float64
+    kind = x.dtype if x.dtype.is_inexact and x.dtype.itemsize > 2 else float64
     total = ones((1,), kind)
     for zero in convert(x, kind):
         lifted = p.pad(total, low=(0,), high=(1,), value=0)

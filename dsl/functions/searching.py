@@ -43,7 +43,7 @@ def search(points: Array, x: Array, *, right: bool) -> Array:
 def _is_before(at: Array, x: Array, right: bool) -> Array:
     """Whether a point comes before an element, in the order that puts nan last."""
     before = less_equal(at, x) if right else less(at, x)
-    if not x.dtype.is_float:
+    if not x.dtype.is_inexact:
         return before
     last = isnan(x) if right else logical_and(isnan(x), logical_not(isnan(at)))
     return logical_or(before, last)

@@ -5,6 +5,7 @@ Names that Python has taken end in an underscore: `p.sum_`, `p.slice_`.
 
 from .bessel import i0, i1
 from .comparison import cast, eq, ge, gt, le, lt, ne, where
+from .complex import as_complex, as_real, conj_, imag, join, real, real_form
 from .contraction import matmul
 from .elementwise import (
     abs_,

@@ -88,6 +88,19 @@ def sinc(t: TirxVocabulary, x: Expr) -> Expr:
     return m.select(m.abs(x) < m.const(inf), y, m.let(x - x))
 
 
+def sin_cos(t: TirxVocabulary, x: Expr) -> Pair:
+    """The sine and the cosine by one reduction; NaN for infinities."""
+    m = real(t, x)
+    quarter, r, r_low = quarter_turns(m, m.abs(x))
+    (sine, sine_low), (cosine, cosine_low) = sine_and_cosine(m, r, r_low)
+    is_odd = tirx.NE(quarter & m.word(1), m.word(0))
+    along, across = m.let(sine + sine_low), m.let(cosine + cosine_low)
+    negative = m.let(m.bits(x) & m.word(1 << (m.fraction_bits + m.pick(8, 11))))
+    up = flipped(m, m.select(is_odd, across, along), quarter) ^ negative
+    level = flipped(m, m.select(is_odd, along, across), m.let(quarter + m.word(1)))
+    return m.from_bits(up), m.from_bits(level)
+
+
 def sine_and_cosine(m: Real, r: Expr, r_low: Expr) -> tuple[Pair, Pair]:
     """sin and cos of r + r_low, |r| <= pi / 4, each as a large and a small part."""
     sines = m.pick(coefficients.SINE_FLOAT32, coefficients.SINE_FLOAT64)

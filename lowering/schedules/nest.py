@@ -13,7 +13,7 @@ from ..fusion import Group
 from ..index import Index, Run
 from ..machine import Machine
 from ..readers import Scope, sequence
-from ..spaces import MOVEMENT, without_ones
+from ..spaces import MOVEMENT, SAME_BYTES, without_ones
 from ..tvm_api import tirx
 from ..vocabulary import TirxVocabulary, int64
 
@@ -25,7 +25,8 @@ _BY_POSITION = {"full", *BY_POSITION}
 def vector_lanes(group: Group, machine: Machine) -> int:
     """Lanes of a vector loop: a full register of the widest value, positions included where each
     lane computes its own."""
-    widest = max((v.aval.dtype.itemsize for v in (*group.inputs, *group.outputs)), default=4)
+    buffers = (*group.inputs, *group.outputs)
+    widest = max((v.aval.dtype.real.itemsize for v in buffers), default=4)
     if any(map(_computes_positions, group.nodes)):
         widest = 8
     return machine.vector_bytes // max(min(widest, 8), 2)
@@ -164,7 +165,7 @@ def _cuts(node: Node, space: Shape) -> set[int]:
     if name == "transpose":
         axes = [a for a in node.params["axes"] if node.inputs[0].aval.shape[a] != 1]
         return {i for i in range(1, len(axes)) if axes[i] != axes[i - 1] + 1}
-    if name == "reshape":
+    if name in SAME_BYTES:
         return set()
     return set(range(1, len(space)))
 

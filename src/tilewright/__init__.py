@@ -29,6 +29,8 @@ from .dsl.device import Device, device
 from .dsl.dtypes import (
     bfloat16,
     bool_,
+    complex64,
+    complex128,
     dtype,
     float16,
     float32,
@@ -178,6 +180,8 @@ __all__ = [
     "TuningError",
     "bfloat16",
     "bool_",
+    "complex64",
+    "complex128",
     "compile",
     "device",
     "devices",
