@@ -9,8 +9,9 @@ import numpy as np
 
 from . import dtypes, host
 from . import functions as f
+from .device import following
 from .errors import LinAlgError
-from .functions import decompositions, matrix_products, norms, solving
+from .functions import decompositions, fourier, matrix_products, norms, solving
 from .ufuncs import UFUNCS, Ufunc
 
 # Names of NumPy that mean another thing here: random numbers have functions of their own.
@@ -43,12 +44,15 @@ def _offered() -> dict[str, Any]:
 
 
 def _public(*modules: Any) -> dict[str, Any]:
-    return {n: getattr(m, n) for m in modules for n in m.__all__}
+    """What modules export; inside their functions arrays are made where the operands are."""
+    found = {n: getattr(m, n) for m in modules for n in m.__all__}
+    return {n: v if isinstance(v, type) else following(v) for n, v in found.items()}
 
 
 OFFERED = _offered()
 LINALG = _public(decompositions, matrix_products, norms, solving) | {
     "LinAlgError": LinAlgError, "matmul": f.matmul, "matrix_transpose": f.matrix_transpose,
 }  # fmt: skip
+FFT = _public(fourier)
 # By the module that NumPy's functions say they are of.
-BY_MODULE: dict[str, dict[str, Any]] = {"numpy": OFFERED, "numpy.linalg": LINALG}
+BY_MODULE: dict[str, dict[str, Any]] = {"numpy": OFFERED, "numpy.linalg": LINALG, "numpy.fft": FFT}

@@ -13,6 +13,7 @@ from ..errors import ArgumentError, ShapeError
 from .arithmetic import add, divide, multiply, subtract
 from .convert import ArrayLike, asarray, convert, same_dtype
 from .creation import ones, zeros_like
+from .decompositions import eigvals
 from .joining import concatenate, trim_zeros
 from .shapes import atleast_1d
 from .signals import convolve

@@ -46,6 +46,7 @@ from .elementwise import (
 )
 from .factors import cholesky, det, inv, qr, slogdet, solve
 from .floats import copysign, exponent, fmax, fmin, fmod, ldexp, mantissa, nextafter, signbit
+from .fourier import fft, irfft, rfft
 from .indexing import gather, scatter_add, scatter_set
 from .integers import bit_count, gcd
 from .movement import (
@@ -132,6 +133,7 @@ __all__ = [
     "expm1",
     "exponent",
     "fence",
+    "fft",
     "floor",
     "floordiv",
     "fmax",
@@ -147,6 +149,7 @@ __all__ = [
     "i1",
     "inv",
     "iota",
+    "irfft",
     "ldexp",
     "le",
     "log",
@@ -185,6 +188,7 @@ __all__ = [
     "random_words",
     "random_words_at",
     "reshape",
+    "rfft",
     "round_",
     "rsqrt",
     "scatter_add",

@@ -19,7 +19,8 @@ if sys.platform != "linux" or platform.machine() not in ("x86_64", "aarch64"):
     )
 
 from . import _native
-from . import linalg as linalg  # after the dsl, which it is made of
+from . import fft as fft
+from . import linalg as linalg  # after the dsl, which they are made of
 from .dsl import device as placing
 from .dsl import dtypes, engine
 from .dsl import primitives as primitives
@@ -188,6 +189,7 @@ __all__ = [
     "dtype",
     "empty_cache",
     "enable_grad",
+    "fft",
     "float16",
     "float32",
     "float64",

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING
 
 from .. import Array as ndarray
 from ..dsl.namespace import OFFERED
-from . import linalg, random
+from . import fft, linalg, random
 
 if TYPE_CHECKING:
     from ..dsl.functions import *  # noqa: F403
     from ..dsl.host import *  # noqa: F403
 
 globals().update(OFFERED)
-__all__ = [*OFFERED, "linalg", "ndarray", "random"]
+__all__ = [*OFFERED, "fft", "linalg", "ndarray", "random"]
