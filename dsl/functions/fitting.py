@@ -9,14 +9,14 @@ import numpy as np
 
 from .. import primitives as p
 from .. import record
-from ..dtypes import complex_of, float32, float64
+from ..dtypes import float32, float64
 from ..errors import ArgumentError, DTypeError, ShapeError
 from .convert import ArrayLike, asarray, convert
 from .creation import eye
-from .decompositions import eigvals
 from .elementary import sqrt
 from .joining import concatenate
 from .linear import matmul, outer
+from .numpy_eigenvalues import eigvals
 from .products import vander
 from .reductions import sum as sum_of
 from .shapes import atleast_1d, reshape
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 def roots(p: ArrayLike) -> Array:
     """The zeros of a polynomial given by its coefficients, the highest power first: the
-    eigenvalues of its companion matrix, complex. Reads which coefficients are zero.
+    eigenvalues of its companion matrix, real if all are. Reads which coefficients are zero.
 
-    >>> roots([1, 0, 1])
-    array([-0.+1.j, -0.-1.j])
+    >>> roots([1, 0, -4])
+    array([-2.,  2.])
     """
     given = atleast_1d(p)
     if given.ndim != 1:
@@ -39,11 +39,10 @@ def roots(p: ArrayLike) -> Array:
     x = given if given.dtype.is_float or given.dtype.is_complex else convert(given, float64)
     x = convert(x, float32) if x.dtype.is_float and x.dtype.itemsize < 4 else x
     places = np.flatnonzero(x.numpy())
-    kind = complex_of(x.dtype)
     if places.size == 0:
-        return record.constant(np.zeros(0), kind)
+        return x[:0]
     first, last = int(places[0]), int(places[-1])
-    zeros = record.constant(np.zeros(given.shape[0] - 1 - last), kind)
+    zeros = record.constant(np.zeros(given.shape[0] - 1 - last), x.dtype)
     kept = x[first : last + 1]
     n = last - first
     if n == 0:

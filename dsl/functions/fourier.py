@@ -14,7 +14,7 @@ import numpy as np
 from .. import primitives as p
 from .. import record
 from ..device import DeviceLike
-from ..dtypes import bfloat16, complex_of, float16, float32, float64
+from ..dtypes import bfloat16, complex128, complex_of, float16, float32, float64
 from ..errors import ArgumentError, DTypeError
 from ..primitives.complex import conj
 from ..primitives.fourier import BY_LENGTH, BY_ROOT, NONE
@@ -48,7 +48,7 @@ def _length(name: str, n: Any) -> int:
 
 
 def _complex(x: Array) -> Array:
-    return convert(x, complex_of(x.dtype))
+    return convert(x, complex_of(x.dtype) if x.dtype.is_inexact else complex128)
 
 
 def _resized(x: Array, axis: int, n: int) -> Array:
