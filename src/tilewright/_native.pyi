@@ -308,8 +308,7 @@ def fourier_names() -> list[str]:
     """The loops of Fourier transforms that routines call: fft_float32, irfft_float64, ..."""
 
 def set_fourier(name: str, loop: int, context: int) -> None:
-    """Hand over a loop, by the addresses of the function and of what it is called with; its form
-    is that of NumPy's loops (core/fourier.h)."""
+    """Hand over a loop of NumPy's form (core/fourier.h) and its context, as addresses."""
 
 class Artifact:
     """A compiled function from a file: its program, kernels and weights."""

@@ -18,11 +18,13 @@ from typing import TYPE_CHECKING
 
 from .. import Array as ndarray
 from ..dsl.namespace import OFFERED
-from . import fft, linalg, random
+from . import fft, linalg
 
 if TYPE_CHECKING:
     from ..dsl.functions import *  # noqa: F403
     from ..dsl.host import *  # noqa: F403
+else:
+    from . import random  # of the same name as the library's own module, which NumPy does not have
 
 globals().update(OFFERED)
 __all__ = [*OFFERED, "fft", "linalg", "ndarray", "random"]
