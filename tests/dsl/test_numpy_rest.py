@@ -103,7 +103,6 @@ np.quantile(S, 0.5, weights=[0, 0, 0, 0], method="inverted_cdf")
 np.quantile(S, 0.5, weights=[1, np.nan, 0, 0], method="inverted_cdf")
 np.quantile(M, 0.5, weights=[1, 2, 3], method="inverted_cdf")
 np.quantile(M, 0.5, axis=0, weights=[1, 2, 3], method="inverted_cdf")
-
 np.interp(S, S, S, period=0)
 np.histogram(S, "other")
 np.histogram(S, "auto", weights=S)
