@@ -220,7 +220,7 @@ def reinterpret(cell: Cell, dtype_code: int, shape: Sequence[int]) -> Array:
 def tolist(cell: Cell) -> Any:
     """Nested lists of Python scalars (a scalar for 0-d)."""
 
-def item(cell: Cell) -> bool | int | float | complex:
+def item(cell: Cell) -> Any:
     """The only element of a concrete array of size 1."""
 
 class Kernel:

@@ -269,14 +269,14 @@ def differences(f: Any, values: list[Any]) -> list[Any]:
     for i, x in enumerate(values):
         slope = np.zeros(x.shape, x.dtype)
         for place in np.ndindex(*x.shape):
-            for unit in (1, 1j) if x.dtype.kind == "c" else (1,):
+            for along in (1, 1j) if x.dtype.kind == "c" else (1,):
                 ends = []
-                for step in (1e-6 * unit, -1e-6 * unit):
+                for step in (1e-6 * along, -1e-6 * along):
                     moved = x.copy()
                     moved[place] += step
                     new = [*values[:i], moved, *values[i + 1 :]]
                     ends.append(f(*map(tw.asarray, new)).item())
-                slope[place] += (ends[0] - ends[1]) / 2e-6 * unit
+                slope[place] += (ends[0] - ends[1]) / 2e-6 * along
         found.append(slope)
     return found
 

@@ -6,6 +6,7 @@ place of the result's modulus: both parts of a sum may cancel.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import exp as exact_exp
 from math import inf, log, nan
 from typing import TYPE_CHECKING
@@ -93,7 +94,7 @@ def log_modulus(t: TirxVocabulary, x: Expr, y: Expr, squares: Expr, logarithm: s
     return m.select(both(is_near, tirx.Not(m.equal(y, m.const(0.0)))), near, far)
 
 
-def logarithm(name: str) -> object:
+def logarithm(name: str) -> Callable[[TirxVocabulary, Complex], Complex]:
     """The complex logarithm to the base of a real one."""
     unit = {"log": 1.0, "log2": 1 / log(2), "log10": 1 / log(10)}[name]
 
@@ -126,7 +127,7 @@ def pow(t: TirxVocabulary, z: Complex, w: Complex) -> Complex:
     """z to the power w: exp(w log(z)), and products for whole exponents below 100, as in NumPy."""
     m = z.m
     zero, one = m.const(0.0), m.const(1.0)
-    general = exp(t, (w * logarithm("log")(t, z)).named())  # type: ignore[operator]
+    general = exp(t, (w * logarithm("log")(t, z)).named())
     limit = m.const(float(LARGEST_POWER))
     size = m.abs(w.real)
     is_whole = both(m.equal(w.real, m.rint(w.real)), both(size < limit, m.equal(w.imag, zero)))
