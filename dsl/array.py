@@ -107,7 +107,7 @@ class Array(_native.Cell, Reductions, Selection, Layout, NumPyProtocols):
             raise TypeError("only arrays of size 1 can be converted to Python scalars")
         return complex(self.item())
 
-    def item(self, *args: Any) -> bool | int | float | complex:
+    def item(self, *args: Any) -> Any:
         """The only element, or the one at an index or a flat position, as a Python number."""
         require_known(self, "item")
         return self.numpy().item(*args) if args else _native.item(self)

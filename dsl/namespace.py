@@ -38,8 +38,8 @@ _TYPES: dict[str, Any] = {d.name: d for d in dtypes.ALL} | {
     "double": dtypes.float64, "int_": dtypes.int64, "intp": dtypes.int64, "uint": dtypes.uint64,
     "uintp": dtypes.uint64, "longlong": dtypes.int64, "ulonglong": dtypes.uint64,
     "byte": dtypes.int8, "ubyte": dtypes.uint8, "short": dtypes.int16, "ushort": dtypes.uint16,
-    "csingle": dtypes.complex64, "cdouble": dtypes.complex128,
     "intc": dtypes.int32, "uintc": dtypes.uint32,
+    "csingle": dtypes.complex64, "cdouble": dtypes.complex128,
 }  # fmt: skip
 
 

@@ -131,7 +131,7 @@ BROKEN = [
     (ADD_WORDS + b"\0" * 8, "left over"),
     (pack([0x545032, 1]), "magic"),
     (pack([0x545031, 3]), "version"),
-    ({"inputs": [(13, [])]}, "dtype code"),
+    ({"inputs": [(15, [])]}, "dtype code"),
     ({"inputs": [(F32, [0] * 17)]}, "rank"),
     ({"slots": [(0, 2, 0)]}, "input that is not there"),
     ({"slots": [(4, 0, 0)]}, "kind of a slot"),

@@ -73,7 +73,8 @@ void AnyProgram::read_outputs(WordReader& words, int64_t count) {
     const Slot& slot = slots_[size_t(output.slot)];
     if (slot.kind != InputSlot && slot.kind != OutputSlot)
       words.damaged("an output lies in a slot that does not outlive the call");
-    if (slot.kind == InputSlot && inputs_[size_t(slot.a)].type != output.type)
+    // Complex numbers may be given back as their floats, and floats as complex numbers.
+    if (slot.kind == InputSlot && part(inputs_[size_t(slot.a)].type) != part(output.type))
       words.damaged("an output that is an input has another dtype");
     outputs_.push_back(std::move(output));
   }
