@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 NONE, BY_LENGTH, BY_ROOT = range(3)  # norms
 REALS = (float32, float64)
-_NUMPY_NORMS: dict[int, Any] = {NONE: "backward", BY_LENGTH: "forward", BY_ROOT: "ortho"}  # of a forward transform
+_FORWARD_NORMS: dict[int, Any] = {NONE: "backward", BY_LENGTH: "forward", BY_ROOT: "ortho"}
 _INVERSE_NORMS: dict[int, Any] = {NONE: "forward", BY_LENGTH: "backward", BY_ROOT: "ortho"}
 
 
@@ -72,7 +72,7 @@ def _fft_sizes(x: Aval, *, out: Aval, axis: int, inverse: bool, norm: int) -> tu
 def _fft_reference(x: Numpy, *, axis: int, inverse: bool, norm: int) -> Numpy:
     if inverse:
         return np.asarray(np.fft.ifft(x, axis=axis, norm=_INVERSE_NORMS[norm]))
-    return np.asarray(np.fft.fft(x, axis=axis, norm=_NUMPY_NORMS[norm]))
+    return np.asarray(np.fft.fft(x, axis=axis, norm=_FORWARD_NORMS[norm]))
 
 
 def _fft_samples(dtype: DType) -> Iterator[Sample]:
@@ -153,7 +153,7 @@ rfft: Primitive = register(
         infer=_infer_rfft,
         lower=Native("rfft", _rfft_sizes),
         vjp=_vjp_rfft,
-        reference=lambda x, *, axis, norm: np.fft.rfft(x, axis=axis, norm=_NUMPY_NORMS[norm]),
+        reference=lambda x, *, axis, norm: np.fft.rfft(x, axis=axis, norm=_FORWARD_NORMS[norm]),
         samples=_rfft_samples,
         dtypes=REALS,
         ulp=_OF_REAL,
