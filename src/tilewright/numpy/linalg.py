@@ -1,9 +1,8 @@
 """`numpy.linalg` on tilewright's arrays: the functions of `tilewright.linalg`, and `eig` and
 `eigvals` with real results where NumPy's are real.
 
->>> inv([[2.0, 0.0], [0.0, 4.0]])
-array([[0.5 , 0.  ],
-       [0.  , 0.25]])
+>>> eigvals([[2.0, 1.0], [0.0, 4.0]])
+array([2., 4.])
 """
 
 from typing import TYPE_CHECKING
