@@ -9,6 +9,8 @@ import numpy as np
 
 from . import dtypes, host
 from . import functions as f
+from .errors import LinAlgError
+from .functions import decompositions, matrix_products, norms, solving
 from .ufuncs import UFUNCS, Ufunc
 
 # Names of NumPy that mean another thing here: random numbers have functions of their own.
@@ -41,4 +43,13 @@ def _offered() -> dict[str, Any]:
     return {n: v for n, v in sorted(names.items()) if hasattr(np, n) and n not in _OTHERS}
 
 
+def _public(*modules: Any) -> dict[str, Any]:
+    return {n: getattr(m, n) for m in modules for n in m.__all__}
+
+
 OFFERED = _offered()
+LINALG = _public(decompositions, matrix_products, norms, solving) | {
+    "LinAlgError": LinAlgError, "matmul": f.matmul, "matrix_transpose": f.matrix_transpose,
+}  # fmt: skip
+# By the module that NumPy's functions say they are of.
+BY_MODULE: dict[str, dict[str, Any]] = {"numpy": OFFERED, "numpy.linalg": LINALG}

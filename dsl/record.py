@@ -16,6 +16,7 @@ import numpy as np
 from .. import _native
 from . import device as placing
 from . import eager, eager_device, views
+from . import eager_random as eager_random  # how draws run
 from . import trace as tracing
 from .autodiff import LeafNode, TapeNode, is_tracked, node_of, snapshot
 from .dtypes import DType, to_numpy

@@ -318,6 +318,11 @@ def _abs(t: TirxVocabulary, x: Expr) -> Expr:
     return tirx.Select(x < zero(type_of(x)), zero(type_of(x)) - x, x)
 
 
+def _fence(t: TirxVocabulary, x: Expr) -> Expr:
+    """x, rounded: LLVM makes no FMA of a product that goes through here into a sum."""
+    return _llvm("arithmetic.fence")(t, x) if _is_float(x) else x
+
+
 def _extremum(compare: Function) -> Function:
     def function(t: TirxVocabulary, a: Expr, b: Expr) -> Expr:
         if type_of(a) == "bool":
@@ -363,13 +368,14 @@ _ELEMENTARY = (
     "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "sinc",
     "asin", "acos", "atan", "atan2", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh",
     "sigmoid", "erf", "pow", "cbrt", "hypot", "ldexp", "mantissa", "exponent", "gcd", "bit_count",
-    "fmod", "i0", "i1",
+    "fmod", "i0", "i1", "cos_turns",
 )  # fmt: skip
 
 CALLS: dict[str, Function] = {
     **{name: _elementary(name) for name in _ELEMENTARY},
     **{name: _llvm(name) for name in ("floor", "ceil", "trunc", "sqrt", "fma")},
     "round": _llvm("rint"),
+    "fence": _fence,
     "rsqrt": _rsqrt,
     "neg": _neg,
     "abs": _abs,

@@ -149,14 +149,17 @@ def _tidy(rest: Array) -> Array:
 
 
 def poly(seq_of_zeros: ArrayLike) -> Array:
-    """The polynomial with these zeros and 1 before its highest power.
+    """The polynomial with these zeros (or the eigenvalues of a square matrix) and 1 before its
+    highest power.
 
     >>> poly([1, 2])
     array([ 1., -3.,  2.])
     """
     x = atleast_1d(seq_of_zeros)
-    if x.ndim != 1:
-        raise NotImplementedError("poly: got a matrix, which needs eigenvalues; not there yet")
+    if x.ndim == 2 and x.shape[0] == x.shape[1] != 0:
+        x = eigvals(x)
+    elif x.ndim != 1:
+        raise ShapeError(f"poly: got {x.shape}; it takes zeros in one axis, or a square matrix")
     if x.shape[0] == 0:
         return asarray(1.0)
     kind = x.dtype if x.dtype.is_inexact and x.dtype.itemsize > 2 else float64

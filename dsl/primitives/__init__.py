@@ -20,6 +20,7 @@ from .elementwise import (
     erf,
     exp,
     expm1,
+    fence,
     floor,
     floordiv,
     log,
@@ -53,7 +54,20 @@ from .movement import (
     sum_to,
     transpose,
 )
-from .random import random_bits
+from .random import (
+    random_advance,
+    random_below,
+    random_below_at,
+    random_bits,
+    random_exponential,
+    random_exponential_at,
+    random_normal,
+    random_normal_at,
+    random_uniform,
+    random_uniform_at,
+    random_words,
+    random_words_at,
+)
 from .reductions import argmax, argmin, max_, min_, prod, sum_
 from .sorting import argsort, nonzero_places, searchsorted, sort
 from .sources import full, iota
@@ -120,6 +134,7 @@ __all__ = [
     "exp2",
     "expm1",
     "exponent",
+    "fence",
     "floor",
     "floordiv",
     "fmax",
@@ -162,9 +177,20 @@ __all__ = [
     "pow_",
     "prod",
     "qr",
+    "random_advance",
+    "random_below",
+    "random_below_at",
     "random_bits",
     "real",
     "real_form",
+    "random_exponential",
+    "random_exponential_at",
+    "random_normal",
+    "random_normal_at",
+    "random_uniform",
+    "random_uniform_at",
+    "random_words",
+    "random_words_at",
     "reshape",
     "round_",
     "rsqrt",

@@ -84,7 +84,7 @@ def test_nothing_is_numpys_function_in_disguise() -> None:
     assert not {n for n in passed if inspect.isroutine(OFFERED[n])} - {
         "geterr", "seterr", "geterrcall", "seterrcall",
     }  # fmt: skip
-    assert not hasattr(tnp, "relu") and not hasattr(tnp, "linalg") and not hasattr(tnp, "random")
+    assert not hasattr(tnp, "relu") and not hasattr(tnp, "seed")
     with pytest.raises(AttributeError):
         _ = tnp.no_such_name
 
@@ -255,7 +255,7 @@ def test_numpys_functions_give_our_arrays() -> None:
 
 def test_numpys_functions_that_are_not_there_say_so() -> None:
     x = tw.array(M)
-    for call in (lambda: np.polyfit(x, x, 1), lambda: np.linalg.inv(x), lambda: np.fft.fft(x)):
+    for call in (lambda: np.bmat([[x]]), lambda: np.isnat(x)):
         with pytest.raises(TypeError, match="no implementation"):
             call()
     same(np.sort(x), np.sort(M))

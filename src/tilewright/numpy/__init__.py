@@ -8,18 +8,21 @@ AttributeError, never NumPy's function in disguise.
 >>> x = np.linspace(0, 1, 5)
 >>> np.add.reduce(x), np.hstack([x[:2], 7.0])
 (array(2.5), array([0.  , 0.25, 7.  ]))
+>>> np.linalg.det(np.eye(2)), np.random.default_rng(7).integers(1, 2, 3)
+(array(1.), array([1, 1, 1]))
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import Array as ndarray
-from .dsl.namespace import OFFERED
+from .. import Array as ndarray
+from ..dsl.namespace import OFFERED
+from . import linalg, random
 
 if TYPE_CHECKING:
-    from .dsl.functions import *  # noqa: F403
-    from .dsl.host import *  # noqa: F403
+    from ..dsl.functions import *  # noqa: F403
+    from ..dsl.host import *  # noqa: F403
 
 globals().update(OFFERED)
-__all__ = [*OFFERED, "ndarray"]
+__all__ = [*OFFERED, "linalg", "ndarray", "random"]
