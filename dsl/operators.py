@@ -73,7 +73,9 @@ _DEVICE: dict[str, Callable[[Any, Any], Any]] = {
     "write": eager_device.write,
 }  # what the core asks for where it cannot touch the memory
 _known_fast: set[tuple[str, DType]] = set()
-_PYTHON: dict[str, type] = {"bool": bool, "int": int, "float": float, "index": int}
+_PYTHON: dict[str, type] = {
+    "bool": bool, "int": int, "float": float, "index": int, "complex": complex,
+}  # fmt: skip
 
 
 @following

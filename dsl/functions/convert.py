@@ -277,13 +277,13 @@ def inexact(of: DType) -> DType:
 # --------------------------------------------------------------------------- broadcasting
 
 
-def broadcast_shapes(*args: Shape | Dim) -> Shape:
+def broadcast_shapes(*shapes: Shape | Dim) -> Shape:
     """The common shape of arrays that are combined elementwise; a number is a 1-D shape.
 
     >>> broadcast_shapes((3, 1), (4,))
     (3, 4)
     """
-    return common_shape("broadcast_shapes", *(_sizes(x) for x in args))
+    return common_shape("broadcast_shapes", *(_sizes(x) for x in shapes))
 
 
 def as_index(name: str, n: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import primitives as p
 from .. import record
+from ..device import DeviceLike
 from ..dtypes import DTypeLike
 from ..errors import ArgumentError, AxisError, DTypeError, ShapeError
 from ..sizes import Dim, Shape, Size, divide, product
@@ -182,9 +183,9 @@ def broadcast_to(array: ArrayLike, shape: ShapeLike) -> Array:
     return p.broadcast_to(asarray(array), shape=as_shape("broadcast_to", shape))
 
 
-def broadcast_arrays(*args: ArrayLike) -> tuple[Array, ...]:
+def broadcast_arrays(*arrays: ArrayLike) -> tuple[Array, ...]:
     """Arrays repeated to their common shape, without copies."""
-    return tuple(broadcast("broadcast_arrays", *map(asarray, args))) if args else ()
+    return tuple(broadcast("broadcast_arrays", *map(asarray, arrays))) if arrays else ()
 
 
 def rollaxis(a: ArrayLike, axis: int, start: int = 0) -> Array:
@@ -246,10 +247,14 @@ def size(a: ArrayLike, axis: Axis = None) -> Dim:
     return product(tuple(x.shape[place] for place in many_axes("size", axis, x.ndim)))
 
 
-def astype(x: ArrayLike, dtype: DTypeLike, /, *, copy: bool = True) -> Array:
-    """x with elements of another type; a copy also if it has that type already."""
+def astype(
+    x: ArrayLike, dtype: DTypeLike, /, *, copy: bool = True, device: DeviceLike | None = None
+) -> Array:
+    """x with elements of another type, on another device if one is given; a copy also if it has
+    that type and is there already."""
     x = asarray(x)
-    return asarray(x, dtype, copy=True if copy and x.dtype == dtype else None)
+    made = asarray(x, dtype, device=device)
+    return duplicate(made) if copy and made is x else made
 
 
 __all__ = [

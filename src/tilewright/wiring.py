@@ -100,6 +100,14 @@ class Provider:
         return open_device(manifests[backend], int(number or 0))
 
 
+    def names(self) -> list[str]:
+        found = []
+        for manifest in registry.device_manifests().values():
+            count, _ = count_devices(manifest)
+            found += [manifest.name if n == 0 else f"{manifest.name}:{n}" for n in range(count)]
+        return found
+
+
 def engine_of(device: Device, choices: Choices) -> Engine:
     """The engine that compiles and loads for a device."""
     if device is placing.HOST:

@@ -43,7 +43,7 @@ def test_cells_are_made_by_functions_only() -> None:
 
 
 @pytest.mark.parametrize("name", [n for n in CODES if n != "bfloat16"])
-@pytest.mark.parametrize("shape", [(), (0,), (5,), (2, 3), (2, 0, 3), (1,) * 16])
+@pytest.mark.parametrize("shape", [(), (0,), (5,), (2, 3), (2, 0, 3), (1,) * 8, (1,) * 9, (1,) * 32])
 def test_round_trip_with_numpy(name: str, shape: tuple[int, ...]) -> None:
     values = (np.arange(np.prod(shape, dtype=int)).reshape(shape) % 2).astype(name)
     a = array(values)
@@ -83,8 +83,8 @@ def test_from_buffer_refuses() -> None:
         native.from_buffer(object(), F32, True)
     with pytest.raises(TypeError, match="dtype code 13"):
         native.from_buffer(np.zeros(3), 13, True)
-    with pytest.raises(ValueError, match="at most 16"):
-        native.from_buffer(np.zeros((1,) * 17, "f4"), F32, True)
+    with pytest.raises(ValueError, match="at most 32"):
+        native.from_buffer(np.zeros((1,) * 33, "f4"), F32, True)
 
 
 def test_bools_are_zero_or_one() -> None:
