@@ -12,7 +12,7 @@ from . import autodiff, indexing, record
 from . import device as placing
 from . import functions as f
 from .dtypes import DTypeLike, bfloat16
-from .errors import GradientError
+from .errors import ArgumentError, GradientError
 from .functions.convert import duplicate
 from .functions.shapes import ShapeLike
 from .interop import NumPyProtocols, StandardProtocols
@@ -77,6 +77,9 @@ class Array(_native.Cell, Reductions, Selection, Layout, NumPyProtocols, Standar
 
     def __complex__(self) -> complex:
         return complex(to_python("complex", self))
+
+    def __delitem__(self, key: Any) -> None:
+        raise ArgumentError("del: elements of an array cannot be taken out; see tw.delete")
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         host = self.numpy()

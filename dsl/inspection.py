@@ -48,8 +48,10 @@ class NamespaceInfo:
         """The data types of arrays that nothing else says the type of, by kind."""
         place = _place(device)
         pairs = 2 * place.default_float.itemsize
+        complexes = [d for d in place.facts.dtypes if d.kind == "c" and d.itemsize == pairs]
         found = {"real floating": place.default_float}
-        found |= {"complex floating": d for d in _of_kind(place, "c") if d.itemsize == pairs}
+        if complexes:
+            found["complex floating"] = complexes[0]
         return found | {"integral": place.default_int, "indexing": place.default_int}
 
     def dtypes(
@@ -67,10 +69,6 @@ class NamespaceInfo:
 
     def __repr__(self) -> str:
         return f"<tilewright: array API {STANDARD_VERSION}>"
-
-
-def _of_kind(place: Device, kind: str) -> list[DType]:
-    return [d for d in place.facts.dtypes if d.kind == kind]
 
 
 def _place(device: DeviceLike | None) -> Device:

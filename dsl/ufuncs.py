@@ -16,7 +16,7 @@ from .dtypes import dtype as as_dtype
 from .errors import ArgumentError, BoundsError, DTypeError
 from .functions.convert import asarray, common_shape, convert, is_scalar, many_axes, one_axis
 from .functions.cumulative import part, scan
-from .functions.outputs import NO_VALUE, casts, store
+from .functions.outputs import NO_VALUE, casts, check_casting, store
 
 if TYPE_CHECKING:
     from .array import Array
@@ -74,6 +74,7 @@ class Ufunc:
             raise TypeError(
                 f"{self.__name__}: got {len(args)} arguments; it takes {self.nin} and its outputs"
             )
+        check_casting(self.__name__, casting)
         inputs, outputs = args[: self.nin], args[self.nin :]
         if outputs and out is not None:
             raise TypeError(f"{self.__name__}: got out twice, by place and by name")

@@ -10,7 +10,7 @@ import numpy as np
 from ... import _native
 from ..device import DeviceLike
 from ..dtypes import DTypeLike, dtype
-from ..errors import ArgumentError
+from ..errors import ArgumentError, ProtocolError
 from .convert import ArrayLike, asarray, check_order, duplicate, is_array
 from .shapes import reshape
 
@@ -70,9 +70,7 @@ def require(
     return duplicate(x) if x._is_view and wanted & set("CO") else x
 
 
-def from_dlpack(
-    x: Any, /, *, device: DeviceLike | None = None, copy: bool | None = None
-) -> Array:
+def from_dlpack(x: Any, /, *, device: DeviceLike | None = None, copy: bool | None = None) -> Array:
     """An array of what another library exports by DLPack: its memory, where it may be shared, and
     a copy on `device` if that is another one. An Array of ours stays where it is without `device`.
 
@@ -82,6 +80,8 @@ def from_dlpack(
     >>> from_dlpack(np.arange(3))
     array([0, 1, 2])
     """
+    if not (hasattr(x, "__dlpack__") and hasattr(x, "__dlpack_device__")):
+        raise ProtocolError(f"from_dlpack: got {type(x).__name__}, which has no __dlpack__")
     if is_array(x):
         return asarray(x, device=device, copy=copy)
     to_host = device is not None and copy is not False

@@ -109,6 +109,8 @@ def transpose(a: ArrayLike, axes: Sequence[int] | None = None) -> Array:
     if axes is None:
         return p.transpose(x, axes=tuple(reversed(range(x.ndim))))
     order = tuple(one_axis("transpose", axis, x.ndim) for axis in axes)
+    if sorted(order) != list(range(x.ndim)):
+        raise ArgumentError(f"transpose: got axes {axes}; they must order {x.ndim} axes")
     return p.transpose(x, axes=order)
 
 
@@ -138,7 +140,7 @@ def moveaxis(a: ArrayLike, source: int | Sequence[int], destination: int | Seque
     old = _places("moveaxis", source, x.ndim)
     new = _places("moveaxis", destination, x.ndim)
     if len(old) != len(new):
-        raise AxisError(f"moveaxis: got {source} and {destination}; as many axes must go as come")
+        raise ArgumentError(f"moveaxis: got {source} and {destination}; as many must go as come")
     order = [a for a in range(x.ndim) if a not in old]
     for place, axis in sorted(zip(new, old, strict=True)):
         order.insert(place, axis)
@@ -149,7 +151,7 @@ def _places(name: str, axes: int | Sequence[int], ndim: int) -> list[int]:
     given = list(axes) if isinstance(axes, Sequence) else [axes]
     places = [one_axis(name, a, ndim) for a in given]
     if len(set(places)) != len(places):
-        raise AxisError(f"{name}: got axes {given}; an axis is named twice")
+        raise ArgumentError(f"{name}: got axes {given}; an axis is named twice")
     return places
 
 

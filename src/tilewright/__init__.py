@@ -30,7 +30,6 @@ from .dsl import primitives as primitives
 from .dsl.array import Array, binary_slow
 from .dsl.autodiff import enable_grad, no_grad
 from .dsl.device import Device, device
-from .dsl.dtypes import bool_ as bool
 from .dsl.dtypes import (
     bfloat16,
     bool_,
@@ -47,6 +46,7 @@ from .dsl.dtypes import (
     uint32,
     uint64,
 )
+from .dsl.dtypes import bool_ as bool
 from .dsl.errors import (
     ArgumentError,
     ArtifactError,
@@ -54,10 +54,12 @@ from .dsl.errors import (
     BoundsError,
     CompileError,
     DeviceError,
+    DeviceNameError,
     DivisionError,
     DTypeError,
     GradientError,
     LinAlgError,
+    ProtocolError,
     ShapeError,
     TilewrightError,
     TraceError,
@@ -185,9 +187,11 @@ __all__ = [
     "DTypeError",
     "Device",
     "DeviceError",
+    "DeviceNameError",
     "DivisionError",
     "GradientError",
     "LinAlgError",
+    "ProtocolError",
     "ShapeError",
     "TilewrightError",
     "TraceError",

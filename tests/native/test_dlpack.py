@@ -53,9 +53,8 @@ def test_copies_on_demand() -> None:
     assert native.tolist(back) == [1, 2] and back._address != a._address
     shared = a.__dlpack__(copy=False)  # who asks for the memory itself is trusted not to write
     back = native.from_dlpack(
-        types.SimpleNamespace(
-            __dlpack__=lambda **_: shared, __dlpack_device__=lambda: (1, 0)
-        ), False
+        types.SimpleNamespace(__dlpack__=lambda **_: shared, __dlpack_device__=lambda: (1, 0)),
+        False,
     )
     assert back._address == a._address
     with pytest.raises(BufferError, match="exported on the CPU"):

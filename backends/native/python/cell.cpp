@@ -211,7 +211,10 @@ Shape shape_from(const char* operation, py::handle sequence) {
         PyNumber_Index(PySequence_Fast_GET_ITEM(fast.ptr(), i)));
     if (!index) throw py::error_already_set();
     shape.dims[i] = PyLong_AsLongLong(index.ptr());
-    if (shape.dims[i] == -1 && PyErr_Occurred()) throw py::error_already_set();
+    if (shape.dims[i] != -1 || !PyErr_Occurred()) continue;
+    if (!PyErr_ExceptionMatches(PyExc_OverflowError)) throw py::error_already_set();
+    PyErr_Clear();
+    fail(ErrorKind::Shape, "%s: got a size of 2**63 or more on axis %d", operation, i);
   }
   return shape;
 }
