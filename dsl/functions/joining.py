@@ -137,7 +137,8 @@ def block(arrays: Any) -> Array:
     """An array put together of nested lists of blocks: the innermost are joined along the last
     axis, those around them along the last but one, and so on.
 
-    >>> block([[[[1]], [[2]]], [[[3]], [[4]]]]).tolist()
+    >>> one = asarray([[1]])
+    >>> block([[one, 2 * one], [3 * one, 4 * one]]).tolist()
     [[1, 2], [3, 4]]
     """
     depth = _depth(arrays, ())
