@@ -14,7 +14,15 @@ import numpy as np
 from . import functions as f
 from .dtypes import dtype as as_dtype
 from .errors import ArgumentError, BoundsError, DTypeError
-from .functions.convert import asarray, common_shape, convert, is_scalar, many_axes, one_axis
+from .functions.convert import (
+    asarray,
+    common_shape,
+    convert,
+    is_array,
+    is_scalar,
+    many_axes,
+    one_axis,
+)
 from .functions.cumulative import part, scan
 from .functions.outputs import NO_VALUE, casts, check_casting, store
 
@@ -98,6 +106,8 @@ class Ufunc:
 
     def _stored(self, result: Array, target: Any, where: Any, casting: str) -> Array:
         name = self.__name__
+        if is_array(target) and common_shape(name, result.shape, target.shape) == target.shape:
+            result = f.broadcast_to(result, target.shape)  # out takes part in broadcasting
         if where is True:
             return store(name, result, target, casting)
         mask = asarray(where)
