@@ -200,6 +200,8 @@ def _reduce(primitive: Primitive, out: Aval, x: Array, params: dict[str, Any]) -
         axes = tuple(range(len(kept), x.ndim))
     first, last = (axes[0], axes[-1] + 1) if axes else (x.ndim, x.ndim)
     sizes = prod(x.shape[:first]), prod(x.shape[first:last]), prod(x.shape[last:])
+    if sizes[1] == 1:  # nothing is joined, so what comes before may as well come behind
+        sizes = 1, 1, sizes[0] * sizes[2]
     names = tuple(s for s, n in zip((_OUTER, _REDUCED, _INNER), sizes, strict=True) if n != 1)
     if not names or _REDUCED not in names:
         names = (_REDUCED, *names)

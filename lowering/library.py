@@ -65,14 +65,12 @@ class Library:
         self.path = path
         try:
             self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError as error:
-            raise ArtifactError(f"library: got {error.strerror} for {path}") from None
-        try:
             self.size = os.fstat(self._file).st_size
             self.facts, self._index = self._read_head()
-        except BaseException:
-            os.close(self._file)
-            raise
+        except OSError as error:
+            raise ArtifactError(f"library: got {error.strerror} for {path}") from None
+        except ValueError as error:
+            raise ArtifactError(f"library: {path} is no library of kernels: {error}") from None
         self._keys = [self._index[at : at + 32] for at in range(0, len(self._index), _ROW.size)]
         self._lock = threading.Lock()
         self._is_told = False
@@ -113,30 +111,21 @@ class Library:
         return raw
 
     def _read_head(self) -> tuple[Facts, bytes]:
-        def refuse(why: str) -> ArtifactError:
-            return ArtifactError(f"library: {self.path} is no library of kernels: {why}")
-
-        try:
-            head = self._read(0, _HEAD.size)
-            magic, n_facts, count, size, digest = _HEAD.unpack(head)
-            if magic != MAGIC:
-                raise refuse("it does not start like one")
-            if size != self.size:
-                raise refuse(f"it has {self.size} bytes and should have {size}")
-            if n_facts > _MOST_FACTS or count > _MOST_ENTRIES:
-                raise refuse("its head asks for too much")
-            rest = self._read(_HEAD.size, n_facts + count * _ROW.size)
-        except ValueError as error:
-            raise refuse(str(error)) from None
-        except OSError as error:
-            raise refuse(error.strerror or str(error)) from None
+        """The facts and the index; raises ValueError where they are not sound."""
+        magic, n_facts, count, size, digest = _HEAD.unpack(self._read(0, _HEAD.size))
+        if magic != MAGIC:
+            raise ValueError("it does not start like one")
+        if size != self.size:
+            raise ValueError(f"it has {self.size} bytes and should have {size}")
+        if n_facts > _MOST_FACTS or count > _MOST_ENTRIES:
+            raise ValueError("its head asks for too much")
+        rest = self._read(_HEAD.size, n_facts + count * _ROW.size)
         if hashlib.sha256(rest).digest() != digest:
-            raise refuse("its check sum is wrong")
+            raise ValueError("its check sum is wrong")
         try:
-            facts = Facts(**json.loads(rest[:n_facts]))
-        except (TypeError, ValueError):
-            raise refuse("it does not say what it is for") from None
-        return facts, rest[n_facts:]
+            return Facts(**json.loads(rest[:n_facts])), rest[n_facts:]
+        except TypeError as error:
+            raise ValueError(f"it does not say what it is for ({error})") from None
 
 
 def _unpacked(raw: bytes, size: int, check: bytes) -> bytes:
@@ -192,8 +181,16 @@ def levels_of(host: Machine) -> tuple[str, ...]:
 
 
 def find_library(host: Machine) -> Library | None:
-    """The best library for a machine; what is there and cannot be used is told once, as a
-    warning."""
+    """The best library for a machine; what is there and cannot be used is told, as a warning."""
+    found, problems = search(host)
+    for problem in problems:
+        warnings.warn(f"{problem}; kernels are compiled instead", stacklevel=2)
+    return found
+
+
+def search(host: Machine) -> tuple[Library | None, list[str]]:
+    """The best library for a machine, and why better ones that are there cannot be used."""
+    problems: list[str] = []
     for name in levels_of(host):
         path = folder() / f"{name}{SUFFIX}"
         if not path.exists():
@@ -202,10 +199,10 @@ def find_library(host: Machine) -> Library | None:
             found = Library(path)
             check_facts(found, name)
         except ArtifactError as error:
-            warnings.warn(f"{error}; kernels are compiled instead", stacklevel=2)
+            problems.append(str(error))
             continue
-        return found
-    return None
+        return found, problems
+    return None, problems
 
 
 def check_facts(library: Library, name: str) -> None:
