@@ -17,13 +17,13 @@ a mapped one would end the process.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
 import struct
 import threading
 import warnings
+import weakref
 import zlib
 from bisect import bisect_left
 from collections.abc import Mapping
@@ -65,6 +65,7 @@ class Library:
         self.path = path
         try:
             self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            weakref.finalize(self, os.close, self._file)
             self.size = os.fstat(self._file).st_size
             self.facts, self._index = self._read_head()
         except OSError as error:
@@ -77,10 +78,6 @@ class Library:
 
     def __len__(self) -> int:
         return len(self._keys)
-
-    def __del__(self) -> None:
-        with contextlib.suppress(AttributeError, OSError):
-            os.close(self._file)
 
     def get(self, key: str) -> bytes | None:
         """The entry of a key of `cache.key_of`; None if there is none or it is damaged."""
