@@ -7,6 +7,7 @@ see nothing of it. A cell's `.grad` slot is state of the same kind.
 
 from __future__ import annotations
 
+import gc
 import sys
 import threading
 import weakref
@@ -85,8 +86,9 @@ class Observation:
 class Trace:
     """A graph in the making."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, parent: Trace | None = None) -> None:
         self.name = name
+        self.parent = parent  # the trace of the program of which this one is a branch or a loop
         self.nodes: list[Node] = []
         self.inputs: list[Var] = []
         self.constants: list[tuple[Var, Any]] = []
@@ -101,11 +103,17 @@ class Trace:
         self, primitive: Primitive, inputs: tuple[Var, ...], params: Mapping[str, Any]
     ) -> Array:
         """Add a node and return the traced array of its output."""
+        return self.append_all(primitive, inputs, params)[0]
+
+    def append_all(
+        self, primitive: Primitive, inputs: tuple[Var, ...], params: Mapping[str, Any]
+    ) -> list[Array]:
+        """Add a node and return the traced arrays of all its outputs."""
         avals = primitive.infer_all(*(v.aval for v in inputs), **params)
         source = user_source()
         node = Node(primitive, inputs, dict(params), tuple(map(Var, avals)), source)
         self.nodes.append(node)
-        return self.array(node.output, source)
+        return [self.array(var, source) for var in node.outputs]
 
     def array(self, var: Var, source: Source | None = None) -> Array:
         """A new traced array that holds `var`."""
@@ -121,6 +129,8 @@ class Trace:
         return self.array(var)
 
     def add_constant(self, value: np.ndarray[Any, Any], aval: Aval) -> Array:
+        if self.parent is not None:  # only whole programs have constants
+            return self.lift(self.parent.add_constant(value, aval)).current
         var = Var(aval)
         self.constants.append((var, value))
         return self.array(var, user_source())
@@ -137,18 +147,31 @@ class Trace:
             )
 
     def lift(self, cell: Array, origin: Origin | None = None) -> Captured:
-        """The trace's picture of a concrete root cell, made an input at its first use."""
+        """The trace's picture of a root cell that is concrete, or of a trace around this one; made
+        an input at its first use."""
         found = self.captured.get(id(cell))
         if found is None:
-            if placing.wanders(cell):
-                here = placing.current().index if self.device is None else self.device
-                placing.settle(cell, here)
-            self.place("a captured array is", cell._device)
+            if cell._traced is None:
+                self._settle(cell)
             var = Var(Aval(cell.shape, cell.dtype))
             current = self.array(var)
             found = Captured(cell, origin or Origin(cell), var, current)
             self.captured[id(cell)] = found
         return found
+
+    def _settle(self, cell: Array) -> None:
+        """A program runs where its arrays are."""
+        if placing.wanders(cell):
+            here = placing.current().index if self.device is None else self.device
+            placing.settle(cell, here)
+        self.place("a captured array is", cell._device)
+
+    def is_inside(self, other: Trace) -> bool:
+        """Whether this trace is a branch or a loop of `other`, at any depth."""
+        around = self.parent
+        while around is not None and around is not other:
+            around = around.parent
+        return around is not None
 
     def grad_slot(self, cell: Array) -> GradSlot:
         found = self.slots.get(id(cell))
@@ -169,6 +192,16 @@ class Trace:
         alive = [ref() for ref in self._made]
         return [a for a in alive if a is not None and a._traced is not None]
 
+    def refuse_survivors(self, what: str, name: str) -> None:
+        """Raise TraceError if something still holds a value of this trace, which has ended."""
+        if self.survivors():
+            gc.collect()  # cycles through the tape are not the user's doing
+        for cell in self.survivors():
+            raise TraceError(
+                f"{what}: a traced value made at {cell._traced.source} outlives the call of "
+                f"{name}: something outside still holds it; return it instead"
+            )
+
 
 class _State(threading.local):
     def __init__(self) -> None:
@@ -184,9 +217,17 @@ def current() -> Trace | None:
 
 
 @contextmanager
-def open_trace(name: str) -> Iterator[Trace]:
-    """Open a trace in this thread; every primitive is staged until it closes."""
-    trace = Trace(name)
+def open_trace(name: str, parent: Trace | None = None) -> Iterator[Trace]:
+    """Open a trace in this thread; every primitive is staged until it closes. With `parent` it is
+    a branch or a loop of that trace, whose values it may read."""
+    with resumed(Trace(name, parent)) as trace:
+        yield trace
+
+
+@contextmanager
+def resumed(trace: Trace) -> Iterator[Trace]:
+    """Go on with a trace."""
+    trace.is_open = True
     _state.stack.append(trace)
     _native.set_tracing(True)
     try:

@@ -61,6 +61,7 @@ from .dsl.errors import (
 from .dsl.functions import *  # noqa: F403
 from .dsl.functions import __all__ as _functions
 from .dsl.jit import jit
+from .dsl.loops import cond, fori_loop, scan, switch, while_loop
 from .dsl.transforms import grad, value_and_grad
 
 if TYPE_CHECKING:

@@ -1,0 +1,459 @@
+"""Control flow on arrays: `cond`, `switch`, `while_loop`, `fori_loop`, `scan`.
+
+Eagerly they are Python's own: the chosen function is called, the loop is run turn by turn, and the
+tape sees what was done. In staged code both branches, or the body, are traced once into graphs of
+their own, and the program chooses and loops at run time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from . import trace as tracing
+from . import tree
+from .control import COND, SCAN, WHILE, bind_control
+from .dtypes import DType, bool_, int64
+from .errors import ShapeError, TraceError
+from .functions import asarray, clip, stack
+from .functions.creation import arange
+from .graph import Aval, Graph
+from .record import constant, read
+from .regions import ARRAY, Region, is_array, is_number, put_back
+
+if TYPE_CHECKING:
+    from .array import Array
+
+T = TypeVar("T")
+_ROUNDS = 4  # of finding the dtypes of what Python numbers become
+
+
+# --------------------------------------------------------------------------- branches
+
+
+def cond(
+    condition: Any, true_function: Callable[..., T], false_function: Callable[..., T], *operands: Any
+) -> T:
+    """`true_function(*operands)` where the condition holds, else `false_function(*operands)`.
+
+    `condition` is a bool or a scalar array. In staged code both functions are traced; they must
+    return pytrees of one structure, shapes and dtypes (a Python number takes the dtype of the other
+    side), and only the chosen one runs. Both may read and write arrays of outside.
+
+    Raises TraceError if the two sides do not fit, ShapeError if the condition is no scalar.
+
+    >>> import tilewright as tw
+    >>> f = tw.jit(lambda x: tw.cond(x.sum() > 0, lambda: x, lambda: -x))
+    >>> f(tw.array([-1.0, -2.0])).tolist()
+    [1.0, 2.0]
+    """
+    decided = _condition("cond", condition)
+    if not is_array(decided):
+        return (true_function if decided else false_function)(*operands)
+    index = read(asarray(decided, dtype=int64))
+    return _branches("cond", index, (false_function, true_function), operands)  # type: ignore[return-value]
+
+
+def switch(index: Any, functions: Sequence[Callable[..., T]], *operands: Any) -> T:
+    """`functions[index](*operands)`; an index outside is clamped to the first or the last.
+
+    `index` is an integer or an integer scalar array; the rest is as in `cond`.
+
+    >>> import tilewright as tw
+    >>> tw.switch(1, [lambda x: x, lambda x: -x], tw.array(3.0)).item()
+    -3.0
+    """
+    if not functions:
+        raise ShapeError("switch: got no functions; wanted at least one")
+    if not is_array(index) or index._is_concrete and tracing.current() is None:
+        return functions[max(0, min(int(index), len(functions) - 1))](*operands)
+    if index.shape != () or not index.dtype.is_integer:
+        raise ShapeError(
+            f"switch: the index is {index.dtype}{list(index.shape)}; it must be an integer scalar"
+        )
+    chosen = read(asarray(clip(asarray(index, dtype=int64), 0, len(functions) - 1), dtype=int64))
+    return _branches("switch", chosen, tuple(functions), operands)  # type: ignore[return-value]
+
+
+def _condition(what: str, condition: Any) -> Any:
+    """A Python bool where the value is known, else an array of one bool."""
+    if not is_array(condition):
+        return bool(condition)
+    if condition.shape != ():
+        raise ShapeError(f"{what}: the condition has shape {condition.shape}; it must be a scalar")
+    if tracing.current() is None:
+        return bool(condition)
+    return asarray(condition, dtype=bool_) if condition.dtype is not bool_ else condition
+
+
+def _branches(
+    what: str, index: Array, functions: tuple[Callable[..., Any], ...], operands: Sequence[Any]
+) -> Any:
+    """Trace all functions, make them return the same kinds, and stage one node."""
+    trace = tracing.current()
+    assert trace is not None
+    leaves, structure = tree.flatten(list(operands))
+    arrays = [read(x) for x in leaves if is_array(x)]
+    avals = [Aval(x.shape, x.dtype) for x in arrays]
+
+    def build(cells: list[Array]) -> Any:
+        picked = iter(cells)
+        return tree.unflatten(structure, [next(picked) if is_array(x) else x for x in leaves])
+
+    regions = [Region(what, f, trace) for f in functions]
+    for region in regions:
+        region.run(avals, build)
+    _agree(what, regions)
+    captured = _joined(r.captured for r in regions)
+    written = list(_joined(r.written for r in regions).values())
+    given = list(captured.values())
+    graphs = tuple(r.graph(given, written, carried=False) for r in regions)
+    structure, plain = regions[0].structure, regions[0].plain()
+    for region in regions:
+        region.release()
+    outs = bind_control(COND, [index, *map(read, given), *arrays], {"branches": graphs})
+    n_results = len(outs) - len(written)
+    put_back(written, outs[n_results:])
+    return tree.unflatten(structure, _filled(plain, outs[:n_results]))
+
+
+def _filled(plain: Sequence[Any], arrays: Sequence[Array]) -> list[Any]:
+    """Results with their arrays in place."""
+    picked = iter(arrays)
+    return [next(picked) if x is ARRAY else x for x in plain]
+
+
+def _joined(parts: Any) -> dict[int, Any]:
+    found: dict[int, Any] = {}
+    for part in parts:
+        found.update(part)
+    return found
+
+
+def _agree(what: str, regions: Sequence[Region]) -> None:
+    """Make numbers arrays where they differ; raises TraceError where sides do not fit."""
+    first = regions[0]
+    for other in regions[1:]:
+        if other.structure != first.structure:
+            raise TraceError(
+                f"{what}: the branches disagree: {other.name} returns {_shape_of(other)}, "
+                f"{first.name} returns {_shape_of(first)}"
+            )
+    for position in range(len(first.leaves)):
+        sides = [r.leaves[position] for r in regions]
+        dtype = _common(what, regions, position, sides)
+        if dtype is not None:
+            for region in regions:
+                region.convert(position, dtype)
+            _require_one_kind(what, regions, position)
+
+
+def _common(
+    what: str, regions: Sequence[Region], position: int, sides: Sequence[Any]
+) -> DType | None:
+    """The dtype of a result that is an array, None if it is the same Python object everywhere."""
+    arrays = [x for x in sides if is_array(x)]
+    if not all(is_array(x) or is_number(x) for x in sides):
+        if all(x is sides[0] or (type(x) is type(sides[0]) and x == sides[0]) for x in sides):
+            return None
+        raise TraceError(
+            f"{what}: the branches disagree: {_named(regions, sides)} for result {position}; "
+            "what a branch decides must be arrays or numbers"
+        )
+    if arrays:
+        return arrays[0].dtype  # type: ignore[no-any-return]
+    if all(type(x) is type(sides[0]) and x == sides[0] for x in sides):
+        return None
+    kinds = [asarray_dtype(x) for x in sides]
+    return kinds[0] if len(set(kinds)) == 1 else asarray_dtype(1.0)
+
+
+def _named(regions: Sequence[Region], sides: Sequence[Any]) -> str:
+    return ", ".join(f"{r.name} gives {x!r}" for r, x in zip(regions, sides, strict=True))
+
+
+def _require_one_kind(what: str, regions: Sequence[Region], position: int) -> None:
+    kinds = [r.aval(position) for r in regions]
+    for region, kind in zip(regions[1:], kinds[1:], strict=True):
+        if kind != kinds[0]:
+            raise TraceError(
+                f"{what}: the branches disagree: {region.name} gives {kind}, {regions[0].name} "
+                f"gives {kinds[0]} for result {position}"
+            )
+
+
+def _shape_of(region: Region) -> str:
+    kind = region.structure.kind
+    return "a single value" if kind is None else f"a {kind.__name__} of {len(region.leaves)} values"
+
+
+def asarray_dtype(number: Any) -> DType:
+    """The dtype that an array of a Python number has here."""
+    return asarray(number).dtype
+
+
+# --------------------------------------------------------------------------- loops
+
+
+def while_loop(condition: Callable[[Any], Any], body: Callable[[T], T], init: T) -> T:
+    """`state = body(state)` as long as `condition(state)` holds, from `init`; the last state.
+
+    The state is a pytree of arrays and numbers, whose shapes and dtypes the body keeps (a Python
+    number becomes an array of the dtype that the body gives it). In staged code the loop runs in
+    the program; its gradient keeps the state of every turn.
+
+    Raises TraceError if the body changes the kind of the state.
+
+    >>> import tilewright as tw
+    >>> f = tw.jit(lambda n: tw.while_loop(lambda s: s[0] > 1, lambda s: (s[0] // 2, s[1] + 1), (n, 0)))
+    >>> f(tw.array(1024))[1].item()
+    10
+    """
+    if tracing.current() is None:
+        state: Any = init
+        while _condition("while_loop", condition(state)):
+            state = body(state)
+        return state  # type: ignore[no-any-return]
+    return _while("while_loop", condition, body, init)  # type: ignore[return-value]
+
+
+def _while(
+    what: str, condition: Callable[[Any], Any], body: Callable[[Any], Any], init: Any
+) -> Any:
+    trace = tracing.current()
+    assert trace is not None
+    leaves, structure = tree.flatten(init)
+    avals, region = _stable_body(what, body, leaves, structure)
+    test = Region(what, _as_test(what, condition), trace)
+    test.run(avals, lambda cells: (tree.unflatten(structure, cells),))
+    if test.written:
+        raise TraceError(f"{what}: {test.name} writes to an array; do it in the body")
+    written = region.written
+    read_only = {k: c for k, c in _joined([test.captured, region.captured]).items() if k not in written}
+    given, state = list(read_only.values()), list(written.values())
+    graphs = [r.graph(given, state, carried=True) for r in (test, region)]
+    graphs[0] = Graph(
+        graphs[0].inputs, graphs[0].outputs[:1], graphs[0].nodes, name=graphs[0].name
+    )
+    for each in (test, region):
+        each.release()
+    carries = [_as_value(x, aval) for x, aval in zip(leaves, avals, strict=True)]
+    outs = bind_control(
+        WHILE,
+        [*map(read, given), *carries, *map(read, state)],
+        {"condition": graphs[0], "body": graphs[1], "n_constants": len(given)},
+    )
+    put_back(state, outs[len(leaves) :])
+    return tree.unflatten(structure, outs[: len(leaves)])
+
+
+def _as_test(what: str, condition: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def test(state: Any) -> Any:
+        found = _condition(what, condition(state))
+        return found if is_array(found) else constant(found, bool_)
+
+    test.__name__ = getattr(condition, "__name__", "condition")
+    return test
+
+
+def _as_value(leaf: Any, aval: Aval) -> Array:
+    value = leaf if is_array(leaf) else constant(leaf, aval.dtype)
+    return read(asarray(value, dtype=aval.dtype))
+
+
+def _kind(what: str, leaf: Any) -> Aval:
+    if is_array(leaf):
+        return Aval(leaf.shape, leaf.dtype)
+    if is_number(leaf):
+        return Aval((), asarray_dtype(leaf))
+    raise TraceError(
+        f"{what}: the state holds {leaf!r} of type {type(leaf).__name__}; it must be arrays and "
+        "numbers"
+    )
+
+
+def _stable_body(
+    what: str,
+    body: Callable[..., Any],
+    leaves: list[Any],
+    structure: tree.Tree,
+    slices: Sequence[Aval] = (),
+    build: Callable[[list[Array]], tuple[Any, ...]] | None = None,
+) -> tuple[list[Aval], Region]:
+    """The body, traced with the kinds of state that it keeps: numbers take the dtypes it gives."""
+    trace = tracing.current()
+    assert trace is not None
+    build = build or (lambda cells: (tree.unflatten(structure, cells),))
+    avals = [_kind(what, x) for x in leaves]
+    for _ in range(_ROUNDS):
+        region = Region(what, body, trace)
+        region.run([*avals, *slices], build)
+        after = _state_of(what, region, structure)
+        wider = [
+            Aval((), x.dtype) if is_array(x) and is_number(leaf) and x.shape == () else aval
+            for leaf, aval, x in zip(leaves, avals, after, strict=True)
+        ]
+        del after
+        if wider == avals:
+            break
+        region.release()
+        avals = wider
+    for position, aval in enumerate(avals):
+        region.require(position, aval)
+    return avals, region
+
+
+def _state_of(what: str, region: Region, structure: tree.Tree) -> list[Any]:
+    """The leaves of the state that a body returns (for scan: the first of the pair)."""
+    found = region.structure
+    if what == "scan" or what == "fori_loop":
+        is_pair = found.kind is tuple and len(found.children) == 2
+        found = found.children[0] if is_pair else tree.LEAF
+        if not is_pair:
+            raise TraceError(f"{what}: {region.name} must return a pair (state, result)")
+    if found != structure:
+        raise TraceError(
+            f"{what}: {region.name} returns {found}, the state is {structure}; a loop keeps the "
+            "structure of its state"
+        )
+    return region.leaves[: structure.size]
+
+
+def fori_loop(lower: Any, upper: Any, body: Callable[[Any, T], T], init: T) -> T:
+    """`state = body(i, state)` for i from `lower` to `upper - 1`; the last state.
+
+    With bounds that are Python integers the loop has a derivative of every order; an array bound
+    makes it a `while_loop`. `i` is an int64 scalar.
+
+    >>> import tilewright as tw
+    >>> tw.jit(lambda x: tw.fori_loop(0, 3, lambda i, s: s * x + i, 0.0))(tw.array(2.0)).item()
+    4.0
+    """
+    if tracing.current() is None:
+        state = init
+        for i in range(int(lower), int(upper)):
+            state = body(i, state)
+        return state
+    if is_array(lower) or is_array(upper):
+        first = asarray(lower, dtype=int64)
+
+        def step(pair: Any) -> Any:
+            return pair[0] + 1, body(pair[0], pair[1])
+
+        return _while("while_loop", lambda s: s[0] < upper, step, (first, init))[1]  # type: ignore[no-any-return]
+
+    def turn(state: Any, i: Any) -> Any:
+        return body(i, state), None
+
+    turn.__name__ = getattr(body, "__name__", "body")
+    return _scan("fori_loop", turn, init, arange(lower, upper, dtype=int64), None, False)[0]  # type: ignore[no-any-return]
+
+
+def scan(
+    body: Callable[[Any, Any], tuple[Any, Any]],
+    init: Any,
+    xs: Any = None,
+    length: int | None = None,
+    *,
+    reverse: bool = False,
+) -> tuple[Any, Any]:
+    """`state, y = body(state, x)` for every slice x of `xs` along its first axis; the last state
+    and the ys, stacked.
+
+    `xs` is a pytree of arrays with equally long first axes, or None with a `length`. With `reverse`
+    the slices are taken, and the ys stand, from the last to the first. In staged code the loop runs
+    in the program, and has derivatives of every order.
+
+    Raises ShapeError for unequal lengths, TraceError if the body changes the kind of the state.
+
+    >>> import tilewright as tw
+    >>> total, sums = tw.scan(lambda s, x: (s + x, s + x), 0.0, tw.array([1.0, 2.0, 3.0]))
+    >>> total.item(), sums.tolist()
+    (6.0, [1.0, 3.0, 6.0])
+    """
+    n = _length(xs, length)
+    if tracing.current() is None:
+        return _scan_now(body, init, xs, n, reverse)
+    return _scan("scan", body, init, xs, n, reverse)
+
+
+def _length(xs: Any, length: int | None) -> int:
+    leaves = tree.flatten(xs)[0] if xs is not None else []
+    sizes = {x.shape[0] if getattr(x, "shape", ()) else None for x in leaves}
+    if None in sizes:
+        raise ShapeError("scan: xs holds a scalar; it must be arrays with a first axis")
+    if length is not None:
+        sizes.add(int(length))
+    if len(sizes) != 1:
+        raise ShapeError(
+            f"scan: got the lengths {sorted(sizes)}; wanted one, of xs or by `length`"  # type: ignore[type-var]
+        )
+    return sizes.pop()  # type: ignore[return-value]
+
+
+def _scan_now(
+    body: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any, n: int, reverse: bool
+) -> tuple[Any, Any]:
+    state, ys = init, []
+    for i in reversed(range(n)) if reverse else range(n):
+        state, y = body(state, None if xs is None else tree.map_leaves(lambda x: x[i], xs))
+        ys.append(y)
+    if not ys:
+        raise ShapeError("scan: got 0 slices outside of staged code, where results have no shape")
+    rows = [tree.flatten(y)[0] for y in (ys[::-1] if reverse else ys)]
+    structure = tree.flatten(ys[0])[1]
+    stacked = [
+        None if column[0] is None else stack([asarray(v) for v in column])
+        for column in zip(*rows, strict=True)
+    ]
+    return state, tree.unflatten(structure, stacked)
+
+
+def _scan(
+    what: str, body: Callable[..., Any], init: Any, xs: Any, length: int | None, reverse: bool
+) -> tuple[Any, Any]:
+    leaves, structure = tree.flatten(init)
+    slices, form = tree.flatten(xs) if xs is not None else ([], None)
+    stacked = [read(asarray(x)) for x in slices]
+    n = stacked[0].shape[0] if length is None else length
+
+    def build(cells: list[Array]) -> tuple[Any, ...]:
+        state = tree.unflatten(structure, cells[: len(leaves)])
+        x = None if form is None else tree.unflatten(form, cells[len(leaves) :])
+        return state, x
+
+    kinds = [Aval(x.shape[1:], x.dtype) for x in stacked]
+    avals, region = _stable_body(what, body, leaves, structure, kinds, build)
+    for position in range(len(leaves), len(region.leaves)):
+        if is_number(region.leaves[position]):
+            region.convert(position, asarray_dtype(region.leaves[position]))
+    written = list(region.written.values())
+    given = [c for k, c in region.captured.items() if k not in region.written]
+    graph = _state_before_results(region.graph(given, written, carried=True), len(given), len(leaves), len(kinds), len(written))
+    of_ys, plain = region.structure.children[1], region.plain()[len(leaves) :]
+    region.release()
+    carries = [_as_value(x, aval) for x, aval in zip(leaves, avals, strict=True)]
+    outs = bind_control(
+        SCAN,
+        [*map(read, given), *carries, *map(read, written), *stacked],
+        {
+            "body": graph, "n_constants": len(given), "n_carries": len(carries) + len(written),
+            "length": n, "reverse": reverse,
+        },
+    )  # fmt: skip
+    n_state = len(carries) + len(written)
+    put_back(written, outs[len(carries) : n_state])
+    ys = tree.unflatten(of_ys, _filled(plain, outs[n_state:]))
+    return tree.unflatten(structure, outs[: len(carries)]), ys
+
+
+def _state_before_results(
+    graph: Graph, n_given: int, n_carries: int, n_slices: int, n_written: int
+) -> Graph:
+    """The cells that a body writes are carries too: before the slices, and before the results."""
+    first = n_given + n_carries
+    inputs = graph.inputs
+    taken = (*inputs[:first], *inputs[first + n_slices :], *inputs[first : first + n_slices])
+    outs, end = graph.outputs, len(graph.outputs) - n_written
+    given = (*outs[:n_carries], *outs[end:], *outs[n_carries:end])
+    return Graph(taken, given, graph.nodes, name=graph.name)
