@@ -15,7 +15,7 @@ from . import tree
 from .control import COND, SCAN, WHILE, bind_control
 from .dtypes import DType, bool_, int64
 from .errors import ShapeError, TraceError
-from .functions import asarray, clip, stack
+from .functions import asarray, clip, result_type, stack
 from .functions.creation import arange
 from .graph import Aval, Graph
 from .record import constant, read
@@ -95,6 +95,7 @@ def _branches(
     leaves, structure = tree.flatten(list(operands))
     arrays = [read(x) for x in leaves if is_array(x)]
     avals = [Aval(x.shape, x.dtype) for x in arrays]
+    weak = [tracing.is_weak(x) for x in arrays]
 
     def build(cells: list[Array]) -> Any:
         picked = iter(cells)
@@ -102,7 +103,8 @@ def _branches(
 
     regions = [Region(what, f, trace) for f in functions]
     for region in regions:
-        region.run(avals, build)
+        region.run(avals, build, weak)
+    weak = [all(r.is_weak(i) for r in regions) for i in range(len(regions[0].leaves))]
     _agree(what, regions)
     captured = _joined(r.captured for r in regions)
     written = list(_joined(r.written for r in regions).values())
@@ -114,13 +116,22 @@ def _branches(
     outs = bind_control(COND, [index, *map(read, given), *arrays], {"branches": graphs})
     n_results = len(outs) - len(written)
     put_back(written, outs[n_results:])
-    return tree.unflatten(structure, _filled(plain, outs[:n_results]))
+    results = _filled(plain, outs[:n_results])
+    _mark(results, weak)
+    return tree.unflatten(structure, results)
 
 
 def _filled(plain: Sequence[Any], arrays: Sequence[Array]) -> list[Any]:
     """Results with their arrays in place."""
     picked = iter(arrays)
     return [next(picked) if x is ARRAY else x for x in plain]
+
+
+def _mark(results: Sequence[Any], weak: Sequence[bool]) -> None:
+    """Results that stand for Python numbers on all sides do so outside."""
+    for result, is_weak in zip(results, weak, strict=True):
+        if is_weak and is_array(result):
+            tracing.set_weak(result)
 
 
 def _joined(parts: Any) -> dict[int, Any]:
@@ -152,7 +163,7 @@ def _common(
     what: str, regions: Sequence[Region], position: int, sides: Sequence[Any]
 ) -> DType | None:
     """The dtype of a result that is an array, None if it is the same Python object everywhere."""
-    arrays = [x for x in sides if is_array(x)]
+    arrays = [x for x in sides if is_array(x) and not tracing.is_weak(x)]
     if not all(is_array(x) or is_number(x) for x in sides):
         if all(x is sides[0] or (type(x) is type(sides[0]) and x == sides[0]) for x in sides):
             return None
@@ -162,10 +173,9 @@ def _common(
         )
     if arrays:
         return arrays[0].dtype  # type: ignore[no-any-return]
-    if all(type(x) is type(sides[0]) and x == sides[0] for x in sides):
+    if not any(map(is_array, sides)) and all(type(x) is type(sides[0]) and x == sides[0] for x in sides):
         return None
-    kinds = [asarray_dtype(x) for x in sides]
-    return kinds[0] if len(set(kinds)) == 1 else asarray_dtype(1.0)
+    return result_type(*sides)
 
 
 def _named(regions: Sequence[Region], sides: Sequence[Any]) -> str:
@@ -223,9 +233,9 @@ def _while(
     trace = tracing.current()
     assert trace is not None
     leaves, structure = tree.flatten(init)
-    avals, region = _stable_body(what, body, leaves, structure)
+    avals, weak, region = _stable_body(what, body, leaves, structure)
     test = Region(what, _as_test(what, condition), trace)
-    test.run(avals, lambda cells: (tree.unflatten(structure, cells),))
+    test.run(avals, lambda cells: (tree.unflatten(structure, cells),), weak)
     if test.written:
         raise TraceError(f"{what}: {test.name} writes to an array; do it in the body")
     written = region.written
@@ -244,6 +254,7 @@ def _while(
         {"condition": graphs[0], "body": graphs[1], "n_constants": len(given)},
     )
     put_back(state, outs[len(leaves) :])
+    _mark(outs[: len(leaves)], weak)
     return tree.unflatten(structure, outs[: len(leaves)])
 
 
@@ -279,32 +290,36 @@ def _stable_body(
     structure: tree.Tree,
     slices: Sequence[Aval] = (),
     build: Callable[[list[Array]], tuple[Any, ...]] | None = None,
-) -> tuple[list[Aval], Region]:
-    """The body, traced with the kinds of state that it keeps: numbers take the dtypes it gives."""
+    weak_slices: bool = False,
+) -> tuple[list[Aval], list[bool], Region]:
+    """The body, traced with the kinds of state that it keeps (numbers take the dtypes it gives),
+    and which of them stand for Python numbers."""
     trace = tracing.current()
     assert trace is not None
     build = build or (lambda cells: (tree.unflatten(structure, cells),))
     avals = [_kind(what, x) for x in leaves]
+    weak = [tracing.is_weak(x) if is_array(x) else True for x in leaves]
     for _ in range(_ROUNDS):
         region = Region(what, body, trace)
-        region.run([*avals, *slices], build)
-        after = _state_of(what, region, structure)
+        region.run([*avals, *slices], build, [*weak, *([weak_slices] * len(slices))])
+        _state_of(what, region, structure)
+        kept = [w and region.is_weak(i) for i, w in enumerate(weak)]
         wider = [
-            Aval((), x.dtype) if is_array(x) and is_number(leaf) and x.shape == () else aval
-            for leaf, aval, x in zip(leaves, avals, after, strict=True)
+            region.scalar(i) or aval if w else aval
+            for i, (aval, w) in enumerate(zip(avals, weak, strict=True))
         ]
-        del after
-        if wider == avals:
+        if (wider, kept) == (avals, weak):
             break
         region.release()
-        avals = wider
+        avals, weak = wider, kept
     for position, aval in enumerate(avals):
         region.require(position, aval)
-    return avals, region
+    return avals, weak, region
 
 
-def _state_of(what: str, region: Region, structure: tree.Tree) -> list[Any]:
-    """The leaves of the state that a body returns (for scan: the first of the pair)."""
+def _state_of(what: str, region: Region, structure: tree.Tree) -> None:
+    """Raise TraceError if a body returns a state (for scan: a pair with one) of another
+    structure."""
     found = region.structure
     if what == "scan" or what == "fori_loop":
         is_pair = found.kind is tuple and len(found.children) == 2
@@ -316,7 +331,6 @@ def _state_of(what: str, region: Region, structure: tree.Tree) -> list[Any]:
             f"{what}: {region.name} returns {found}, the state is {structure}; a loop keeps the "
             "structure of its state"
         )
-    return region.leaves[: structure.size]
 
 
 def fori_loop(lower: Any, upper: Any, body: Callable[[Any, T], T], init: T) -> T:
@@ -335,7 +349,7 @@ def fori_loop(lower: Any, upper: Any, body: Callable[[Any, T], T], init: T) -> T
             state = body(i, state)
         return state
     if is_array(lower) or is_array(upper):
-        first = asarray(lower, dtype=int64)
+        first = asarray(lower, dtype=int64) if is_array(lower) else int(lower)
 
         def step(pair: Any) -> Any:
             return pair[0] + 1, body(pair[0], pair[1])
@@ -346,7 +360,8 @@ def fori_loop(lower: Any, upper: Any, body: Callable[[Any, T], T], init: T) -> T
         return body(i, state), None
 
     turn.__name__ = getattr(body, "__name__", "body")
-    return _scan("fori_loop", turn, init, arange(lower, upper, dtype=int64), None, False)[0]  # type: ignore[no-any-return]
+    numbers = arange(int(lower), int(upper), dtype=int64)
+    return _scan("fori_loop", turn, init, numbers, None, False)[0]  # type: ignore[no-any-return]
 
 
 def scan(
@@ -423,7 +438,9 @@ def _scan(
         return state, x
 
     kinds = [Aval(x.shape[1:], x.dtype) for x in stacked]
-    avals, region = _stable_body(what, body, leaves, structure, kinds, build)
+    avals, weak, region = _stable_body(
+        what, body, leaves, structure, kinds, build, what == "fori_loop"
+    )
     for position in range(len(leaves), len(region.leaves)):
         if is_number(region.leaves[position]):
             region.convert(position, asarray_dtype(region.leaves[position]))
@@ -443,6 +460,7 @@ def _scan(
     )  # fmt: skip
     n_state = len(carries) + len(written)
     put_back(written, outs[len(carries) : n_state])
+    _mark(outs[: len(carries)], weak)
     ys = tree.unflatten(of_ys, _filled(plain, outs[n_state:]))
     return tree.unflatten(structure, outs[: len(carries)]), ys
 

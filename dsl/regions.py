@@ -16,6 +16,7 @@ from .autodiff import no_grad
 from .dtypes import DType
 from .errors import TraceError
 from .graph import Aval, Graph, Var
+from .primitive import REGISTRY
 from .record import constant, read, write
 from .trace import Captured, Trace
 
@@ -37,10 +38,21 @@ class Region:
         self.leaves: list[Any] = []
         self.structure = tree.LEAF
 
-    def run(self, avals: Sequence[Aval], build: Callable[[list[Array]], tuple[Any, ...]]) -> None:
-        """Call the function on `build(arrays)`, its arguments, and keep what it returns."""
+    def run(
+        self,
+        avals: Sequence[Aval],
+        build: Callable[[list[Array]], tuple[Any, ...]],
+        weak: Sequence[bool] = (),
+    ) -> None:
+        """Call the function on `build(arrays)`, its arguments, and keep what it returns. `weak`
+        says which of the arrays stand for Python numbers."""
         with tracing.resumed(self.trace), no_grad():
-            arguments = build([self.trace.add_input(a) for a in avals])
+            cells = [self.trace.add_input(a) for a in avals]
+            for cell, is_weak in zip(cells, weak, strict=False):
+                if is_weak:
+                    tracing.set_weak(cell)
+            arguments = build(cells)
+            del cells
             self.leaves, self.structure = tree.flatten(self.f(*arguments))
             self.leaves = [read(x) if is_array(x) else x for x in self.leaves]
         del arguments
@@ -57,6 +69,18 @@ class Region:
             value = self.leaves[position]
             if not is_array(value):
                 self.leaves[position] = constant(value, dtype)
+            elif tracing.is_weak(value) and value.dtype is not dtype:
+                self.leaves[position] = REGISTRY["cast"](value, dtype=dtype)
+
+    def scalar(self, position: int) -> Aval | None:
+        """The kind of a result that is an array of one element; None for others."""
+        found = self.leaves[position]
+        return Aval((), found.dtype) if is_array(found) and found.shape == () else None
+
+    def is_weak(self, position: int) -> bool:
+        """Whether a result is a Python number or stands for one."""
+        found = self.leaves[position]
+        return tracing.is_weak(found) if is_array(found) else is_number(found)
 
     def plain(self) -> list[Any]:
         """The results, with ARRAY in place of each array."""
@@ -65,7 +89,7 @@ class Region:
     def require(self, position: int, aval: Aval) -> None:
         """Raise TraceError if a value of a loop's state is not what the turn began with; a Python
         number becomes an array."""
-        if is_number(self.leaves[position]):
+        if self.is_weak(position):
             self.convert(position, aval.dtype)
         found = self.leaves[position]
         if not is_array(found) or self.aval(position) != aval:

@@ -95,6 +95,7 @@ class Trace:
         self.captured: dict[int, Captured] = {}
         self.slots: dict[int, GradSlot] = {}
         self.observed: dict[tuple[int, str], Observation] = {}
+        self.weak: set[Var] = set()  # scalars that promote as Python numbers do (NEP 50)
         self.is_open = True
         self.device: int | None = None  # where it runs, once an array says so
         self._made: list[weakref.ref[Array]] = []
@@ -113,6 +114,8 @@ class Trace:
         source = user_source()
         node = Node(primitive, inputs, dict(params), tuple(map(Var, avals)), source)
         self.nodes.append(node)
+        if inputs and self.weak.issuperset(inputs) and primitive.name != "cast":
+            self.weak.update(v for v in node.outputs if v.aval.shape == ())
         return [self.array(var, source) for var in node.outputs]
 
     def array(self, var: Var, source: Source | None = None) -> Array:
@@ -154,6 +157,8 @@ class Trace:
             if cell._traced is None:
                 self._settle(cell)
             var = Var(Aval(cell.shape, cell.dtype))
+            if is_weak(cell):
+                self.weak.add(var)
             current = self.array(var)
             found = Captured(cell, origin or Origin(cell), var, current)
             self.captured[id(cell)] = found
@@ -247,6 +252,18 @@ def traced_var(cell: Array, trace: Trace) -> Var:
         f"a traced value of {payload.trace.name} made at {payload.source} was used after its "
         "trace ended; return it from the function instead of keeping it outside"
     )
+
+
+def is_weak(cell: Array) -> bool:
+    """Whether a traced value stands for a Python number, and takes the dtype of its partners."""
+    payload: TracedValue | None = cell._traced
+    return payload is not None and payload.var in payload.trace.weak
+
+
+def set_weak(cell: Array) -> None:
+    """Let a traced scalar promote as a Python number does."""
+    payload: TracedValue = cell._traced
+    payload.trace.weak.add(payload.var)
 
 
 _PACKAGE = __name__.split(".")[0]

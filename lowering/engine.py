@@ -20,12 +20,11 @@ from ..dsl.sizes import evaluate, symbols
 from . import dump, pipeline
 from .cache import Cache, default_folder, key_of, sources_digest
 from .entry import KernelEntry, ProgramEntry
-from .fusion import Group, fuse
+from .fusion import Group
 from .memory import MemoryPlan
 from .prepack import Prepacked, Split, split_graph
-from .program import Step, plan_program, pooled_peak
+from .program import pooled_peak
 from .protocols import Backend, Choices
-from .rewrites import rewrite
 
 FORMAT = "1"  # of programs, kernels and entries
 _ROOT = Path(__file__).parent.parent
@@ -275,21 +274,18 @@ class Engine:
         if missing:
             raise ValueError(f"memory: got no value for the sizes {missing}")
         entry = self._entry(graph, graph_text(graph))
-        graph = rewrite(graph)
         numbers: dict[str, int] = {}
-        steps = []
-        for group in fuse(graph):
-            if group.kind == "native":
-                steps.append(Step(None, group))
-                continue
-            number = numbers.setdefault(pipeline.group_key(group), len(numbers))
-            steps.append(Step(number, group, entry.kernels[number].sizes))
-        plan = plan_program(graph, steps, self.backend.pooled_temporaries)
+        launched: list[tuple[int, tuple[str, ...]]] = []
+
+        def number(group: Group) -> tuple[int, tuple[str, ...]]:
+            found = numbers.setdefault(pipeline.group_key(group), len(numbers))
+            launched.append((found, entry.kernels[found].sizes))
+            return launched[-1]
+
+        plan = pipeline.plan_graph(graph, number, pooled=self.backend.pooled_temporaries)
         kernels = self._loaded(entry)
         scratch = [
-            kernels[s.kernel].scratch_bytes(*(values[n] for n in s.sizes))
-            for s in steps
-            if s.kernel is not None
+            kernels[i].scratch_bytes(*(values.get(n, 1) for n in sizes)) for i, sizes in launched
         ]
         results = tuple((name, evaluate(size, values)) for name, size in plan.results)
         return replace(
