@@ -157,13 +157,14 @@ class _Planner:
     def _flow(self, node: Node, programs: tuple[int, ...]) -> Flow:
         kind, params = node.primitive.name, node.params
         values = tuple(self.slot_of[base(v, self.producer)] for v in node.inputs)
-        taken = subgraphs(node)[-1].inputs  # the last takes all that the others do
+        inside = subgraphs(node)
+        taken = inside[-1].inputs  # the last takes all that the others do
         n_constants = params.get("n_constants", 0)
         return Flow(
             kind=kind,
             programs=programs,
             n_constants=n_constants,
-            n_carries=params.get("n_carries", len(node.inputs) - n_constants),
+            n_carries=params.get("n_carries", len(inside[0].inputs) - n_constants),
             inputs=values,
             outputs=tuple(self.slot_of[v] for v in node.outputs),
             shapes=tuple(v.aval.shape for v in taken),
