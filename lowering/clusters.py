@@ -30,7 +30,8 @@ def single(node: Node) -> Cluster:
     kind = "contract" if isinstance(lower, Contract) else "map"
     kind = "scatter" if isinstance(lower, Scatter) else kind
     kind = "native" if isinstance(lower, Native) else kind
-    kind = "control" if isinstance(lower, Control) else kind
+    if isinstance(lower, Control):
+        kind = "loop" if lower.kind.endswith("_kernel") else "control"
     return Cluster(kind, space_of(node), None, [node])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..dsl import timeline
@@ -116,9 +116,9 @@ def structure_of(group_key: str) -> str:
     return key_of("structure", group_key)
 
 
-def structures(graph: Graph) -> list[str]:
-    """The digests of all kernels of a graph."""
-    return list(dict.fromkeys(structure_of(group_key(g)) for g in kernel_groups(graph)))
+def structures(groups: Sequence[Group]) -> list[str]:
+    """The digests of kernels, each once."""
+    return list(dict.fromkeys(structure_of(group_key(g)) for g in groups))
 
 
 @timeline.stage("schedule", lambda group, *_: group_name(group))
