@@ -1,211 +1,33 @@
-"""Control flow on arrays: `cond`, `switch`, `while_loop`, `fori_loop`, `scan`.
+"""Loops on arrays: `while_loop`, `fori_loop`, `scan`.
 
-Eagerly they are Python's own: the chosen function is called, the loop is run turn by turn, and the
-tape sees what was done. In staged code both branches, or the body, are traced once into graphs of
-their own, and the program chooses and loops at run time.
+Eagerly they are Python's own: the loop is run turn by turn, and the tape sees what was done. In
+staged code the body is traced once into a graph of its own, and the program loops at run time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from . import trace as tracing
 from . import tree
-from .control import COND, SCAN, WHILE, bind_control
-from .dtypes import DType, bool_, int64
+from .branches import condition_of, dtype_of_number, filled, joined, mark_weak
+from .control import SCAN, WHILE, bind_control
+from .dtypes import bool_, int64
 from .errors import ShapeError, TraceError
-from .functions import asarray, clip, result_type, stack
+from .functions import asarray, stack
 from .functions.creation import arange
 from .graph import Aval, Graph
 from .record import constant, read
-from .regions import ARRAY, Region, is_array, is_number, put_back
+from .regions import Region, is_array, is_number, put_back
 
 if TYPE_CHECKING:
     from .array import Array
 
-T = TypeVar("T")
 _ROUNDS = 4  # of finding the dtypes of what Python numbers become
 
 
-# --------------------------------------------------------------------------- branches
-
-
-def cond(
-    condition: Any, true_function: Callable[..., T], false_function: Callable[..., T], *operands: Any
-) -> T:
-    """`true_function(*operands)` where the condition holds, else `false_function(*operands)`.
-
-    `condition` is a bool or a scalar array. In staged code both functions are traced; they must
-    return pytrees of one structure, shapes and dtypes (a Python number takes the dtype of the other
-    side), and only the chosen one runs. Both may read and write arrays of outside.
-
-    Raises TraceError if the two sides do not fit, ShapeError if the condition is no scalar.
-
-    >>> import tilewright as tw
-    >>> f = tw.jit(lambda x: tw.cond(x.sum() > 0, lambda: x, lambda: -x))
-    >>> f(tw.array([-1.0, -2.0])).tolist()
-    [1.0, 2.0]
-    """
-    decided = _condition("cond", condition)
-    if not is_array(decided):
-        return (true_function if decided else false_function)(*operands)
-    index = read(asarray(decided, dtype=int64))
-    return _branches("cond", index, (false_function, true_function), operands)  # type: ignore[return-value]
-
-
-def switch(index: Any, functions: Sequence[Callable[..., T]], *operands: Any) -> T:
-    """`functions[index](*operands)`; an index outside is clamped to the first or the last.
-
-    `index` is an integer or an integer scalar array; the rest is as in `cond`.
-
-    >>> import tilewright as tw
-    >>> tw.switch(1, [lambda x: x, lambda x: -x], tw.array(3.0)).item()
-    -3.0
-    """
-    if not functions:
-        raise ShapeError("switch: got no functions; wanted at least one")
-    if not is_array(index) or index._is_concrete and tracing.current() is None:
-        return functions[max(0, min(int(index), len(functions) - 1))](*operands)
-    if index.shape != () or not index.dtype.is_integer:
-        raise ShapeError(
-            f"switch: the index is {index.dtype}{list(index.shape)}; it must be an integer scalar"
-        )
-    chosen = read(asarray(clip(asarray(index, dtype=int64), 0, len(functions) - 1), dtype=int64))
-    return _branches("switch", chosen, tuple(functions), operands)  # type: ignore[return-value]
-
-
-def _condition(what: str, condition: Any) -> Any:
-    """A Python bool where the value is known, else an array of one bool."""
-    if not is_array(condition):
-        return bool(condition)
-    if condition.shape != ():
-        raise ShapeError(f"{what}: the condition has shape {condition.shape}; it must be a scalar")
-    if tracing.current() is None:
-        return bool(condition)
-    return asarray(condition, dtype=bool_) if condition.dtype is not bool_ else condition
-
-
-def _branches(
-    what: str, index: Array, functions: tuple[Callable[..., Any], ...], operands: Sequence[Any]
-) -> Any:
-    """Trace all functions, make them return the same kinds, and stage one node."""
-    trace = tracing.current()
-    assert trace is not None
-    leaves, structure = tree.flatten(list(operands))
-    arrays = [read(x) for x in leaves if is_array(x)]
-    avals = [Aval(x.shape, x.dtype) for x in arrays]
-    weak = [tracing.is_weak(x) for x in arrays]
-
-    def build(cells: list[Array]) -> Any:
-        picked = iter(cells)
-        return tree.unflatten(structure, [next(picked) if is_array(x) else x for x in leaves])
-
-    regions = [Region(what, f, trace) for f in functions]
-    for region in regions:
-        region.run(avals, build, weak)
-    weak = [all(r.is_weak(i) for r in regions) for i in range(len(regions[0].leaves))]
-    _agree(what, regions)
-    captured = _joined(r.captured for r in regions)
-    written = list(_joined(r.written for r in regions).values())
-    given = list(captured.values())
-    graphs = tuple(r.graph(given, written, carried=False) for r in regions)
-    structure, plain = regions[0].structure, regions[0].plain()
-    for region in regions:
-        region.release()
-    outs = bind_control(COND, [index, *map(read, given), *arrays], {"branches": graphs})
-    n_results = len(outs) - len(written)
-    put_back(written, outs[n_results:])
-    results = _filled(plain, outs[:n_results])
-    _mark(results, weak)
-    return tree.unflatten(structure, results)
-
-
-def _filled(plain: Sequence[Any], arrays: Sequence[Array]) -> list[Any]:
-    """Results with their arrays in place."""
-    picked = iter(arrays)
-    return [next(picked) if x is ARRAY else x for x in plain]
-
-
-def _mark(results: Sequence[Any], weak: Sequence[bool]) -> None:
-    """Results that stand for Python numbers on all sides do so outside."""
-    for result, is_weak in zip(results, weak, strict=True):
-        if is_weak and is_array(result):
-            tracing.set_weak(result)
-
-
-def _joined(parts: Any) -> dict[int, Any]:
-    found: dict[int, Any] = {}
-    for part in parts:
-        found.update(part)
-    return found
-
-
-def _agree(what: str, regions: Sequence[Region]) -> None:
-    """Make numbers arrays where they differ; raises TraceError where sides do not fit."""
-    first = regions[0]
-    for other in regions[1:]:
-        if other.structure != first.structure:
-            raise TraceError(
-                f"{what}: the branches disagree: {other.name} returns {_shape_of(other)}, "
-                f"{first.name} returns {_shape_of(first)}"
-            )
-    for position in range(len(first.leaves)):
-        sides = [r.leaves[position] for r in regions]
-        dtype = _common(what, regions, position, sides)
-        if dtype is not None:
-            for region in regions:
-                region.convert(position, dtype)
-            _require_one_kind(what, regions, position)
-
-
-def _common(
-    what: str, regions: Sequence[Region], position: int, sides: Sequence[Any]
-) -> DType | None:
-    """The dtype of a result that is an array, None if it is the same Python object everywhere."""
-    arrays = [x for x in sides if is_array(x) and not tracing.is_weak(x)]
-    if not all(is_array(x) or is_number(x) for x in sides):
-        if all(x is sides[0] or (type(x) is type(sides[0]) and x == sides[0]) for x in sides):
-            return None
-        raise TraceError(
-            f"{what}: the branches disagree: {_named(regions, sides)} for result {position}; "
-            "what a branch decides must be arrays or numbers"
-        )
-    if arrays:
-        return arrays[0].dtype  # type: ignore[no-any-return]
-    if not any(map(is_array, sides)) and all(type(x) is type(sides[0]) and x == sides[0] for x in sides):
-        return None
-    return result_type(*sides)
-
-
-def _named(regions: Sequence[Region], sides: Sequence[Any]) -> str:
-    return ", ".join(f"{r.name} gives {x!r}" for r, x in zip(regions, sides, strict=True))
-
-
-def _require_one_kind(what: str, regions: Sequence[Region], position: int) -> None:
-    kinds = [r.aval(position) for r in regions]
-    for region, kind in zip(regions[1:], kinds[1:], strict=True):
-        if kind != kinds[0]:
-            raise TraceError(
-                f"{what}: the branches disagree: {region.name} gives {kind}, {regions[0].name} "
-                f"gives {kinds[0]} for result {position}"
-            )
-
-
-def _shape_of(region: Region) -> str:
-    kind = region.structure.kind
-    return "a single value" if kind is None else f"a {kind.__name__} of {len(region.leaves)} values"
-
-
-def asarray_dtype(number: Any) -> DType:
-    """The dtype that an array of a Python number has here."""
-    return asarray(number).dtype
-
-
-# --------------------------------------------------------------------------- loops
-
-
-def while_loop(condition: Callable[[Any], Any], body: Callable[[T], T], init: T) -> T:
+def while_loop(condition: Callable[[Any], Any], body: Callable[[Any], Any], init: Any) -> Any:
     """`state = body(state)` as long as `condition(state)` holds, from `init`; the last state.
 
     The state is a pytree of arrays and numbers, whose shapes and dtypes the body keeps (a Python
@@ -215,16 +37,16 @@ def while_loop(condition: Callable[[Any], Any], body: Callable[[T], T], init: T)
     Raises TraceError if the body changes the kind of the state.
 
     >>> import tilewright as tw
-    >>> f = tw.jit(lambda n: tw.while_loop(lambda s: s[0] > 1, lambda s: (s[0] // 2, s[1] + 1), (n, 0)))
-    >>> f(tw.array(1024))[1].item()
-    10
+    >>> f = tw.jit(lambda x: tw.while_loop(lambda s: s < 100, lambda s: s * s, x))
+    >>> f(tw.array(3.0)).item()
+    6561.0
     """
     if tracing.current() is None:
         state: Any = init
-        while _condition("while_loop", condition(state)):
+        while condition_of("while_loop", condition(state)):
             state = body(state)
-        return state  # type: ignore[no-any-return]
-    return _while("while_loop", condition, body, init)  # type: ignore[return-value]
+        return state
+    return _while("while_loop", condition, body, init)
 
 
 def _while(
@@ -239,12 +61,12 @@ def _while(
     if test.written:
         raise TraceError(f"{what}: {test.name} writes to an array; do it in the body")
     written = region.written
-    read_only = {k: c for k, c in _joined([test.captured, region.captured]).items() if k not in written}
+    read_only = {
+        k: c for k, c in joined([test.captured, region.captured]).items() if k not in written
+    }
     given, state = list(read_only.values()), list(written.values())
     graphs = [r.graph(given, state, carried=True) for r in (test, region)]
-    graphs[0] = Graph(
-        graphs[0].inputs, graphs[0].outputs[:1], graphs[0].nodes, name=graphs[0].name
-    )
+    graphs[0] = Graph(graphs[0].inputs, graphs[0].outputs[:1], graphs[0].nodes, name=graphs[0].name)
     for each in (test, region):
         each.release()
     carries = [_as_value(x, aval) for x, aval in zip(leaves, avals, strict=True)]
@@ -254,13 +76,13 @@ def _while(
         {"condition": graphs[0], "body": graphs[1], "n_constants": len(given)},
     )
     put_back(state, outs[len(leaves) :])
-    _mark(outs[: len(leaves)], weak)
+    mark_weak(outs[: len(leaves)], weak)
     return tree.unflatten(structure, outs[: len(leaves)])
 
 
 def _as_test(what: str, condition: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def test(state: Any) -> Any:
-        found = _condition(what, condition(state))
+        found = condition_of(what, condition(state))
         return found if is_array(found) else constant(found, bool_)
 
     test.__name__ = getattr(condition, "__name__", "condition")
@@ -276,7 +98,7 @@ def _kind(what: str, leaf: Any) -> Aval:
     if is_array(leaf):
         return Aval(leaf.shape, leaf.dtype)
     if is_number(leaf):
-        return Aval((), asarray_dtype(leaf))
+        return Aval((), dtype_of_number(leaf))
     raise TraceError(
         f"{what}: the state holds {leaf!r} of type {type(leaf).__name__}; it must be arrays and "
         "numbers"
@@ -333,7 +155,7 @@ def _state_of(what: str, region: Region, structure: tree.Tree) -> None:
         )
 
 
-def fori_loop(lower: Any, upper: Any, body: Callable[[Any, T], T], init: T) -> T:
+def fori_loop(lower: Any, upper: Any, body: Callable[[Any, Any], Any], init: Any) -> Any:
     """`state = body(i, state)` for i from `lower` to `upper - 1`; the last state.
 
     With bounds that are Python integers the loop has a derivative of every order; an array bound
@@ -354,14 +176,14 @@ def fori_loop(lower: Any, upper: Any, body: Callable[[Any, T], T], init: T) -> T
         def step(pair: Any) -> Any:
             return pair[0] + 1, body(pair[0], pair[1])
 
-        return _while("while_loop", lambda s: s[0] < upper, step, (first, init))[1]  # type: ignore[no-any-return]
+        return _while("while_loop", lambda s: s[0] < upper, step, (first, init))[1]
 
     def turn(state: Any, i: Any) -> Any:
         return body(i, state), None
 
     turn.__name__ = getattr(body, "__name__", "body")
     numbers = arange(int(lower), int(upper), dtype=int64)
-    return _scan("fori_loop", turn, init, numbers, None, False)[0]  # type: ignore[no-any-return]
+    return _scan("fori_loop", turn, init, numbers, None, False)[0]
 
 
 def scan(
@@ -394,16 +216,18 @@ def scan(
 
 def _length(xs: Any, length: int | None) -> int:
     leaves = tree.flatten(xs)[0] if xs is not None else []
-    sizes = {x.shape[0] if getattr(x, "shape", ()) else None for x in leaves}
-    if None in sizes:
+    if not all(getattr(x, "shape", ()) for x in leaves):
         raise ShapeError("scan: xs holds a scalar; it must be arrays with a first axis")
+    sizes: set[int] = {x.shape[0] for x in leaves}
     if length is not None:
         sizes.add(int(length))
     if len(sizes) != 1:
-        raise ShapeError(
-            f"scan: got the lengths {sorted(sizes)}; wanted one, of xs or by `length`"  # type: ignore[type-var]
-        )
-    return sizes.pop()  # type: ignore[return-value]
+        raise ShapeError(f"scan: got the lengths {sorted(sizes)}; wanted one, of xs or by `length`")
+    return sizes.pop()
+
+
+def _slice(xs: Any, i: int) -> Any:
+    return tree.map_leaves(lambda x: x[i], xs)
 
 
 def _scan_now(
@@ -411,7 +235,7 @@ def _scan_now(
 ) -> tuple[Any, Any]:
     state, ys = init, []
     for i in reversed(range(n)) if reverse else range(n):
-        state, y = body(state, None if xs is None else tree.map_leaves(lambda x: x[i], xs))
+        state, y = body(state, None if xs is None else _slice(xs, i))
         ys.append(y)
     if not ys:
         raise ShapeError("scan: got 0 slices outside of staged code, where results have no shape")
@@ -443,10 +267,16 @@ def _scan(
     )
     for position in range(len(leaves), len(region.leaves)):
         if is_number(region.leaves[position]):
-            region.convert(position, asarray_dtype(region.leaves[position]))
+            region.convert(position, dtype_of_number(region.leaves[position]))
     written = list(region.written.values())
     given = [c for k, c in region.captured.items() if k not in region.written]
-    graph = _state_before_results(region.graph(given, written, carried=True), len(given), len(leaves), len(kinds), len(written))
+    graph = _state_before_results(
+        region.graph(given, written, carried=True),
+        len(given),
+        len(leaves),
+        len(kinds),
+        len(written),
+    )
     of_ys, plain = region.structure.children[1], region.plain()[len(leaves) :]
     region.release()
     carries = [_as_value(x, aval) for x, aval in zip(leaves, avals, strict=True)]
@@ -460,8 +290,8 @@ def _scan(
     )  # fmt: skip
     n_state = len(carries) + len(written)
     put_back(written, outs[len(carries) : n_state])
-    _mark(outs[: len(carries)], weak)
-    ys = tree.unflatten(of_ys, _filled(plain, outs[n_state:]))
+    mark_weak(outs[: len(carries)], weak)
+    ys = tree.unflatten(of_ys, filled(plain, outs[n_state:]))
     return tree.unflatten(structure, outs[: len(carries)]), ys
 
 

@@ -290,7 +290,9 @@ class Engine:
             launched.append((found, entry.kernels[found].sizes))
             return launched[-1]
 
-        plan = pipeline.plan_graph(self._lowered(graph), number, pooled=self.backend.pooled_temporaries)
+        plan = pipeline.plan_graph(
+            self._lowered(graph), number, pooled=self.backend.pooled_temporaries
+        )
         kernels = self._loaded(entry)
         scratch = [
             kernels[i].scratch_bytes(*(values.get(n, 1) for n in sizes)) for i, sizes in launched

@@ -17,6 +17,7 @@ from .rewrites import rewrite
 
 MOST_WORK = 1 << 14  # instructions of a turn, about: more is worth parallel kernels
 MOST_BYTES = 1 << 15  # of the values of a turn, which lie on the stack
+MOST_BUFFERS = 150  # of a kernel (core/kernel.h)
 MOST_TURNS = 1 << 20  # of a `while` before the executor has a look
 
 SCAN_KERNEL = replace(SCAN, name="scan_kernel", lower=Control("scan_kernel"))
@@ -72,6 +73,8 @@ def _many_turns(node: Node) -> Graph:
 
 def _is_small(node: Node) -> bool:
     """Whether control flow can be a part of a kernel, and should be."""
+    if len(node.inputs) + len(node.outputs) > MOST_BUFFERS:
+        return False
     work = _work_of_node(node)
     return work is not None and work[0] <= MOST_WORK and work[1] <= MOST_BYTES
 

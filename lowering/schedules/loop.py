@@ -17,7 +17,7 @@ from ..fusion import Group
 from ..index import Index, Run, address, from_components
 from ..kernel import KernelSource
 from ..machine import Machine
-from ..readers import Scope, Source, buffer_source, sequence
+from ..readers import Scope, Source, sequence
 from ..spaces import MOVEMENT
 from ..tvm_api import tirx
 from ..vocabulary import computed, int64
@@ -104,9 +104,7 @@ class _Turns:
             made = tirx.IfThenElse(tirx.EQ(number, int64(i)), this, made)
         self.t.emit(made)
 
-    def _branch(
-        self, graph: Graph, inputs: Sequence[Source], places: Sequence[_Place]
-    ) -> Any:
+    def _branch(self, graph: Graph, inputs: Sequence[Source], places: Sequence[_Place]) -> Any:
         with self.t.block() as statements:
             self._store(self.run(graph, inputs), places)
         return sequence(statements) if statements else tirx.Evaluate(int64(0))
@@ -119,9 +117,7 @@ class _Turns:
         scope = self.frame.scope
         with scope.loop("turn", int64(0), length) as turn:
             at = self.t.let(length - int64(1) - turn) if params["reverse"] else turn
-            slices = [
-                _slice(x, params["length"], at) for x in inputs[end:]
-            ]
+            slices = [_slice(x, params["length"], at) for x in inputs[end:]]
             taken = [*inputs[:first], *(s.read for s in state), *slices]
             stacked = [
                 _Place(self.frame, v.aval, p.buffer, self._row(p, params["length"], at))
@@ -251,7 +247,9 @@ class _Turns:
                 state.take(element, self.t.let(position))
 
             self._over(scope, tuple(shape[a] for a in axes), take)
-            place.write(from_components(node.output.aval.shape, tuple(kept)), state.finish(state.state()))
+            place.write(
+                from_components(node.output.aval.shape, tuple(kept)), state.finish(state.state())
+            )
 
         self._over(scope, node.output.aval.shape, one)
 
@@ -286,7 +284,9 @@ class _Turns:
         size = self.t.size(x.aval.shape[axis])
 
         def one(index: list[Expr]) -> None:
-            at = self.t.let(scope.element(places, from_components(places.aval.shape, (index[axis],))))
+            at = self.t.let(
+                scope.element(places, from_components(places.aval.shape, (index[axis],)))
+            )
             target = from_components(x.aval.shape, (*index[:axis], at, *index[axis + 1 :]))
             with self.t.block() as body:
                 new = scope.element(updates, from_components(updates.aval.shape, tuple(index)))
@@ -325,9 +325,7 @@ class _Turns:
 
         self._over(self.frame.scope, shape, one)
 
-    def _over(
-        self, scope: Scope, shape: Sequence[Dim], body: Callable[[list[Expr]], None]
-    ) -> None:
+    def _over(self, scope: Scope, shape: Sequence[Dim], body: Callable[[list[Expr]], None]) -> None:
         """Nested loops over a shape."""
 
         def nest(axis: int, index: list[Expr]) -> None:

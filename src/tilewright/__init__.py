@@ -25,6 +25,7 @@ from .dsl import dtypes, engine
 from .dsl import primitives as primitives
 from .dsl.array import Array, binary_slow
 from .dsl.autodiff import enable_grad, no_grad
+from .dsl.branches import cond, switch
 from .dsl.device import Device, device
 from .dsl.dtypes import (
     bfloat16,
@@ -61,7 +62,7 @@ from .dsl.errors import (
 from .dsl.functions import *  # noqa: F403
 from .dsl.functions import __all__ as _functions
 from .dsl.jit import jit
-from .dsl.loops import cond, fori_loop, scan, switch, while_loop
+from .dsl.loops import fori_loop, scan, while_loop
 from .dsl.transforms import grad, value_and_grad
 
 if TYPE_CHECKING:
@@ -180,6 +181,7 @@ __all__ = [
     "bfloat16",
     "bool_",
     "compile",
+    "cond",
     "device",
     "devices",
     "dtype",
@@ -188,27 +190,31 @@ __all__ = [
     "float16",
     "float32",
     "float64",
+    "fori_loop",
     "get_num_threads",
     "grad",
     "include_dir",
-    "int8",
     "int16",
     "int32",
     "int64",
+    "int8",
     "jit",
-    "linalg",
     "library_dir",
+    "linalg",
     "load",
     "memory_stats",
     "nn",
     "no_grad",
     "profile",
+    "scan",
     "set_num_threads",
+    "switch",
     "tune",
-    "uint8",
     "uint16",
     "uint32",
     "uint64",
+    "uint8",
     "value_and_grad",
+    "while_loop",
     *_functions,
 ]

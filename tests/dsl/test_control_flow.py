@@ -273,7 +273,7 @@ def test_conditions_do_not_write() -> None:
 
     @tw.jit
     def f(x: Any) -> Any:
-        return tw.while_loop(lambda s: (seen.__iadd__(1) + s < 9), lambda s: s + 1, x)
+        return tw.while_loop(lambda s: seen.__iadd__(1) + s < 9, lambda s: s + 1, x)
 
     with pytest.raises(tw.TraceError, match="writes to an array"):
         f(tw.array(1.0))
