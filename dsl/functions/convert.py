@@ -12,6 +12,7 @@ from ... import _native
 from .. import device as placing
 from .. import primitives as p
 from .. import record
+from .. import trace as tracing
 from ..device import DeviceLike
 from ..dtypes import (
     DType,
@@ -256,8 +257,9 @@ def result_type(*arrays_and_dtypes: Any) -> DType:
     >>> result_type(float32, 2.5)
     tilewright.float32
     """
-    scalars = [x for x in arrays_and_dtypes if is_scalar(x)]
-    strong = [_dtype_of(x) for x in arrays_and_dtypes if not is_scalar(x)]
+    operands = [_scalar_of(x) if _is_weak(x) else x for x in arrays_and_dtypes]
+    scalars = [x for x in operands if is_scalar(x)]
+    strong = [_dtype_of(x) for x in operands if not is_scalar(x)]
     if not strong:
         strong = [_weak(dtype(type(scalars.pop())))] if scalars else []
     if not strong:
@@ -270,6 +272,15 @@ def result_type(*arrays_and_dtypes: Any) -> DType:
     if found.is_float and found not in strong:  # it need not be one that the device lacks
         found = placing.current().fitting_float(found)
     return found
+
+
+def _is_weak(x: Any) -> bool:
+    return is_array(x) and tracing.is_weak(x)
+
+
+def _scalar_of(x: Array) -> Any:
+    """A Python number of the kind for which a traced value stands."""
+    return {"b": False, "i": 0, "u": 0, "f": 0.0}[x.dtype.kind]
 
 
 def _dtype_of(x: Any) -> DType:
@@ -294,7 +305,11 @@ def same_dtype(*operands: ArrayLike) -> list[Array]:
 
 def to_dtype(to: DType, *operands: Any) -> list[Array]:
     """Operands (arrays or Python scalars) as arrays of one dtype."""
-    return [convert(x, to) if is_array(x) else record.constant(x, to) for x in operands]
+    found = [convert(x, to) if is_array(x) else record.constant(x, to) for x in operands]
+    if any(map(_is_weak, operands)) and all(is_scalar(x) or _is_weak(x) for x in operands):
+        for x in found:
+            tracing.set_weak(x)
+    return found
 
 
 def inexact(of: DType) -> DType:
