@@ -111,11 +111,6 @@ class Array(_native.Cell, Reductions, Selection, Layout, NumPyProtocols, Standar
         memory = memoryview(_native.raw(host) if self.dtype is bfloat16 else host)
         return np.asarray(memory).view(self.dtype.dtype)
 
-    def __complex__(self) -> complex:
-        if self.size != 1:
-            raise TypeError("only arrays of size 1 can be converted to Python scalars")
-        return complex(self.item())
-
     def item(self, *args: Any) -> Any:
         """The only element, or the one at an index or a flat position, as a Python number."""
         require_known(self, "item")
