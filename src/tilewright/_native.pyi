@@ -163,12 +163,9 @@ def empty(shape: Sequence[int], dtype_code: int, device: int = 0) -> Array:
     """An array of unset elements."""
 
 def from_buffer(obj: Any, dtype_code: int, copy: bool) -> Array:
-    """The elements of an object with the buffer protocol, of any strides.
-
-    Only the item size is checked against `dtype_code` (bfloat16 arrives as uint16). With
-    `copy=False` the memory is shared, kept alive, and never written: a write to the cell copies
-    first. Strided memory then gives a view (`_moves` None) of a 1-D base.
-    """
+    """The elements of an object with the buffer protocol, of any strides and the dtype's item size
+    (bfloat16 as uint16). With `copy=False` the memory is shared, kept alive, and never written (a
+    write to the cell copies first); strided memory is a view (`_moves` None) of a 1-D base."""
 
 def from_dlpack(obj: Any, copy: bool, to_host: bool = False) -> Array:
     """The array of an object with `__dlpack__` on the CPU, or (`to_host`) of its copy there."""
@@ -180,22 +177,16 @@ def traced(shape: Sequence[int], dtype_code: int, payload: Any) -> Array:
     """A cell whose value is a variable of the trace in progress."""
 
 def alias(cell: Cell) -> Array:
-    """A snapshot: a new root with the same value (buffer or payload) and `_node`. Of a concrete
-    view: its elements, copied."""
+    """A snapshot: a new root with the value and `_node`; a concrete view's elements are copied."""
 
 def view(
-    base: Cell,
-    shape: Sequence[int],
-    strides: Sequence[int],
-    offset: int,
-    moves: Any,
+    base: Cell, shape: Sequence[int], strides: Sequence[int], offset: int, moves: Any,
     dtype_code: int = -1,
-) -> Array:
-    """A window, in elements, on the buffer of a concrete root; bounds are checked. With a dtype the
-    window's elements (and its steps) are of that type, as the floats of complex numbers."""
+) -> Array:  # fmt: skip
+    """A window, in elements of the dtype (the base's), on a concrete root; bounds are checked."""
 
 def traced_view(base: Cell, shape: Sequence[int], moves: Any, dtype_code: int = -1) -> Array:
-    """A view that has no window, because its base is traced; of the base's dtype or another."""
+    """A view that has no window, because its base is traced."""
 
 def contiguous(cell: Cell) -> Array:
     """The cell itself if it is a root, else its elements in a fresh root (without `_node`)."""

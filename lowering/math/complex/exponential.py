@@ -65,6 +65,16 @@ def exp(t: TirxVocabulary, z: Complex) -> Complex:
     return Complex(t, real, m.select(m.equal(y, zero), y, imag))
 
 
+def exp2(t: TirxVocabulary, z: Complex) -> Complex:
+    """2 to the power z: the angle is rounded, the power of the real part is not."""
+    m = z.m
+    turned = exp(t, Complex(t, m.const(0.0), m.let(z.imag * m.const(log(2)))))
+    size = m.let(t.call("exp2", z.real))
+    whole = exp(t, z.map(lambda part: m.let(part * m.const(log(2)))))
+    usual = both(is_finite(m, z.real), size < m.const(inf))
+    return choose(m, usual, turned.scaled(size), whole)
+
+
 def expm1(t: TirxVocabulary, z: Complex) -> Complex:
     """exp(z) - 1: the real part is expm1(x) cos(y) - 2 sin(y / 2)**2, so that nothing cancels."""
     m, x, y = z.m, z.real, z.imag

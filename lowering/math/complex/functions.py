@@ -72,6 +72,7 @@ CALLS: dict[str, Function] = {
     "div": exponential.divide,
     "pow": exponential.pow,
     "exp": exponential.exp,
+    "exp2": exponential.exp2,
     "expm1": exponential.expm1,
     "log": exponential.logarithm("log"),
     "log2": exponential.logarithm("log2"),
