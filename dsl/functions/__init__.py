@@ -15,6 +15,7 @@ from . import (
     differences,
     einstein,
     elementary,
+    fitting,
     floats,
     foreign,
     functional,
@@ -57,6 +58,7 @@ from .diagonals import *  # noqa: F403
 from .differences import *  # noqa: F403
 from .einstein import *  # noqa: F403
 from .elementary import *  # noqa: F403
+from .fitting import *  # noqa: F403
 from .floats import *  # noqa: F403
 from .foreign import *  # noqa: F403
 from .functional import *  # noqa: F403
@@ -109,6 +111,7 @@ __all__ = [
     *differences.__all__,
     *einstein.__all__,
     *elementary.__all__,
+    *fitting.__all__,
     *floats.__all__,
     *foreign.__all__,
     *functional.__all__,

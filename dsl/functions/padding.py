@@ -48,8 +48,9 @@ def pad(
     dict of axes.
 
     `mode` says by what: "constant" (constant_values), "edge", "empty", "linear_ramp" (end_values),
-    "maximum", "mean", "median" and "minimum" (stat_length), "reflect" and "symmetric" (reflect_type), "wrap",
-    or a function that is called with each padded row, the widths, the axis and a dict.
+    "maximum", "mean", "median" and "minimum" (stat_length), "reflect" and "symmetric"
+    (reflect_type), "wrap", or a function that is called with each padded row, the widths, the axis
+    and a dict.
 
     >>> pad([1, 2], (1, 2))
     array([0, 1, 2, 0, 0])

@@ -13,6 +13,7 @@ from ..errors import ArgumentError, ShapeError
 from .arithmetic import add, divide, multiply, subtract
 from .convert import ArrayLike, asarray, convert, same_dtype
 from .creation import ones, zeros_like
+from .numpy_eigenvalues import eigvals
 from .joining import concatenate, trim_zeros
 from .shapes import atleast_1d
 from .signals import convolve
@@ -167,7 +168,15 @@ def poly(seq_of_zeros: ArrayLike) -> Array:
     for zero in convert(x, kind):
         lifted = p.pad(total, low=(0,), high=(1,), value=0)
         total = subtract(lifted, p.pad(total * zero, low=(1,), high=(0,), value=0))
-    return total
+    return p.real(total) if _in_pairs(x) else total
+
+
+def _in_pairs(zeros: Array) -> bool:
+    """Whether complex zeros are known to be real or conjugates of each other."""
+    if not zeros.dtype.is_complex or not zeros._is_concrete:
+        return False
+    host = zeros.numpy()
+    return bool((np.sort(host) == np.sort(host.conjugate())).all())
 
 
 __all__ = [

@@ -46,6 +46,7 @@ from .elementwise import (
 )
 from .factors import cholesky, det, inv, qr, slogdet, solve
 from .floats import copysign, exponent, fmax, fmin, fmod, ldexp, mantissa, nextafter, signbit
+from .fourier import fft, irfft, rfft
 from .indexing import gather, scatter_add, scatter_set
 from .integers import bit_count, gcd
 from .movement import (
@@ -135,6 +136,7 @@ __all__ = [
     "expm1",
     "exponent",
     "fence",
+    "fft",
     "floor",
     "floordiv",
     "fmax",
@@ -151,6 +153,7 @@ __all__ = [
     "imag",
     "inv",
     "iota",
+    "irfft",
     "join",
     "ldexp",
     "le",
@@ -192,6 +195,7 @@ __all__ = [
     "real",
     "real_form",
     "reshape",
+    "rfft",
     "round_",
     "rsqrt",
     "scatter_add",

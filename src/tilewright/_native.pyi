@@ -295,6 +295,13 @@ def lapack_names() -> list[str]:
 def set_lapack(name: str, function: object) -> None:
     """Hand over a function of LAPACK: a capsule whose name is its C signature."""
 
+def fourier_names() -> list[str]:
+    """The loops of Fourier transforms that routines call: fft_float32, irfft_float64, ..."""
+
+def set_fourier(name: str, loop: int, context: int) -> None:
+    """Hand over a loop, by the addresses of the function and of what it is called with; its form
+    is that of NumPy's loops (core/fourier.h)."""
+
 class Artifact:
     """A compiled function from a file: its program, kernels and weights."""
 

@@ -22,7 +22,7 @@ from .. import Array as ndarray
 from ..dsl.inspection import STANDARD_VERSION as __array_api_version__
 from ..dsl.inspection import namespace_info as __array_namespace_info__
 from ..dsl.namespace import OFFERED
-from . import linalg, random
+from . import fft, linalg, random
 
 if TYPE_CHECKING:
     from ..dsl.functions import *  # noqa: F403
@@ -30,5 +30,6 @@ if TYPE_CHECKING:
 
 globals().update(OFFERED)
 __all__ = [
-    *OFFERED, "__array_api_version__", "__array_namespace_info__", "linalg", "ndarray", "random",
+    *OFFERED, "__array_api_version__", "__array_namespace_info__", "fft", "linalg", "ndarray",
+    "random",
 ]  # fmt: skip
