@@ -66,4 +66,8 @@ LINALG = _public(decompositions, matrix_products, norms, solving) | {
 NUMPY_LINALG = LINALG | _public(numpy_eigenvalues)
 FFT = _public(fourier)
 # By the module that NumPy's functions say they are of.
-BY_MODULE: dict[str, dict[str, Any]] = {"numpy": OFFERED, "numpy.linalg": NUMPY_LINALG, "numpy.fft": FFT}
+BY_MODULE: dict[str, dict[str, Any]] = {
+    "numpy": OFFERED,
+    "numpy.linalg": NUMPY_LINALG,
+    "numpy.fft": FFT,
+}

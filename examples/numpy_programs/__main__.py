@@ -97,7 +97,9 @@ def main() -> None:
     table = Table("program", "NumPy", "tilewright", "times as fast", title="equal results")
     for name in chosen:
         theirs, ours = compared(name, small)
-        table.add_row(name, f"{theirs * 1e3:.1f} ms", f"{ours * 1e3:.1f} ms", f"{theirs / ours:.2f}")
+        table.add_row(
+            name, f"{theirs * 1e3:.1f} ms", f"{ours * 1e3:.1f} ms", f"{theirs / ours:.2f}"
+        )
     console.print(table)
 
 

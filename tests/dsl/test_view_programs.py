@@ -40,6 +40,7 @@ def test_eager(program: tuple[list[tuple[int, ...]], list[str]]) -> None:
 @given(programs(staged=True))
 @example(([(3, 4)], ["v0 = a[0]", "v0 += 1", "a.T[...] = v0[:3]", "v0[1:] = v0[:-1]"]))
 @example(([(6,)], ["np.add(a[1:], a[:-1], out=a[:-1])", "np.subtract(a[::-1], 1, out=a)"]))
+@example(([(3, 4)], ["v0 = a.T.reshape(-1)", "v1 = a.reshape(-1)", "a[...] = 7"]))  # copy, view
 def test_staged(program: tuple[list[tuple[int, ...]], list[str]]) -> None:
     shapes, lines = program
     theirs = start(shapes)
