@@ -138,7 +138,7 @@ def bind_control(
 ) -> list[Array]:
     """Run (as a program of one node), stage and tape a node of control flow."""
     values = [read(c) for c in cells]
-    nodes = [node_of(v) if v.dtype.is_float else None for v in values]
+    nodes = [node_of(v) if v.dtype.is_inexact else None for v in values]
     taped = _native.grad_enabled() and any(nodes)
     if taped and primitive is SCAN:
         params = _with_history(params)
@@ -172,7 +172,7 @@ def _tape(
     outs: list[Array],
 ) -> None:
     saved = [snapshot(v, n) for v, n in zip(values, nodes, strict=True)]
-    floats = [i for i, y in enumerate(outs) if y.dtype.is_float]
+    floats = [i for i, y in enumerate(outs) if y.dtype.is_inexact]
     results = [snapshot(y, None) for y in outs]
     rule = _GRADIENTS[primitive.name]
     wanted = [n is not None for n in nodes]
@@ -237,7 +237,7 @@ def _filled(seeds: Seeds, like: Sequence[Array]) -> list[Array]:
     return [
         zeros_like(y) if s is None else s
         for s, y in zip(seeds, like, strict=True)
-        if y.dtype.is_float
+        if y.dtype.is_inexact
     ]
 
 
@@ -286,10 +286,8 @@ def _scan_vjp(
     the stacked results."""
     nc, nk, body = params["n_constants"], params["n_carries"], params["body"]
     consts, carries, xs = saved[:nc], saved[nc : nc + nk], saved[nc + nk :]
-    history = outs[len(outs) - nk :]
-    is_float = [c.dtype.is_float for c in carries]
+    is_float = [c.dtype.is_inexact for c in carries]
     from_carries = _filled(seeds[:nk], outs[:nk])
-    stacked = [(s is not None) for s in seeds[nk:]]
     from_ys = [s for s in seeds[nk:] if s is not None]
     sums = [zeros_like(c) for c, w in zip(consts, wanted, strict=False) if w]
     n_ct, n_sums = len(from_carries), len(sums)
@@ -299,13 +297,13 @@ def _scan_vjp(
         own_consts = [next(take) for _ in consts]
         ct, totals = [next(take) for _ in range(n_ct)], [next(take) for _ in range(n_sums)]
         own = [next(take) for _ in (*carries, *xs)]
-        ys = _spread(list(take), stacked)
+        ys = _spread(list(take), [s is not None for s in seeds[nk:]])
         mask = [*wanted[:nc], *is_float, *wanted[nc + nk :]]
         grads = pull_back(body, [*own_consts, *own], mask, [*_spread(ct, is_float), *ys])
         added = [a + g for a, g in zip(totals, grads, strict=False)]
         return [*grads[n_sums : n_sums + n_ct], *added, *grads[n_sums + n_ct :]]
 
-    slices = [*history, *xs, *from_ys]
+    slices = [*outs[len(outs) - nk :], *xs, *from_ys]  # the history comes last
     avals = _avals([*consts, *from_carries, *sums])
     avals += [Aval(x.shape[1:], x.dtype) for x in slices]
     found = bind_control(
@@ -327,7 +325,7 @@ def _while_vjp(
 ) -> list[Array | None]:
     nc, body = params["n_constants"], params["body"]
     consts, carries = saved[:nc], saved[nc:]
-    is_float = [c.dtype.is_float for c in carries]
+    is_float = [c.dtype.is_inexact for c in carries]
     from_carries = _filled(seeds, outs)
     n_ct = len(from_carries)
     sums = [zeros_like(c) for c, w in zip(consts, wanted, strict=False) if w]

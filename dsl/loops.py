@@ -265,9 +265,7 @@ def _scan(
     avals, weak, region = _stable_body(
         what, body, leaves, structure, kinds, build, what == "fori_loop"
     )
-    for position in range(len(leaves), len(region.leaves)):
-        if is_number(region.leaves[position]):
-            region.convert(position, dtype_of_number(region.leaves[position]))
+    _number_results(region, len(leaves))
     written = list(region.written.values())
     given = [c for k, c in region.captured.items() if k not in region.written]
     graph = _state_before_results(
@@ -293,6 +291,13 @@ def _scan(
     mark_weak(outs[: len(carries)], weak)
     ys = tree.unflatten(of_ys, filled(plain, outs[n_state:]))
     return tree.unflatten(structure, outs[: len(carries)]), ys
+
+
+def _number_results(region: Region, first: int) -> None:
+    """Numbers among the results of a turn become arrays, as they are stacked."""
+    for position in range(first, len(region.leaves)):
+        if is_number(region.leaves[position]):
+            region.convert(position, dtype_of_number(region.leaves[position]))
 
 
 def _state_before_results(

@@ -11,7 +11,7 @@ import gc
 import sys
 import threading
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
@@ -258,6 +258,24 @@ def is_weak(cell: Array) -> bool:
     """Whether a traced value stands for a Python number, and takes the dtype of its partners."""
     payload: TracedValue | None = cell._traced
     return payload is not None and payload.var in payload.trace.weak
+
+
+_NUMBERS = {"b": False, "i": 0, "u": 0, "f": 0.0, "c": 0j}
+
+
+def number_for(x: Any) -> Any:
+    """A Python number of the kind for which a traced value stands; others are what they are."""
+    return _NUMBERS[x.dtype.kind] if isinstance(x, _native.Cell) and is_weak(x) else x
+
+
+def keep_weak(operands: Sequence[Any], found: list[Array]) -> list[Array]:
+    """What was made of operands of an operation stands for numbers if all of them do."""
+    numbers = [number_for(x) for x in operands]
+    stands_in = any(n is not x for n, x in zip(numbers, operands, strict=True))
+    if stands_in and not any(isinstance(n, _native.Cell) for n in numbers):
+        for cell in found:
+            set_weak(cell)
+    return found
 
 
 def set_weak(cell: Array) -> None:

@@ -257,7 +257,7 @@ def result_type(*arrays_and_dtypes: Any) -> DType:
     >>> result_type(float32, 2.5)
     tilewright.float32
     """
-    operands = [_scalar_of(x) if _is_weak(x) else x for x in arrays_and_dtypes]
+    operands = [tracing.number_for(x) for x in arrays_and_dtypes]
     scalars = [x for x in operands if is_scalar(x)]
     strong = [_dtype_of(x) for x in operands if not is_scalar(x)]
     if not strong:
@@ -272,15 +272,6 @@ def result_type(*arrays_and_dtypes: Any) -> DType:
     if found.is_float and found not in strong:  # it need not be one that the device lacks
         found = placing.current().fitting_float(found)
     return found
-
-
-def _is_weak(x: Any) -> bool:
-    return is_array(x) and tracing.is_weak(x)
-
-
-def _scalar_of(x: Array) -> Any:
-    """A Python number of the kind for which a traced value stands."""
-    return {"b": False, "i": 0, "u": 0, "f": 0.0}[x.dtype.kind]
 
 
 def _dtype_of(x: Any) -> DType:
@@ -305,11 +296,8 @@ def same_dtype(*operands: ArrayLike) -> list[Array]:
 
 def to_dtype(to: DType, *operands: Any) -> list[Array]:
     """Operands (arrays or Python scalars) as arrays of one dtype."""
-    found = [convert(x, to) if is_array(x) else record.constant(x, to) for x in operands]
-    if any(map(_is_weak, operands)) and all(is_scalar(x) or _is_weak(x) for x in operands):
-        for x in found:
-            tracing.set_weak(x)
-    return found
+    made = [convert(x, to) if is_array(x) else record.constant(x, to) for x in operands]
+    return tracing.keep_weak(operands, made)
 
 
 def inexact(of: DType) -> DType:
@@ -320,7 +308,7 @@ def inexact(of: DType) -> DType:
     return placing.current().fitting_float(wanted)
 
 
-# --------------------------------------------------------------------------- broadcasting
+# --------------------------------------------------------------------------- shapes and axes
 
 
 def broadcast_shapes(*shapes: Shape | Dim) -> Shape:
@@ -370,9 +358,6 @@ def broadcast(name: str, *arrays: Array) -> list[Array]:
         return list(arrays)
     shape = common_shape(name, *(x.shape for x in arrays))
     return [x if x.shape == shape else p.broadcast_to(x, shape=shape) for x in arrays]
-
-
-# --------------------------------------------------------------------------- axes
 
 
 def one_axis(name: str, axis: int, ndim: int) -> int:

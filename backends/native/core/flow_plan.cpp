@@ -175,7 +175,9 @@ void AnyProgram::check_flow(const Instruction& step, const ProgramPlan& plan,
             flow.n_inputs + i);
   }
   const size_t first = size_t(flow.n_constants);
-  const size_t body = flow.kind == Flow::Cond ? flow.programs.size() : flow.kind == Flow::Scan ? 0 : 1;
+  const size_t body = flow.kind == Flow::Cond   ? flow.programs.size()
+                      : flow.kind == Flow::Scan ? 0
+                                                : 1;
   if (body == flow.programs.size()) return;
   const auto& outputs = made.programs[body]->outputs;
   for (size_t i = 0; i < size_t(flow.n_carries); ++i)
