@@ -139,7 +139,7 @@ BROKEN = [
     ({"slots": [(0, 0, 0)], "outputs": [(1, F32, [N])]}, "slot"),
     ({"slots": [(2, 0, 0)], "outputs": [(0, F32, [N])]}, "does not outlive"),
     ({"slots": [(0, 0, 0)], "outputs": [(0, F64, [N])]}, "another dtype"),
-    ({"instructions": [[4, 0]]}, "instruction"),
+    ({"instructions": [[9, 0]]}, "instruction"),
     ({"instructions": [[0, 1]]}, r"kernel\) is 1"),
     ({"instructions": [launch(0, [0, 1], [N])]}, "number of buffers"),
     ({"instructions": [launch(0, [0, 1, 2], [])]}, "number of sizes"),
