@@ -92,7 +92,9 @@ class Block:
 
 
 def split_unit(t: TirxVocabulary, unit: Expr, counts: list[Dim]) -> list[Expr]:
-    """A unit's number -> the number of its block along each run."""
+    """A unit's number -> the number of its block along each run; where one has none, no unit is
+    ever taken."""
+    counts = [1 if n == 0 else n for n in counts]
     found: list[Expr] = []
     for i in range(len(counts) - 1, -1, -1):
         if counts[i] == 1:
