@@ -41,6 +41,10 @@ def vectors(
     """`body(j)` for j in [low, high): whole vectors, then the rest one by one, or by vectors of
     half the width, a quarter and so on. `low` is a multiple of the width, and `high` is one too
     unless it is the end of the axis of `size` elements."""
+    if scope.t.plain_loops:
+        with scope.loop("j", low, high) as j:
+            body(j)
+        return
     if not isinstance(size, int) or size >= width:
         w = int64(width)
         first, last = tirx.truncdiv(low, w), tirx.truncdiv(high, w)
