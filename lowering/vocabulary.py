@@ -51,7 +51,8 @@ def elements(dtype: DType, count: Dim) -> Dim:
 class TirxVocabulary:
     """Implements `dsl.primitive.Vocabulary`; `sizes` maps unknown sizes to their parameters.
 
-    `plain_loops` says that LLVM is to vectorise the kernel, `scalar_only` is set by functions that tirx cannot vectorise: the loop is then a serial one.
+    `plain_loops` says that LLVM is to vectorise the kernel; `scalar_only` is set by functions that
+    tirx cannot vectorise: the loop is then a serial one.
     """
 
     def __init__(self, sizes: dict[str, Any]) -> None:
