@@ -51,13 +51,15 @@ def elements(dtype: DType, count: Dim) -> Dim:
 class TirxVocabulary:
     """Implements `dsl.primitive.Vocabulary`; `sizes` maps unknown sizes to their parameters.
 
-    `scalar_only` is set by functions that tirx cannot vectorise: the loop is then a serial one.
+    `plain_loops` says that LLVM is to vectorise the kernel; `scalar_only` is set by functions that
+    tirx cannot vectorise: the loop is then a serial one.
     """
 
     def __init__(self, sizes: dict[str, Any]) -> None:
         self.sizes = sizes
         self.blocks: list[list[Any]] = []
         self.scalar_only = False
+        self.plain_loops = False
         self.lane: tuple[Expr, int] | None = None
         self._unwrapped: frozenset[str] | None = None
 

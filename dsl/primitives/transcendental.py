@@ -109,7 +109,7 @@ log2 = unary(
     log2_reference,
     dtypes=INEXACT,
     vjp=lambda ct, out, x: (ct / conj(x * LN_2),),
-    ulp=ulps(2, complex=4),
+    ulp=ulps(2, complex=6),
     cost=26,
 )
 log10 = unary(
@@ -117,7 +117,7 @@ log10 = unary(
     log10_reference,
     dtypes=INEXACT,
     vjp=lambda ct, out, x: (ct / conj(x * LN_10),),
-    ulp=ulps(2, complex=4),
+    ulp=ulps(2, complex=6),
     cost=28,
 )
 tan = unary(

@@ -129,28 +129,10 @@ REFUSED: dict[str, Any] = {
     "interp": lambda n, z: n.interp(z, [0, 1], [0, 1]),
     "float()": lambda n, z: float(z[0, 0]),
 }
-ELEMENTARY = [
-    "exp",
-    "exp2",
-    "expm1",
-    "log",
-    "log2",
-    "log10",
-    "log1p",
-    "sqrt",
-    "sin",
-    "cos",
-    "tan",
-    "sinh",
-    "cosh",
-    "tanh",
-    "arcsin",
-    "arccos",
-    "arctan",
-    "arcsinh",
-    "arccosh",
-    "arctanh",
-]
+ELEMENTARY = (
+    "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sqrt", "sin", "cos", "tan", "sinh",
+    "cosh", "tanh", "arcsin", "arccos", "arctan", "arcsinh", "arccosh", "arctanh",
+)  # fmt: skip
 
 
 def compare(expected: Any, found: Any, rtol: float) -> None:

@@ -82,7 +82,8 @@ def expm1(t: TirxVocabulary, z: Complex) -> Complex:
     half = m.let(t.call("sin", m.let(y * m.const(0.5))))
     less = m.let(m.product(half, half) * m.const(2.0))
     near = m.let(m.product(m.let(t.call("expm1", x)), m.let(t.call("cos", y))) - less)
-    is_far = either(x > m.const(60.0), tirx.Not(is_finite(m, y)))
+    outside = either(x > m.const(60.0), x < m.const(-1.0))  # where exp(x) is far from 1
+    is_far = either(outside, tirx.Not(is_finite(m, y)))
     far = m.let(whole.real - m.const(1.0))
     return Complex(t, m.select(is_far, far, near), whole.imag)
 
