@@ -68,11 +68,6 @@ def _abs(t: TirxVocabulary, x: Expr) -> Expr:
     return tirx.Select(x < zero(type_of(x)), zero(type_of(x)) - x, x)
 
 
-def _fence(t: TirxVocabulary, x: Expr) -> Expr:
-    """x, rounded: LLVM makes no FMA of a product that goes through here into a sum."""
-    return _llvm("arithmetic.fence")(t, x) if _is_float(x) else x
-
-
 def _extremum(compare: Function) -> Function:
     def function(t: TirxVocabulary, a: Expr, b: Expr) -> Expr:
         if type_of(a) == "bool":
@@ -125,7 +120,7 @@ CALLS: dict[str, Function] = {
     **{name: _elementary(name) for name in _ELEMENTARY},
     **{name: _llvm(name) for name in ("floor", "ceil", "trunc", "sqrt", "fma")},
     "round": _llvm("rint"),
-    "fence": _fence,
+    "fence": _llvm("arithmetic.fence"),  # no FMA of a product that goes through here into a sum
     "rsqrt": _rsqrt,
     "neg": _neg,
     "abs": _abs,

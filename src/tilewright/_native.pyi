@@ -231,18 +231,13 @@ class Kernel:
     def cost(self, *sizes: int) -> float:
         """The declared time of one run on one core, in seconds."""
     def __call__(self, buffers: Sequence[Cell], sizes: Sequence[int]) -> None:
-        """Run once on contiguous cells, inputs then outputs (for tests and measuring). Outputs
-        are written in place, whoever shares them."""
+        """Run once on contiguous cells, inputs, then outputs, written whoever shares them."""
 
 class MapKernel:
     """An eager elementwise operation for fixed dtypes."""
 
     def __init__(
-        self,
-        name: str,
-        in_codes: Sequence[int],
-        out_code: int,
-        compile: Callable[[int], Kernel],
+        self, name: str, in_codes: Sequence[int], out_code: int, compile: Callable[[int], Kernel]
     ) -> None:
         """`compile(mask)` gives the 1-D kernel (buffers: inputs then output; one size: n) where
         bit i of mask says that input i is one element for all; it is called once per mask."""
@@ -299,8 +294,7 @@ def fourier_names() -> list[str]:
     """The loops of Fourier transforms that routines call: fft_float32, irfft_float64, ..."""
 
 def set_fourier(name: str, loop: int, context: int) -> None:
-    """Hand over a loop, by the addresses of the function and of what it is called with; its form
-    is that of NumPy's loops (core/fourier.h)."""
+    """Hand over a loop of NumPy's form (core/fourier.h) and its context, as addresses."""
 
 class Artifact:
     """A compiled function from a file: its program, kernels and weights."""
@@ -390,13 +384,11 @@ def set_tracing(on: bool) -> bool:
     """While on, this thread's operators take the slow path; returns what it was."""
 
 def set_grad_enabled(on: bool) -> bool:
-    """While on, this thread's operators on cells with `requires_grad` or `_node` take the slow
-    path; returns what it was."""
+    """While on, this thread's operators on tracked cells go the slow path; returns what it was."""
 
 def grad_enabled() -> bool: ...
 def timeline_start() -> int:
-    """Begin to record what happens when; gives the time for `timeline_stop`. Recordings may
-    overlap."""
+    """Begin to record; gives the time for `timeline_stop`. Recordings may overlap."""
 
 def timeline_stop(since: int) -> dict[str, Any]:
     """End a recording. `events` are the records of core/timeline.h that began since, as bytes;
