@@ -254,8 +254,9 @@ def traced_var(cell: Array, trace: Trace) -> Var:
     )
 
 
-def is_weak(cell: Array) -> bool:
-    """Whether a traced value stands for a Python number, and takes the dtype of its partners."""
+def is_weak(cell: Any) -> bool:
+    """Whether an array is a traced value that stands for a Python number, and takes the dtype of
+    its partners."""
     payload: TracedValue | None = cell._traced
     return payload is not None and payload.var in payload.trace.weak
 
