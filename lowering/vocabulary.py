@@ -51,13 +51,15 @@ def elements(dtype: DType, count: Dim) -> Dim:
 class TirxVocabulary:
     """Implements `dsl.primitive.Vocabulary`; `sizes` maps unknown sizes to their parameters.
 
-    `scalar_only` is set by functions that tirx cannot vectorise: the loop is then a serial one.
+    `plain_loops` says that LLVM is to vectorise the kernel; `scalar_only` is set by functions that
+    tirx cannot vectorise: the loop is then a serial one.
     """
 
     def __init__(self, sizes: dict[str, Any]) -> None:
         self.sizes = sizes
         self.blocks: list[list[Any]] = []
         self.scalar_only = False
+        self.plain_loops = False
         self.lane: tuple[Expr, int] | None = None
         self._unwrapped: frozenset[str] | None = None
 
@@ -177,7 +179,7 @@ class TirxVocabulary:
         each name is used twice; they do not look through memory. Indices (int64) they should see.
         """
         at, size = self.lane or (int64(0), 1)
-        cell = tirx.decl_buffer((int64(size),), type_of(x), CELL, scope="local")
+        cell = tirx.decl_buffer((int64(size),), type_of(x), CELL, scope="local", layout=None)
         builtin = {"disable_lower_builtin": tirx.IntImm("bool", 1)}
         self.blocks[-1].append(tirx.AllocBuffer(cell, builtin))
         self.blocks[-1].append(tirx.BufferStore(cell, x, [at]))

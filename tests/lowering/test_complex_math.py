@@ -78,7 +78,7 @@ STANDARD = {
 }  # fmt: skip
 
 
-# Where C's later editions and the array API know more than cmath: acosh(0 + i nan), tanh(0 + i nan).
+# Where the array API knows more than cmath: acosh(0 + i nan), tanh(0 + i nan) and so tan.
 STANDARDISED = {("acosh", True, False), ("tanh", True, False), ("tan", False, True)}
 
 
