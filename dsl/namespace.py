@@ -60,7 +60,6 @@ def _public(*modules: Any) -> dict[str, Any]:
 OFFERED = _offered()
 LINALG = _public(decompositions, matrix_products, norms, solving) | {
     "LinAlgError": LinAlgError, "matmul": f.matmul, "matrix_transpose": f.matrix_transpose,
-    "tensordot": f.tensordot,
 }  # fmt: skip
 # What NumPy gives otherwise than the array API.
 NUMPY_LINALG = LINALG | _public(numpy_eigenvalues)
