@@ -26,9 +26,12 @@ Index = tuple[Expr, ...]
 class Vocabulary(Protocol):
     """What a `lower` rule may say; the kernel compiler implements it."""
 
-    def const(self, value: bool | int | float, dtype: DType) -> Expr: ...
+    def const(self, value: bool | int | float | complex, dtype: DType) -> Expr: ...
     def cast(self, x: Expr, dtype: DType) -> Expr: ...
     def select(self, condition: Expr, x: Expr, y: Expr) -> Expr: ...
+    def complex(self, real: Expr, imag: Expr) -> Expr:
+        """A complex element of two elements of one float type."""
+
     def call(self, name: str, *args: Expr) -> Expr:
         """A function of the vocabulary by name: exp, log, floor, sqrt, fma, maximum, ..."""
 

@@ -11,9 +11,9 @@ from ..dsl.primitive import Expr
 from ..dsl.sizes import Dim, Size, symbols
 from .fusion import Group
 from .kernel import BufferSpec, KernelSource, Phase, ScratchSpec
-from .readers import Scope, Source, buffer_source, sequence
+from .readers import Memory, Scope, Source, sequence
 from .tvm_api import PointerType, PrimType, tirx
-from .vocabulary import TirxVocabulary, int64
+from .vocabulary import TirxVocabulary, elements, int64
 
 _ATTRS = {"tirx.noalias": True, "calling_conv": 0, "tirx.is_entry_func": False}
 
@@ -47,8 +47,7 @@ class Frame:
 
     def store(self, var: Var, value: Expr, offset: Expr) -> None:
         """Put an element of `var` into its output buffer."""
-        raw = self.t.store_cast(value, var.aval.dtype)
-        self.t.emit(tirx.BufferStore(self.buffers[var], raw, [offset]))
+        self.t.store(self.buffers[var], offset, value, var.aval.dtype)
 
     def local(self, name: str, dtype: str, size: int) -> Any:
         """A small array on the stack (registers, where LLVM can)."""
@@ -92,7 +91,8 @@ class KernelFrame:
         frame_vars = (*self.group.inputs, *self.group.outputs)
         pointers, buffers, declared = [], {}, []
         for i, var in enumerate(frame_vars):
-            pointer, buffer = _pointer(f"p{i}", t.stored(var.aval.dtype), t.size(var.aval.size))
+            size = t.size(elements(var.aval.dtype, var.aval.size))
+            pointer, buffer = _pointer(f"p{i}", t.stored(var.aval.dtype), size)
             pointers.append(pointer)
             declared.append(tirx.DeclBuffer(buffer, data=pointer))
             buffers[var] = buffer
@@ -101,7 +101,7 @@ class KernelFrame:
             pointer, scratch[area.name] = _pointer(area.name, area.dtype, t.size(area.size))
             pointers.append(pointer)
             declared.append(tirx.DeclBuffer(scratch[area.name], data=pointer))
-        sources: dict[Var, Source] = {v: buffer_source(t, v, buffers[v]) for v in self.group.inputs}
+        sources: dict[Var, Source] = {v: Memory(t, v, buffers[v]) for v in self.group.inputs}
         scope = Scope(t, self.group.nodes, sources)
         parameters = [*pointers, *between, *sizes.values()]
         return Frame(t, scope, buffers, scratch, parameters, declared)

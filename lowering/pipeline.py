@@ -9,6 +9,7 @@ from ..dsl import timeline
 from ..dsl.graph import Graph, Var, graph_text
 from ..dsl.primitive import Native
 from .cache import Cache, key_of
+from .complex_products import with_real_products
 from .entry import KernelEntry
 from .fusion import Group, fuse
 from .fusion_text import group_text
@@ -30,7 +31,7 @@ class Compiled:
 
 def kernel_groups(graph: Graph) -> tuple[Group, ...]:
     """The kernels of a graph, in order of execution."""
-    return fuse(rewrite(graph))
+    return fuse(rewrite(with_real_products(graph)))
 
 
 def kernels_text(graph: Graph) -> str:
@@ -51,7 +52,7 @@ def compile_program(
 ) -> Compiled:
     """Compile a graph; kernels that are in the cache (under `scope`) are taken from it. `chosen`
     has the tuned knobs of kernels by `structure`; `pooled` as in `plan_program`."""
-    graph = rewrite(graph)
+    graph = rewrite(with_real_products(graph))
     entries: dict[str, int] = {}
     kernels: list[KernelEntry] = []
     steps: list[Step] = []

@@ -2,6 +2,7 @@
 
 Elements are scalar expressions: bool as tirx bool, float16 and bfloat16 as float32 expressions
 that hold half values (`rounded` brings the result of each rule back to one), the rest as they are.
+A complex element is a `Complex` of two such expressions, and lies in memory as two floats.
 Intermediate values are named by `Bind` statements of the open block, so that an expression stays
 a tree of small size. tirx folds `x * 0` and `x + 0` also for floats, so zeros are hidden from it.
 """
@@ -18,6 +19,8 @@ from ..dsl.dtypes import DType, bfloat16, bool_, float16, to_numpy
 from ..dsl.primitive import Expr
 from ..dsl.sizes import Dim, Size
 from . import math
+from .math.complex import Complex
+from .math.complex import call as call_complex
 from .tvm_api import tirx
 from .wrapping import wrapping
 
@@ -42,7 +45,12 @@ def computed(dtype: DType) -> str:
 
 def stored(dtype: DType) -> str:
     """The tirx type of a buffer of `dtype`."""
-    return {"bool": "uint8", "bfloat16": "uint16"}.get(dtype.name, dtype.name)
+    return {"bool": "uint8", "bfloat16": "uint16"}.get(dtype.name, dtype.real.name)
+
+
+def elements(dtype: DType, count: Dim) -> Dim:
+    """How many elements of its tirx type a buffer of `count` elements has."""
+    return count * 2 if dtype.is_complex else count
 
 
 class TirxVocabulary:
@@ -60,7 +68,11 @@ class TirxVocabulary:
 
     # ------------------------------------------------------------------ Vocabulary
 
-    def const(self, value: bool | int | float, dtype: DType) -> Expr:
+    def const(self, value: bool | int | float | complex, dtype: DType) -> Expr:
+        if dtype.is_complex:
+            whole = complex(value)
+            return Complex(self, *(self.const(p, dtype.real) for p in (whole.real, whole.imag)))
+        assert not isinstance(value, complex), f"{dtype} has no complex constants"
         if dtype is bool_:
             return tirx.const(bool(value), "bool")
         if not dtype.is_float:
@@ -70,6 +82,10 @@ class TirxVocabulary:
         return float_constant(rounded, computed(dtype))
 
     def cast(self, x: Expr, dtype: DType) -> Expr:
+        if isinstance(x, Complex):
+            return self._cast_complex(x, dtype)
+        if dtype.is_complex:
+            return Complex(self, self.cast(x, dtype.real), self.const(0, dtype.real))
         if dtype is bool_:
             return x if type_of(x) == "bool" else not_equal(x, zero(type_of(x)))
         if type_of(x) == "bool":
@@ -79,11 +95,27 @@ class TirxVocabulary:
         converted = x if type_of(x) == computed(dtype) else tirx.Cast(computed(dtype), x)
         return self.rounded(converted, dtype)
 
+    def _cast_complex(self, x: Complex, dtype: DType) -> Expr:
+        if dtype is bool_:
+            return tirx.Or(*(self.cast(part, bool_) for part in x.parts))
+        if dtype.is_complex:
+            return x.map(lambda part: self.cast(part, dtype.real))
+        return self.cast(x.real, dtype)
+
     def select(self, condition: Expr, x: Expr, y: Expr) -> Expr:
+        if isinstance(x, Complex):
+            condition = self.let(condition)
+            pairs = zip(x.parts, y.parts, strict=True)
+            return Complex(self, *(tirx.Select(condition, a, b) for a, b in pairs))
         return tirx.Select(condition, x, y)
+
+    def complex(self, real: Expr, imag: Expr) -> Expr:
+        return Complex(self, real, imag)
 
     def call(self, name: str, *args: Expr) -> Expr:
         """A function of the vocabulary by name."""
+        if args and isinstance(args[0], Complex):
+            return call_complex(self, name, *args)
         found = CALLS.get(name)
         if found is None:
             raise KeyError(f"vocabulary: there is no function {name}")
@@ -128,6 +160,8 @@ class TirxVocabulary:
 
     def let(self, x: Expr) -> Expr:
         """Name a value, so that its uses do not copy the expression."""
+        if isinstance(x, Complex):
+            return x.named()
         if isinstance(x, tirx.Var | tirx.IntImm | tirx.FloatImm) or not self.blocks:
             return x
         if self._unwrapped is not None:
@@ -161,8 +195,9 @@ class TirxVocabulary:
             value = rule()
         finally:
             self._unwrapped = outside
-        many = isinstance(value, tuple)
-        return tuple(wrapping(v, but) for v in value) if many else wrapping(value, but)
+        if isinstance(value, tuple):
+            return tuple(_wrapping(v, but) for v in value)
+        return _wrapping(value, but)
 
     def emit(self, statement: Any) -> None:
         """Append a statement to the innermost block."""
@@ -179,6 +214,22 @@ class TirxVocabulary:
         if dtype not in _HALF:
             return x
         return self.load_cast(self.store_cast(x, dtype), dtype)
+
+    def load(self, buffer: Any, at: Expr, dtype: DType) -> Expr:
+        """The element at a position of a buffer."""
+        if not dtype.is_complex:
+            return self.load_cast(tirx.BufferLoad(buffer, [at]), dtype)
+        first = at * int64(2)
+        return Complex(self, *(tirx.BufferLoad(buffer, [first + int64(i)]) for i in (0, 1)))
+
+    def store(self, buffer: Any, at: Expr, x: Expr, dtype: DType) -> None:
+        """Put an element at a position of a buffer."""
+        if not dtype.is_complex:
+            self.emit(tirx.BufferStore(buffer, self.store_cast(x, dtype), [at]))
+            return
+        first = at * int64(2)
+        for i, part in enumerate(self.let(self.cast(x, dtype)).parts):
+            self.emit(tirx.BufferStore(buffer, part, [first + int64(i)]))
 
     def load_cast(self, raw: Expr, dtype: DType) -> Expr:
         """What a buffer holds -> an element."""
@@ -212,6 +263,10 @@ class TirxVocabulary:
         nearest = tirx.shift_right(bits + (odd + u(0x7FFF)), u(16))
         quiet = tirx.bitwise_or(tirx.shift_right(bits, u(16)), u(0x40))
         return self.let(tirx.Cast("uint16", tirx.Select(not_equal(x, x), quiet, nearest)))
+
+
+def _wrapping(x: Expr, but: frozenset[str]) -> Expr:
+    return x if isinstance(x, Complex) else wrapping(x, but)
 
 
 def float_constant(value: float, dtype: str) -> Expr:
@@ -263,6 +318,11 @@ def _abs(t: TirxVocabulary, x: Expr) -> Expr:
     return tirx.Select(x < zero(type_of(x)), zero(type_of(x)) - x, x)
 
 
+def _fence(t: TirxVocabulary, x: Expr) -> Expr:
+    """x, rounded: LLVM makes no FMA of a product that goes through here into a sum."""
+    return _llvm("arithmetic.fence")(t, x) if _is_float(x) else x
+
+
 def _extremum(compare: Function) -> Function:
     def function(t: TirxVocabulary, a: Expr, b: Expr) -> Expr:
         if type_of(a) == "bool":
@@ -308,13 +368,14 @@ _ELEMENTARY = (
     "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "sinc",
     "asin", "acos", "atan", "atan2", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh",
     "sigmoid", "erf", "pow", "cbrt", "hypot", "ldexp", "mantissa", "exponent", "gcd", "bit_count",
-    "fmod", "i0", "i1",
+    "fmod", "i0", "i1", "cos_turns",
 )  # fmt: skip
 
 CALLS: dict[str, Function] = {
     **{name: _elementary(name) for name in _ELEMENTARY},
     **{name: _llvm(name) for name in ("floor", "ceil", "trunc", "sqrt", "fma")},
     "round": _llvm("rint"),
+    "fence": _fence,
     "rsqrt": _rsqrt,
     "neg": _neg,
     "abs": _abs,

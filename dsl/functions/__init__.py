@@ -7,6 +7,7 @@ from . import (
     arithmetic,
     bits,
     choices,
+    complex_numbers,
     convert,
     creation,
     cumulative,
@@ -14,6 +15,7 @@ from . import (
     differences,
     einstein,
     elementary,
+    fitting,
     floats,
     foreign,
     functional,
@@ -48,6 +50,7 @@ from . import (
 from .arithmetic import *  # noqa: F403
 from .bits import *  # noqa: F403
 from .choices import *  # noqa: F403
+from .complex_numbers import *  # noqa: F403
 from .convert import *  # noqa: F403
 from .creation import *  # noqa: F403
 from .cumulative import *  # noqa: F403
@@ -55,6 +58,7 @@ from .diagonals import *  # noqa: F403
 from .differences import *  # noqa: F403
 from .einstein import *  # noqa: F403
 from .elementary import *  # noqa: F403
+from .fitting import *  # noqa: F403
 from .floats import *  # noqa: F403
 from .foreign import *  # noqa: F403
 from .functional import *  # noqa: F403
@@ -99,6 +103,7 @@ __all__ = [
     *arithmetic.__all__,
     *bits.__all__,
     *choices.__all__,
+    *complex_numbers.__all__,
     *convert.__all__,
     *creation.__all__,
     *cumulative.__all__,
@@ -106,6 +111,7 @@ __all__ = [
     *differences.__all__,
     *einstein.__all__,
     *elementary.__all__,
+    *fitting.__all__,
     *floats.__all__,
     *foreign.__all__,
     *functional.__all__,

@@ -66,9 +66,9 @@ def _exact() -> DType:
 _dtype = dtype
 
 
-def _fitting(value: bool | int | float, to: DType) -> bool | int | float:
+def _fitting(value: complex, to: DType) -> complex:
     """A Python scalar of the kind of `to`, so that equal programs have equal parameters."""
-    return {"b": bool, "f": float}.get(to.kind, int)(value)
+    return {"b": bool, "f": float, "c": complex}.get(to.kind, int)(value)
 
 
 def zeros(

@@ -155,6 +155,7 @@ def _with_kept(group: Group, passes: list[Pass], knobs: RowKnobs) -> list[Pass]:
             and v not in ready
             and without_ones(v.aval.shape) == group.space
             and _cost(producer[v]) >= knobs.keep_cost
+            and not v.aval.dtype.is_complex  # rare in rows: computed again
         )
         ready |= set(kept)
         result.append(Pass(p.reduces, p.outputs, tuple(sorted(kept, key=lambda v: v.id))))
@@ -261,8 +262,7 @@ class _Writer:
 
         def read(index: Index) -> Expr:
             if not is_scratch:
-                raw = tirx.BufferLoad(buffer, [address(frame.t, index)])
-                return frame.t.load_cast(raw, var.aval.dtype)
+                return frame.t.load(buffer, address(frame.t, index), var.aval.dtype)
             raw = tirx.BufferLoad(buffer, [_last_position(index)])
             is_bool = var.aval.dtype.name == "bool"
             return tirx.NE(raw, tirx.const(0, "uint8")) if is_bool else raw

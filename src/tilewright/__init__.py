@@ -23,7 +23,8 @@ if sys.platform != "linux" or platform.machine() not in ("x86_64", "aarch64"):
 from numpy import e, inf, nan, newaxis, pi
 
 from . import _native
-from . import linalg as linalg  # after the dsl, which it is made of
+from . import fft as fft
+from . import linalg as linalg  # after the dsl, which they are made of
 from .dsl import device as placing
 from .dsl import dtypes, engine, interop
 from .dsl import primitives as primitives
@@ -33,6 +34,8 @@ from .dsl.device import Device, device
 from .dsl.dtypes import (
     bfloat16,
     bool_,
+    complex64,
+    complex128,
     dtype,
     float16,
     float32,
@@ -201,6 +204,8 @@ __all__ = [
     "bfloat16",
     "bool",
     "bool_",
+    "complex64",
+    "complex128",
     "compile",
     "device",
     "devices",
@@ -208,6 +213,7 @@ __all__ = [
     "e",
     "empty_cache",
     "enable_grad",
+    "fft",
     "float16",
     "float32",
     "float64",

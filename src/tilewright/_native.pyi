@@ -184,12 +184,18 @@ def alias(cell: Cell) -> Array:
     view: its elements, copied."""
 
 def view(
-    base: Cell, shape: Sequence[int], strides: Sequence[int], offset: int, moves: Any
+    base: Cell,
+    shape: Sequence[int],
+    strides: Sequence[int],
+    offset: int,
+    moves: Any,
+    dtype_code: int = -1,
 ) -> Array:
-    """A window, in elements, on the buffer of a concrete root; bounds are checked."""
+    """A window, in elements, on the buffer of a concrete root; bounds are checked. With a dtype the
+    window's elements (and its steps) are of that type, as the floats of complex numbers."""
 
-def traced_view(base: Cell, shape: Sequence[int], moves: Any) -> Array:
-    """A view that has no window, because its base is traced."""
+def traced_view(base: Cell, shape: Sequence[int], moves: Any, dtype_code: int = -1) -> Array:
+    """A view that has no window, because its base is traced; of the base's dtype or another."""
 
 def contiguous(cell: Cell) -> Array:
     """The cell itself if it is a root, else its elements in a fresh root (without `_node`)."""
@@ -208,10 +214,13 @@ def write(cell: Cell, value: Cell) -> None:
 def raw(cell: Cell) -> Array:
     """A bfloat16 or float16 array's bits as uint16, sharing the value; others as `alias`."""
 
+def reinterpret(cell: Cell, dtype_code: int, shape: Sequence[int]) -> Array:
+    """The bytes of a concrete array as a root of another dtype and shape, as long together."""
+
 def tolist(cell: Cell) -> Any:
     """Nested lists of Python scalars (a scalar for 0-d)."""
 
-def item(cell: Cell) -> bool | int | float:
+def item(cell: Cell) -> bool | int | float | complex:
     """The only element of a concrete array of size 1."""
 
 class Kernel:
@@ -294,6 +303,13 @@ def lapack_names() -> list[str]:
 
 def set_lapack(name: str, function: object) -> None:
     """Hand over a function of LAPACK: a capsule whose name is its C signature."""
+
+def fourier_names() -> list[str]:
+    """The loops of Fourier transforms that routines call: fft_float32, irfft_float64, ..."""
+
+def set_fourier(name: str, loop: int, context: int) -> None:
+    """Hand over a loop, by the addresses of the function and of what it is called with; its form
+    is that of NumPy's loops (core/fourier.h)."""
 
 class Artifact:
     """A compiled function from a file: its program, kernels and weights."""

@@ -13,10 +13,21 @@ from typing import Any
 import numpy as np
 import pytest
 from device_support import device_names
-from ulp_support import is_float, unit, widened
+from ulp_support import complex_errors, is_float, is_inexact, unit, widened
 
 import tilewright as tw
-from tilewright.dsl.dtypes import DType, bool_, float16, float32, float64, int32, to_numpy, uint32
+from tilewright.dsl.dtypes import (
+    DType,
+    bool_,
+    complex64,
+    complex128,
+    float16,
+    float32,
+    float64,
+    int32,
+    to_numpy,
+    uint32,
+)
 from tilewright.dsl.graph import Aval
 from tilewright.dsl.primitive import REGISTRY, Contract, Native, Primitive, Reduce, Sample
 from tilewright.dsl.sizes import symbol
@@ -60,23 +71,23 @@ def cases(*dtypes: DType, only: type = object) -> Any:
 
 
 # The kernels of a matrix product take seconds to compile, and differ little by dtype.
-every_case = cases(float16, float32, float64, int32, only=Contract)
-staged_cases = cases(float32, int32, bool_, uint32)
+every_case = cases(float16, float32, float64, int32, complex64, only=Contract)
+staged_cases = cases(float32, int32, bool_, uint32, complex64)
 SMOOTH = [
-    p
+    (p, d)
+    for d in (float64, complex128)
     for p in REGISTRY.values()
-    if p.vjp is not None and float64 in p.dtypes and p.name != "stop_gradient"
+    if p.vjp is not None and d in p.dtypes and p.name != "stop_gradient"
 ]
 # Gradients on further devices: the rules are the same, as they are made of primitives.
 differentiable = pytest.mark.parametrize(
-    ("primitive", "place"),
-    [(p, "cpu") for p in SMOOTH]
+    ("primitive", "of", "place"),
+    [(p, d, "cpu") for p, d in SMOOTH]
     + [
-        pytest.param(p, d, marks=() if p.name in ON_DEVICES else pytest.mark.exhaustive)
-        for d in device_names()[1:]
-        if float64 in tw.device(d).facts.dtypes
-        for p in SMOOTH
-        if not isinstance(p.lower, Native)
+        pytest.param(p, d, n, marks=() if p.name in ON_DEVICES else pytest.mark.exhaustive)
+        for n in device_names()[1:]
+        for p, d in SMOOTH
+        if d is float64 and d in tw.device(n).facts.dtypes and not isinstance(p.lower, Native)
     ],
     ids=name,
     indirect=["place"],
@@ -107,14 +118,40 @@ def magnitude(primitive: Primitive, sample: Sample, expected: Any) -> Any:
         return np.asarray(primitive.scale(*map(widened, sample.inputs)))
     if not (isinstance(primitive.lower, Reduce | Contract) or primitive.name == "scatter_add"):
         return np.abs(expected)
-    inputs = [np.abs(x) if is_float(x) else x for x in map(widened, sample.inputs)]
+    inputs = [np.abs(x) if is_inexact(x) else x for x in map(widened, sample.inputs)]
     return np.asarray(primitive.reference(*inputs, **sample.params))
+
+
+def declared(primitive: Primitive, sample: Sample, of: DType) -> float:
+    """The bound for a sample; of a real function of complex numbers it is that of their dtype."""
+    is_complex = any(x.dtype.kind == "c" for x in sample.inputs)
+    name = {float32: "complex64", float64: "complex128"}.get(of, of.name) if is_complex else of.name
+    return primitive.ulp.get(name, 0)
+
+
+def check_complex(
+    primitive: Primitive, of: DType, found: Any, expected: Any, bound: float, scale: Any
+) -> None:
+    """Complex numbers exactly, part by part, or within the bound."""
+    if not bound:
+        rounded = expected.astype(found.dtype)
+        for a, b in ((found.real, rounded.real), (found.imag, rounded.imag)):
+            np.testing.assert_array_equal(a, b)
+            assert (np.signbit(a) == np.signbit(b))[~np.isnan(b)].all(), f"{primitive}: a zero"
+        return
+    with np.errstate(all="ignore"):
+        error = complex_errors(of, found, expected, scale)
+    bad = error > bound
+    assert not bad.any(), (
+        f"{primitive} {of}: {error.max()} ulp at {found[bad][:5]}, exactly "
+        f"{expected[bad][:5]}; the bound is {bound}"
+    )
 
 
 def check(primitive: Primitive, sample: Sample, out: Any) -> None:
     """`out` (an Array) is the reference's value within the declared bound."""
     found = out.numpy()
-    bound = primitive.ulp.get(out.dtype.name, 0)
+    bound = declared(primitive, sample, out.dtype)
     with np.errstate(all="ignore"):
         expected = exact(primitive, sample, bound)
         if primitive.canonical is not None:
@@ -125,6 +162,9 @@ def check(primitive: Primitive, sample: Sample, out: Any) -> None:
         scale = magnitude(primitive, sample, expected) if bound else None
     assert out.shape == expected.shape
     assert found.shape == expected.shape
+    if out.dtype.is_complex:
+        check_complex(primitive, out.dtype, found, expected, bound, scale)
+        return
     if not out.dtype.is_float:
         np.testing.assert_array_equal(found, rounded, err_msg=str(sample.params))
         return
@@ -189,13 +229,14 @@ def test_staged_value(primitive: Primitive, of: DType, place: tw.Device) -> None
 # --------------------------------------------------------------------------- gradients
 
 
-def smooth_samples(primitive: Primitive) -> list[Sample]:
-    """Samples whose float inputs lie where every function has a derivative."""
+def smooth_samples(primitive: Primitive, of: DType) -> list[Sample]:
+    """Samples whose inputs lie where every function has a derivative."""
 
     def inside(x: Any) -> bool:
-        return not is_float(x) or bool(((x > 0.1) & (x < 2)).all())
+        parts = (x.real, x.imag) if x.dtype.kind == "c" else (x,)
+        return not is_inexact(x) or all(bool(((v > 0.1) & (v < 2)).all()) for v in parts)
 
-    samples = primitive.samples(float64)
+    samples = primitive.samples(of)
     return [s for s in samples if all(map(inside, s.inputs)) and 0 < total(s) <= 40]
 
 
@@ -204,57 +245,60 @@ def total(sample: Sample) -> int:
 
 
 def weighted(primitive: Primitive, sample: Sample) -> Any:
-    """A scalar function of the float inputs, whose gradient sees every element of the result."""
-    floats = [i for i, x in enumerate(sample.inputs) if is_float(x)]
+    """A scalar function of the inputs, whose gradient sees every element of the result."""
+    smooth = [i for i, x in enumerate(sample.inputs) if is_inexact(x)]
 
     def f(*values: Any) -> Any:
         inputs = [tw.asarray(x) for x in sample.inputs]
-        for i, value in zip(floats, values, strict=True):
+        for i, value in zip(smooth, values, strict=True):
             inputs[i] = value
         out = primitive(*inputs, **sample.params)
         # Squares, so that the second derivative of a linear primitive is not zero.
-        weights = np.linspace(0.5, 1.5, out.size).reshape(out.shape)
-        return (out * out * tw.asarray(weights)).sum() if out.dtype is float64 else None
+        weights = tw.asarray(np.linspace(0.5, 1.5, out.size).reshape(out.shape))
+        if out.dtype is complex128:
+            x, y = out.real, out.imag
+            return ((x * x - 0.75 * y * y + 0.5 * x * y) * weights).sum()
+        return (out * out * weights).sum() if out.dtype is float64 else None
 
-    return f, [sample.inputs[i] for i in floats]
+    return f, [sample.inputs[i] for i in smooth]
 
 
 def differences(f: Any, values: list[Any]) -> list[Any]:
-    """The gradient by central differences."""
-    step = 1e-6
+    """The gradient by central differences; by a complex number its parts', as real + i imag."""
     found = []
     for i, x in enumerate(values):
-        slope = np.zeros(x.shape)
+        slope = np.zeros(x.shape, x.dtype)
         for place in np.ndindex(*x.shape):
-            ends = []
-            for sign in (1, -1):
-                moved = x.copy()
-                moved[place] += sign * step
-                new = [*values[:i], moved, *values[i + 1 :]]
-                ends.append(f(*map(tw.asarray, new)).item())
-            slope[place] = (ends[0] - ends[1]) / (2 * step)
+            for unit in (1, 1j) if x.dtype.kind == "c" else (1,):
+                ends = []
+                for step in (1e-6 * unit, -1e-6 * unit):
+                    moved = x.copy()
+                    moved[place] += step
+                    new = [*values[:i], moved, *values[i + 1 :]]
+                    ends.append(f(*map(tw.asarray, new)).item())
+                slope[place] += (ends[0] - ends[1]) / 2e-6 * unit
         found.append(slope)
     return found
 
 
 @differentiable
-def test_gradient(primitive: Primitive, place: tw.Device) -> None:
-    for sample in smooth_samples(primitive):
+def test_gradient(primitive: Primitive, of: DType, place: tw.Device) -> None:
+    for sample in smooth_samples(primitive, of):
         f, values = weighted(primitive, sample)
         arrays = [tw.asarray(x) for x in values]
         if not values or f(*arrays) is None:
             continue
         grads = tw.grad(f, tuple(range(len(values))))(*arrays)
         for found, expected in zip(grads, differences(f, values), strict=True):
-            assert found.shape == expected.shape
+            assert (found.shape, found.numpy().dtype) == (expected.shape, expected.dtype)
             np.testing.assert_allclose(
                 found.numpy(), expected, rtol=1e-5, atol=1e-7, err_msg=str(sample.params)
             )
 
 
 @differentiable
-def test_gradient_of_gradient(primitive: Primitive, place: tw.Device) -> None:
-    for sample in smooth_samples(primitive)[:2]:
+def test_gradient_of_gradient(primitive: Primitive, of: DType, place: tw.Device) -> None:
+    for sample in smooth_samples(primitive, of)[:2]:
         f, values = weighted(primitive, sample)
         arrays = [tw.asarray(x) for x in values]
         if not values or f(*arrays) is None or total(sample) > 20:
@@ -265,8 +309,9 @@ def test_gradient_of_gradient(primitive: Primitive, place: tw.Device) -> None:
         def slope(*xs: Any, first: Any = first) -> Any:
             """The gradient's own projection on a fixed direction."""
             parts = [
-                (g * tw.asarray(np.linspace(1, 2, g.size).reshape(g.shape))).sum()
+                (part * tw.asarray(np.linspace(1, 2 + i, part.size).reshape(part.shape))).sum()
                 for g in first(*xs)
+                for i, part in enumerate((g.real, g.imag) if g.dtype.is_complex else (g,))
             ]
             return sum(parts[1:], parts[0])
 

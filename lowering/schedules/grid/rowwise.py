@@ -144,8 +144,7 @@ class _Writer:
 
         def read(index: Index) -> Expr:
             if var in self.group.outputs:
-                raw = tirx.BufferLoad(buffer, [address(frame.t, index)])
-                return frame.t.load_cast(raw, var.aval.dtype)
+                return frame.t.load(buffer, address(frame.t, index), var.aval.dtype)
             raw = tirx.BufferLoad(buffer, [self.step])
             is_bool = var.aval.dtype.name == "bool"
             return tirx.NE(raw, tirx.const(0, "uint8")) if is_bool else raw

@@ -1,0 +1,17 @@
+"""`numpy.linalg` on tilewright's arrays: the functions of `tilewright.linalg`. Of `eig` and `eigvals`
+the results are always complex, as the array API has it.
+
+>>> inv([[2.0, 0.0], [0.0, 4.0]])
+array([[0.5 , 0.  ],
+       [0.  , 0.25]])
+"""
+
+from typing import TYPE_CHECKING
+
+from ..dsl.namespace import LINALG
+
+if TYPE_CHECKING:
+    from ..linalg import *  # noqa: F403
+
+globals().update(LINALG)
+__all__ = [*LINALG]
