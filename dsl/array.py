@@ -124,7 +124,7 @@ class Array(_native.Cell, Reductions, Selection, Layout, NumPyProtocols, Standar
         memory = memoryview(_native.raw(host) if self.dtype is bfloat16 else host)
         return np.asarray(memory).view(self.dtype.dtype)
 
-    def item(self, *args: Any) -> bool | int | float | complex:
+    def item(self, *args: Any) -> Any:
         """The only element, or the one at an index or a flat position, as a Python number."""
         require_known(self, "item")
         return self.numpy().item(*args) if args else _native.item(self)

@@ -31,7 +31,8 @@ _TYPES: dict[str, Any] = {d.name: d for d in dtypes.ALL} | {
     "double": dtypes.float64, "int_": dtypes.int64, "intp": dtypes.int64, "uint": dtypes.uint64,
     "uintp": dtypes.uint64, "longlong": dtypes.int64, "ulonglong": dtypes.uint64,
     "byte": dtypes.int8, "ubyte": dtypes.uint8, "short": dtypes.int16, "ushort": dtypes.uint16,
-    "csingle": dtypes.complex64, "cdouble": dtypes.complex128, "intc": dtypes.int32, "uintc": dtypes.uint32,
+    "intc": dtypes.int32, "uintc": dtypes.uint32,
+    "csingle": dtypes.complex64, "cdouble": dtypes.complex128,
 }  # fmt: skip
 
 
@@ -56,4 +57,6 @@ LINALG = _public(decompositions, matrix_products, norms, solving) | {
 }  # fmt: skip
 FFT = _public(fourier)
 # By the module that NumPy's functions say they are of.
-BY_MODULE: dict[str, dict[str, Any]] = {"numpy": OFFERED, "numpy.linalg": LINALG, "numpy.fft": FFT}
+BY_MODULE: dict[str, dict[str, Any]] = {
+    "numpy": OFFERED, "numpy.linalg": LINALG, "numpy.fft": FFT,
+}  # fmt: skip

@@ -113,7 +113,7 @@ def read(cell: Array) -> Array:
         if cell._traced is not None:
             _escaped(cell)
         return cell
-    if cell._traced is not None:
+    if cell._traced is not None and not trace.is_inside(cell._traced.trace):
         return cell
     captured = trace.lift(_native.contiguous(cell) if cell._is_view else cell)
     if _native.grad_enabled() and captured.current._node is None:
@@ -168,7 +168,7 @@ def _updated(value: Array, moves: Any, new: Array) -> Array:
 
 def _set_value(root: Array, new: Array) -> None:
     trace = tracing.current()
-    if trace is None or root._traced is not None:
+    if trace is None or (root._traced is not None and not trace.is_inside(root._traced.trace)):
         _native.assign(root, _root(new))
         return
     captured = trace.lift(root)

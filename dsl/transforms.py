@@ -111,7 +111,8 @@ def _track_leaf(f: Callable[..., Any], x: Any) -> Array:
     elif dtype is None or not hasattr(x, "_node") or not x.dtype.is_inexact:
         kind = type(x).__name__ if dtype is None else dtype
         raise GradientError(
-            f"grad: an argument of {_name(f)} is {kind}; only arrays of floats or complex numbers can be differentiated"
+            f"grad: an argument of {_name(f)} is {kind}; only float and complex arrays can be "
+            "differentiated"
         )
     value = read(x)
     outer = node_of(value)

@@ -1,7 +1,8 @@
 """Movement primitives as windows into a buffer, and their inverses for writes.
 
 A window is (shape, strides, offset) in elements into the base's contiguous buffer, as NumPy's
-views are; the parts of complex numbers are windows in steps of floats. Where no window can say it (a reshape of a transposed array), the result is a copy.
+views are; the parts of complex numbers are windows in steps of floats. Where no window can say it
+(a reshape of a transposed array), the result is a copy.
 """
 
 from __future__ import annotations

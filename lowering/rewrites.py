@@ -222,6 +222,14 @@ def join_broadcasts(node: Node, view: View) -> Var | Node | None:
     return apply("broadcast_to", inner.inputs[0], like=node, shape=node.output.aval.shape)
 
 
+def drop_empty_product(node: Node, view: View) -> Var | Node | None:
+    """A product without rows, columns or batch is an empty constant."""
+    out = node.output.aval
+    if node.primitive.name != "matmul" or 0 not in out.shape:
+        return None
+    return apply("full", like=node, shape=out.shape, value=0, dtype=out.dtype)
+
+
 def drop_reinterpretation(node: Node, view: View) -> Var | Node | None:
     """The floats of complex numbers that are made of floats, and the other way round."""
     back = {"as_real": "as_complex", "as_complex": "as_real"}.get(node.primitive.name)
@@ -245,6 +253,7 @@ RULES: tuple[Rule, ...] = (
     drop_stop_gradient,
     drop_neutral_operand,
     drop_double_negation,
+    drop_empty_product,
     drop_reinterpretation,
     drop_trivial_reduction,
     fold_constant_movement,

@@ -74,7 +74,7 @@ def _load_fourier() -> None:
     except ImportError as error:
         raise DeviceError(f"Fourier transforms need NumPy's pocketfft: {error}") from error
     for name, types in _TYPES.items():
-        ufunc = getattr(module, name, None)
+        ufunc: Any = getattr(module, name, None)
         head = None if ufunc is None else _head_of(ufunc)
         for of, kind in zip(("float32", "float64"), types, strict=True):
             if head is None or kind not in ufunc.types:

@@ -12,6 +12,7 @@ from ... import _native
 from .. import device as placing
 from .. import primitives as p
 from .. import record
+from .. import trace as tracing
 from ..device import DeviceLike
 from ..dtypes import (
     DType,
@@ -256,8 +257,9 @@ def result_type(*arrays_and_dtypes: Any) -> DType:
     >>> result_type(float32, 2.5)
     tilewright.float32
     """
-    scalars = [x for x in arrays_and_dtypes if is_scalar(x)]
-    strong = [_dtype_of(x) for x in arrays_and_dtypes if not is_scalar(x)]
+    operands = [tracing.number_for(x) for x in arrays_and_dtypes]
+    scalars = [x for x in operands if is_scalar(x)]
+    strong = [_dtype_of(x) for x in operands if not is_scalar(x)]
     if not strong:
         strong = [_weak(dtype(type(scalars.pop())))] if scalars else []
     if not strong:
@@ -294,7 +296,8 @@ def same_dtype(*operands: ArrayLike) -> list[Array]:
 
 def to_dtype(to: DType, *operands: Any) -> list[Array]:
     """Operands (arrays or Python scalars) as arrays of one dtype."""
-    return [convert(x, to) if is_array(x) else record.constant(x, to) for x in operands]
+    made = [convert(x, to) if is_array(x) else record.constant(x, to) for x in operands]
+    return tracing.keep_weak(operands, made)
 
 
 def inexact(of: DType) -> DType:
@@ -305,7 +308,7 @@ def inexact(of: DType) -> DType:
     return placing.current().fitting_float(wanted)
 
 
-# --------------------------------------------------------------------------- broadcasting
+# --------------------------------------------------------------------------- shapes and axes
 
 
 def broadcast_shapes(*shapes: Shape | Dim) -> Shape:
@@ -355,9 +358,6 @@ def broadcast(name: str, *arrays: Array) -> list[Array]:
         return list(arrays)
     shape = common_shape(name, *(x.shape for x in arrays))
     return [x if x.shape == shape else p.broadcast_to(x, shape=shape) for x in arrays]
-
-
-# --------------------------------------------------------------------------- axes
 
 
 def one_axis(name: str, axis: int, ndim: int) -> int:

@@ -12,7 +12,7 @@ from .. import primitives as p
 from ..dtypes import float64
 from ..errors import ArgumentError, DTypeError, LinAlgError
 from ..primitives.factors import qr_parts
-from ..primitives.matrices import LAPACK_DTYPES, adjoint, real_part, turned
+from ..primitives.matrices import LAPACK_DTYPES, adjoint, real_part
 from ..primitives.spectral import FULL, REDUCED, VALUES, eig_parts, eigh_parts, svd_parts
 from .convert import ArrayLike, asarray, convert
 

@@ -105,9 +105,9 @@ def _points(x: ArrayLike, y: ArrayLike, order: int) -> tuple[Array, Array]:
 def _covariance(
     scaled: Array, scale: Array, residuals: Array, values: Array, order: int, cov: bool | str
 ) -> Array:
-    base = inv(matmul(p.transpose(scaled, axes=(1, 0)), scaled)) / outer(scale, scale)
+    base: Array = inv(matmul(p.transpose(scaled, axes=(1, 0)), scaled)) / outer(scale, scale)
     if cov == "unscaled":
-        factor: Any = 1.0
+        factor: Array | float = 1.0
     else:
         free = values.shape[0] - order
         if free <= 0:

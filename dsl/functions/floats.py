@@ -235,7 +235,7 @@ def heaviside(x: ArrayLike, y: ArrayLike) -> Array:
     >>> heaviside([-1.0, 0.0, 2.0], 0.5)
     array([0. , 0.5, 1. ])
     """
-    given = lifted(x, y)
+    given = lifted(real_only("heaviside", x), y)
     x, y = broadcast("heaviside", *to_dtype(inexact_of_two(*given), *given))
     step = where(greater(x, 0), 1, where(less(x, 0), 0, x))
     return where(equal(x, 0), y, step)

@@ -127,11 +127,6 @@ def isrealobj(x: object) -> bool:
     return not iscomplexobj(x)
 
 
-def real_if_close(a: ArrayLike, tol: float = 100) -> Array:
-    """The array without imaginary parts that are nearly 0: as it is, while there are none."""
-    return asarray(a)
-
-
 def isfortran(a: ArrayLike) -> bool:
     """Whether the elements lie column by column (and not also row by row)."""
     x = asarray(a)
@@ -179,7 +174,6 @@ __all__ = [
     "min_scalar_type",
     "mintypecode",
     "promote_types",
-    "real_if_close",
     "shares_memory",
     "typename",
 ]

@@ -34,7 +34,7 @@ def _present(x: Array, mask: ArrayLike) -> ArrayLike:
     return here if mask is True else logical_and(here, mask)
 
 
-def _without(x: Array, filler: float | int) -> Array:
+def _without(x: Array, filler: complex) -> Array:
     return _where(isnan(x), filler, x) if x.dtype.is_inexact else x
 
 
@@ -75,8 +75,8 @@ def _extremum(
     x = asarray(a)
     if not x.dtype.is_inexact:
         return of(x, axis, out, keepdims, initial, mask)  # type: ignore[no-any-return]
-    worst = complex(worst, worst) if x.dtype.is_complex else worst
-    found = of(_without(x, worst), axis, None, keepdims, initial, mask)
+    filler = complex(worst, worst) if x.dtype.is_complex else worst
+    found = of(_without(x, filler), axis, None, keepdims, initial, mask)
     if initial is NO_VALUE:
         found = _where(r.any(logical_not(isnan(x)), axis, keepdims=keepdims), found, math.nan)
     return store("nan" + of.__name__, found, out)

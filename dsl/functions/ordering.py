@@ -1,4 +1,4 @@
-"""Order along an axis, of complex numbers too: by the real parts, equal ones by the imaginary parts.
+"""Order along an axis, of complex numbers too: by real parts, then by imaginary ones.
 
 Complex numbers with NaN come last, as in NumPy: those with one in the imaginary part, then those
 with one in the real part, then those with both.

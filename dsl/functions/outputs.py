@@ -44,9 +44,8 @@ def casts(source: DType, target: DType, casting: str = "same_kind") -> bool:
 
 def _casts_bfloat16(source: DType, target: DType, casting: str) -> bool:
     if source is bfloat16:
-        return (
-            target.is_complex or target.is_float and (target.itemsize > 2 or casting == "same_kind")
-        )
+        wider = target.is_float and target.itemsize > 2
+        return target.is_complex or wider or (target.is_float and casting == "same_kind")
     small = source.itemsize == 1
     return small or (casting == "same_kind")
 

@@ -13,8 +13,8 @@ from ..errors import ArgumentError, ShapeError
 from .arithmetic import add, divide, multiply, subtract
 from .convert import ArrayLike, asarray, convert, same_dtype
 from .creation import ones, zeros_like
-from .numpy_eigenvalues import eigvals
 from .joining import concatenate, trim_zeros
+from .numpy_eigenvalues import eigvals
 from .shapes import atleast_1d
 from .signals import convolve
 

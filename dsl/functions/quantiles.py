@@ -16,6 +16,7 @@ from .. import record
 from ..dtypes import DType, bool_, float64, int64
 from ..errors import ArgumentError, DTypeError
 from ..sizes import product
+from . import ordering
 from .arithmetic import ceil as round_up
 from .arithmetic import clip, floor
 from .arithmetic import round as round_to_even
@@ -92,6 +93,8 @@ def _quantiles(
     *, skip_nan: bool, weights: ArrayLike | None = None,
 ) -> Array:  # fmt: skip
     x = asarray(a)
+    if x.dtype.is_complex and not name.endswith("median"):
+        raise DTypeError(f"{name}: got {x.dtype}; it takes real numbers")
     if method not in _PLACES:
         raise ArgumentError(f"{name}: got method {method!r}; it must be one of {sorted(_PLACES)}")
     if x.dtype is bool_:
@@ -102,7 +105,7 @@ def _quantiles(
     if lines.shape[1] == 0:
         raise ArgumentError(f"{name}: got {x.shape}; there is no element over axes {axes}")
     if weights is None:
-        found = _from_sorted(p.sort(lines, axis=1, reverse=False), wanted, method, skip_nan)
+        found = _from_sorted(ordering.sort(lines, 1), wanted, method, skip_nan)
     else:
         spread, _, _ = _lines(name, weights_of(name, x, weights, axis, method), axis)
         found = weighted_quantiles(name, lines, spread, wanted, skip_nan)
@@ -115,7 +118,7 @@ def _quantiles(
 
 def _from_sorted(lines: Array, wanted: Any, method: str, skip_nan: bool) -> Array:
     """The quantiles of sorted lines: (lines, quantiles). NaN is last in a line."""
-    is_float = lines.dtype.is_float
+    is_float = lines.dtype.is_inexact
     q = record.constant(wanted[None, :], float64)
     nan = isnan(lines) if is_float else None
     if skip_nan and nan is not None:
@@ -211,7 +214,7 @@ def median(
 
 def _median(name: str, a: ArrayLike, axis: Axis, keepdims: bool, *, skip_nan: bool) -> Array:
     x = asarray(a)
-    if x.dtype is bool_ or not x.dtype.is_float:
+    if x.dtype is bool_ or not x.dtype.is_inexact:
         x = convert(x, float64)
     return _quantiles(name, x, 0.5, axis, "linear", keepdims, 1.0, skip_nan=skip_nan)
 

@@ -16,8 +16,10 @@ from ..errors import DTypeError, GradientError, ShapeError
 from ..graph import Aval
 from ..primitive import Native, Primitive, Sample, register
 from ..sizes import Dim, product
+from .complex import conj, imag, join
 from .matrices import (
     LAPACK_DTYPES,
+    adjoint,
     check_matrix,
     diagonal_only,
     errors,
@@ -31,9 +33,7 @@ from .matrices import (
     square_samples,
     square_sizes,
     times,
-    adjoint,
 )
-from .complex import conj, imag, join
 from .movement import broadcast_to, reshape
 from .samples import Numpy, smooth
 from .windows import concatenate, slice_

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 NONE, BY_LENGTH, BY_ROOT = range(3)  # norms
 REALS = (float32, float64)
-_NUMPY_NORMS = {NONE: "backward", BY_LENGTH: "forward", BY_ROOT: "ortho"}  # of a forward transform
-_INVERSE_NORMS = {NONE: "forward", BY_LENGTH: "backward", BY_ROOT: "ortho"}
+_FORWARD_NORMS: dict[int, Any] = {NONE: "backward", BY_LENGTH: "forward", BY_ROOT: "ortho"}
+_INVERSE_NORMS: dict[int, Any] = {NONE: "forward", BY_LENGTH: "backward", BY_ROOT: "ortho"}
 
 
 def _check(name: str, x: Aval, axis: int, n: Dim, dtypes: tuple[DType, ...]) -> None:
@@ -72,7 +72,7 @@ def _fft_sizes(x: Aval, *, out: Aval, axis: int, inverse: bool, norm: int) -> tu
 def _fft_reference(x: Numpy, *, axis: int, inverse: bool, norm: int) -> Numpy:
     if inverse:
         return np.asarray(np.fft.ifft(x, axis=axis, norm=_INVERSE_NORMS[norm]))
-    return np.asarray(np.fft.fft(x, axis=axis, norm=_NUMPY_NORMS[norm]))
+    return np.asarray(np.fft.fft(x, axis=axis, norm=_FORWARD_NORMS[norm]))
 
 
 def _fft_samples(dtype: DType) -> Iterator[Sample]:
@@ -88,8 +88,9 @@ def _vjp_fft(
     return (fft(ct, axis=axis, inverse=not inverse, norm=norm),)
 
 
-# Of the result's largest element; by the dtype of either side.
-_ERRORS = dict.fromkeys(("float32", "float64", "complex64", "complex128"), 16.0)
+# Of the result's largest element.
+_OF_REAL = {"float32": 16.0, "float64": 16.0}
+_OF_COMPLEX = {"complex64": 16.0, "complex128": 16.0}
 
 # X[k] = sum of x[j] exp(-2 pi i j k / n); with `inverse` the other sign.
 fft: Primitive = register(
@@ -101,7 +102,7 @@ fft: Primitive = register(
         reference=_fft_reference,
         samples=_fft_samples,
         dtypes=COMPLEX,
-        ulp=_ERRORS,
+        ulp=_OF_COMPLEX,
     )
 )
 
@@ -152,10 +153,10 @@ rfft: Primitive = register(
         infer=_infer_rfft,
         lower=Native("rfft", _rfft_sizes),
         vjp=_vjp_rfft,
-        reference=lambda x, *, axis, norm: np.fft.rfft(x, axis=axis, norm=_NUMPY_NORMS[norm]),
+        reference=lambda x, *, axis, norm: np.fft.rfft(x, axis=axis, norm=_FORWARD_NORMS[norm]),
         samples=_rfft_samples,
         dtypes=REALS,
-        ulp=_ERRORS,
+        ulp=_OF_REAL,
     )
 )
 
@@ -195,6 +196,6 @@ irfft: Primitive = register(
         ),
         samples=_irfft_samples,
         dtypes=COMPLEX,
-        ulp=_ERRORS,
+        ulp=_OF_COMPLEX,
     )
 )

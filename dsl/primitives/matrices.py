@@ -152,7 +152,7 @@ def column_signs(columns: Numpy) -> Numpy:
     if not columns.size:
         return np.ones((*columns.shape[:-2], 1, columns.shape[-1]))
     largest = np.argmax(np.abs(columns), axis=-2, keepdims=True)
-    return np.conj(np.sign(np.take_along_axis(columns, largest, -2)))
+    return np.asarray(np.conj(np.sign(np.take_along_axis(columns, largest, -2))))
 
 
 def positive(dtype: DType, *shape: int) -> Numpy:

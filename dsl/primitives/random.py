@@ -12,6 +12,7 @@ kernel might fuse into what comes after them are fenced, so that bits are the sa
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -123,62 +124,76 @@ random_advance = register(
 
 # --------------------------------------------------------------------------- draws
 
-Rule = Callable[..., Expr]
-Reference = Callable[..., Numpy]
+
+@dataclass(frozen=True)
+class Draw:
+    """A draw; `rule(t, words, out=, **params)` makes an element of the four words of its block,
+    `reference(words, **params)` elements of uint32[..., 4]. `params` has the dtype."""
+
+    name: str
+    rule: Callable[..., Expr]
+    reference: Callable[..., Numpy]
+    params: Callable[[DType], Mapping[str, Any]]
+    dtypes: tuple[DType, ...]
+
+    def infer(self, state: Aval, *, shape: Shape, dtype: DType, **rest: Any) -> Aval:
+        check_state(self.name, state)
+        if dtype not in self.dtypes:
+            can = ", ".join(map(str, self.dtypes))
+            raise DTypeError(f"{self.name}: got {dtype}; it draws {can}")
+        return Aval(shape, dtype)
+
+    def infer_at(self, state: Aval, ids: Aval, *, dtype: DType, **rest: Any) -> Aval:
+        if ids.dtype is not int64:
+            raise DTypeError(f"{self.name}_at: got numbers of {ids.dtype}; they must be int64")
+        return self.infer(state, shape=ids.shape, dtype=dtype, **rest)
+
+    def lower(
+        self, t: Vocabulary, index: Any, state: Reader, *, out: Aval, shape: Shape, **params: Any
+    ) -> Expr:
+        words = lower_philox(t, linear_index(t, index, shape), state)
+        return self.rule(t, words, out=out, **params)
+
+    def lower_at(
+        self, t: Vocabulary, index: Any, state: Reader, ids: Reader, *, out: Aval, **params: Any
+    ) -> Expr:
+        return self.rule(t, lower_philox(t, ids(index), state), out=out, **params)
+
+    def refer(self, state: Numpy, *, shape: tuple[int, ...], **params: Any) -> Numpy:
+        ids = np.arange(int(np.prod(shape, dtype=np.int64)), dtype=np.uint64).reshape(shape)
+        return self.reference(block_words(state, ids), **params)
+
+    def refer_at(self, state: Numpy, ids: Numpy, **params: Any) -> Numpy:
+        return self.reference(block_words(state, ids.astype(np.uint64)), **params)
+
+    def samples(self, of: DType) -> Iterator[Sample]:
+        for shape in ((8,), (3, 5), (), (0, 2), (1000,)):
+            yield Sample((STATE,), {"shape": shape, **self.params(of)})
+
+    def samples_at(self, of: DType) -> Iterator[Sample]:
+        for ids in ([3, 0, 2**40, 7], [[1, 2]], []):
+            yield Sample((STATE, np.array(ids, np.int64)), self.params(of))
 
 
 def _draw(
     name: str,
-    rule: Rule,
-    reference: Reference,
+    rule: Callable[..., Expr],
+    reference: Callable[..., Numpy],
     params: Callable[[DType], Mapping[str, Any]],
     dtypes: tuple[DType, ...],
     ulp: Mapping[str, float] | None = None,
     cost: int = 100,
 ) -> tuple[Primitive, Primitive]:
-    """The two primitives of a draw; `rule(t, words, out=, **params)` makes an element of a block's
-    four words, `reference(words, **params)` elements of uint32[..., 4]. `params` has the dtype."""
-
-    def infer(state: Aval, *, shape: Shape, dtype: DType, **rest: Any) -> Aval:
-        check_state(name, state)
-        if dtype not in dtypes:
-            raise DTypeError(f"{name}: got {dtype}; it draws {', '.join(map(str, dtypes))}")
-        return Aval(shape, dtype)
-
-    def infer_at(state: Aval, ids: Aval, *, dtype: DType, **rest: Any) -> Aval:
-        if ids.dtype is not int64:
-            raise DTypeError(f"{name}_at: got numbers of {ids.dtype}; they must be int64")
-        return infer(state, shape=ids.shape, dtype=dtype, **rest)
-
-    def lower(
-        t: Vocabulary, index: Any, state: Reader, *, out: Aval, shape: Shape, **p: Any
-    ) -> Any:
-        return rule(t, lower_philox(t, linear_index(t, index, shape), state), out=out, **p)
-
-    def lower_at(
-        t: Vocabulary, index: Any, state: Reader, ids: Reader, *, out: Aval, **p: Any
-    ) -> Any:
-        return rule(t, lower_philox(t, ids(index), state), out=out, **p)
-
-    def refer(state: Numpy, *, shape: tuple[int, ...], **p: Any) -> Numpy:
-        ids = np.arange(int(np.prod(shape, dtype=np.int64)), dtype=np.uint64).reshape(shape)
-        return reference(block_words(state, ids), **p)
-
-    def refer_at(state: Numpy, ids: Numpy, **p: Any) -> Numpy:
-        return reference(block_words(state, ids.astype(np.uint64)), **p)
-
-    def samples(of: DType) -> Iterator[Sample]:
-        for shape in ((8,), (3, 5), (), (0, 2), (1000,)):
-            yield Sample((STATE,), {"shape": shape, **params(of)})
-
-    def samples_at(of: DType) -> Iterator[Sample]:
-        for ids in ([3, 0, 2**40, 7], [[1, 2]], []):
-            yield Sample((STATE, np.array(ids, np.int64)), params(of))
-
-    make = partial(Primitive, dtypes=dtypes, ulp=ulp or {})
+    """The two primitives of a draw."""
+    d = Draw(name, rule, reference, params, dtypes)
+    make = partial(
+        Primitive, dtypes=dtypes, ulp={k.name: (ulp or {}).get(k.name, 0) for k in dtypes}
+    )
     return (
-        register(make(name, infer, Map(lower, cost=cost), refer, samples)),
-        register(make(f"{name}_at", infer_at, Map(lower_at, cost=cost), refer_at, samples_at)),
+        register(make(name, d.infer, Map(d.lower, cost=cost), d.refer, d.samples)),
+        register(
+            make(f"{name}_at", d.infer_at, Map(d.lower_at, cost=cost), d.refer_at, d.samples_at)
+        ),
     )
 
 

@@ -16,8 +16,12 @@ from ..errors import GradientError, ShapeError
 from ..graph import Aval
 from ..primitive import Native, Primitive, Sample, register
 from ..sizes import Dim, product
+from .comparison import gt, lt, where
+from .complex import join
+from .families import zeros_like
 from .matrices import (
     LAPACK_DTYPES,
+    adjoint,
     as_columns,
     check_matrix,
     column_signs,
@@ -33,11 +37,7 @@ from .matrices import (
     real_part,
     square_sizes,
     times,
-    adjoint,
 )
-from .comparison import gt, lt, where
-from .complex import join
-from .families import zeros_like
 from .samples import Numpy, smooth
 from .windows import pad, slice_
 

@@ -54,6 +54,12 @@ def _to_base(of_reals: Callable[[Numpy], Numpy], unit: float, x: Numpy) -> Numpy
     return join_reference(natural.real / base, natural.imag / base)
 
 
+def _turned_power(x: Numpy) -> Numpy:
+    """the power of two; of complex numbers, times 1 + abs(imag(x))"""
+    size = np.abs(np.exp2(x))
+    return size * (1 + np.abs(x.imag)) if x.dtype.kind == "c" else size
+
+
 def _inverse_root(a: Array, b: Array) -> Array:
     """1 / sqrt(a b), on the branch of sqrt(a) sqrt(b)."""
     return 1 / (sqrt(a) * sqrt(b)) if a.dtype.is_complex else rsqrt(a * b)
@@ -89,13 +95,21 @@ def _vjp_sinc(ct: Array, out: Array, x: Array) -> tuple[Array]:
     return (ct * where(is_near, near, far),)
 
 
-exp2 = unary("exp2", np.exp2, vjp=lambda ct, out, x: (ct * (out * LN_2),), ulp=ulps(2), cost=14)
+exp2 = unary(
+    "exp2",
+    np.exp2,
+    dtypes=INEXACT,
+    vjp=lambda ct, out, x: (ct * conj(out * LN_2),),
+    ulp=ulps(2, complex=6),
+    scale=_turned_power,
+    cost=14,
+)
 log2 = unary(
     "log2",
     log2_reference,
     dtypes=INEXACT,
     vjp=lambda ct, out, x: (ct / conj(x * LN_2),),
-    ulp=ulps(2, complex=4),
+    ulp=ulps(2, complex=6),
     cost=26,
 )
 log10 = unary(
@@ -103,7 +117,7 @@ log10 = unary(
     log10_reference,
     dtypes=INEXACT,
     vjp=lambda ct, out, x: (ct / conj(x * LN_10),),
-    ulp=ulps(2, complex=4),
+    ulp=ulps(2, complex=6),
     cost=28,
 )
 tan = unary(

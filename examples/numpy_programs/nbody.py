@@ -46,7 +46,8 @@ def run(count=1000, steps=10, dt=0.01, softening=0.05):
         pull = acceleration(place, mass, softening)
         speed += 0.5 * dt * pull
     after = energy(place, speed, mass, softening)
-    return {"place": place, "speed": speed, "energy": after, "drift": abs(after / before - 1) < 0.01}
+    kept = abs(after / before - 1) < 0.01
+    return {"place": place, "speed": speed, "energy": after, "kept": kept}
 
 
 if __name__ == "__main__":

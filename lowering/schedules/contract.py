@@ -16,7 +16,7 @@ from ..index import Index, from_components
 from ..kernel import BufferSpec, KernelSource
 from ..knobs import Value, tunable
 from ..machine import Machine
-from ..readers import Scope, Memory
+from ..readers import Memory, Scope
 from ..vocabulary import int64
 from .matmul import MatmulSpec, kernel_tiles, matmul_kernel, pack_kernel
 from .matmul_space import Problem, refuse_tiles, tile_choices

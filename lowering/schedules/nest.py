@@ -44,6 +44,10 @@ def vectors(
     """`body(j)` for j in [low, high): whole vectors, then the rest one by one, or by vectors of
     half the width, a quarter and so on. `low` is a multiple of the width, and `high` is one too
     unless it is the end of the axis of `size` elements."""
+    if scope.t.plain_loops:
+        with scope.loop("j", low, high) as j:
+            body(j)
+        return
     if not isinstance(size, int) or size >= width:
         w = int64(width)
         first, last = tirx.truncdiv(low, w), tirx.truncdiv(high, w)
@@ -95,7 +99,9 @@ class Block:
 
 
 def split_unit(t: TirxVocabulary, unit: Expr, counts: list[Dim]) -> list[Expr]:
-    """A unit's number -> the number of its block along each run."""
+    """A unit's number -> the number of its block along each run; where one has none, no unit is
+    ever taken."""
+    counts = [1 if n == 0 else n for n in counts]
     found: list[Expr] = []
     for i in range(len(counts) - 1, -1, -1):
         if counts[i] == 1:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from ...dsl.graph import Node, Var
 from ...dsl.primitive import Expr, Map, Reduce
 from ...dsl.sizes import Dim, known, product
+from ..calls import type_of
 from ..frame import Area, Frame, KernelFrame
 from ..fusion import Group
 from ..index import Index, address
@@ -22,7 +23,7 @@ from ..machine import Machine
 from ..readers import Source
 from ..spaces import without_ones
 from ..tvm_api import tirx
-from ..vocabulary import computed, int64, type_of
+from ..vocabulary import computed, int64
 from .accumulate import Accumulator
 from .nest import element_cost, in_halves, index_at, vector_lanes
 

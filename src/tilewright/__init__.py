@@ -30,6 +30,7 @@ from .dsl import dtypes, engine, interop
 from .dsl import primitives as primitives
 from .dsl.array import Array, binary_slow
 from .dsl.autodiff import enable_grad, no_grad
+from .dsl.branches import cond, switch
 from .dsl.device import Device, device
 from .dsl.dtypes import (
     bfloat16,
@@ -73,6 +74,7 @@ from .dsl.functions import __all__ as _functions
 from .dsl.inspection import STANDARD_VERSION as __array_api_version__
 from .dsl.inspection import namespace_info as __array_namespace_info__
 from .dsl.jit import jit
+from .dsl.loops import fori_loop, scan, while_loop
 from .dsl.transforms import grad, value_and_grad
 
 if TYPE_CHECKING:
@@ -207,6 +209,7 @@ __all__ = [
     "complex64",
     "complex128",
     "compile",
+    "cond",
     "device",
     "devices",
     "dtype",
@@ -217,6 +220,7 @@ __all__ = [
     "float16",
     "float32",
     "float64",
+    "fori_loop",
     "get_num_threads",
     "grad",
     "include_dir",
@@ -226,8 +230,8 @@ __all__ = [
     "int32",
     "int64",
     "jit",
-    "linalg",
     "library_dir",
+    "linalg",
     "load",
     "memory_stats",
     "nan",
@@ -236,12 +240,15 @@ __all__ = [
     "no_grad",
     "pi",
     "profile",
+    "scan",
     "set_num_threads",
+    "switch",
     "tune",
-    "uint8",
     "uint16",
     "uint32",
     "uint64",
+    "uint8",
     "value_and_grad",
+    "while_loop",
     *_functions,
 ]

@@ -28,9 +28,12 @@ constexpr Kind kind(DType type) {
                                     : Kind::Complex;
 }
 // Complex numbers are pairs of floats, the real part first, and lie as these do.
-constexpr int alignment(DType type) {
-  return kind(type) == Kind::Complex ? itemsize(type) / 2 : itemsize(type);
+constexpr DType part(DType type) {
+  return type == DType::Complex64    ? DType::Float32
+         : type == DType::Complex128 ? DType::Float64
+                                     : type;
 }
+constexpr int alignment(DType type) { return itemsize(part(type)); }
 constexpr bool is_signed(DType type) { return type >= DType::Int8 && type <= DType::Int64; }
 
 }  // namespace tilewright

@@ -135,6 +135,9 @@ void translate_exception();
 void set_error_class(ErrorKind kind, py::handle type);
 
 // Runs `body`, which gives a new reference; nullptr and a Python error if it throws.
+// Throws what a signal handler raises, such as KeyboardInterrupt; the lock need not be held.
+void check_signals();
+
 template <class Body>
 PyObject* guarded(Body body) {
   try {

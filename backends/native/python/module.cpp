@@ -1,4 +1,5 @@
 // The module tilewright._native; _native.pyi documents it.
+#include "../core/flow.h"
 #include "../core/pool.h"
 #include "artifact_object.h"
 #include "cell.h"
@@ -110,6 +111,7 @@ void bind_values(py::module_& m) {
 }
 
 void bind_state(py::module_& m) {
+  set_interrupt(check_signals);
   m.def("setup", &setup, py::arg("array_type"), py::arg("dtypes"), py::arg("promotion"),
         py::arg("slow"));
   m.def("set_errors", &set_errors, py::arg("errors"));

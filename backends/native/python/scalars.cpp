@@ -57,9 +57,8 @@ void store_double(DType type, double value, char* element) {
 Store store_complex(DType type, PyObject* value, char* element) {
   const Py_complex number = PyComplex_AsCComplex(value);
   if (number.real == -1.0 && PyErr_Occurred()) return Store::Failed;
-  const DType part = type == DType::Complex64 ? DType::Float32 : DType::Float64;
-  store_double(part, number.real, element);
-  store_double(part, number.imag, element + itemsize(part));
+  store_double(part(type), number.real, element);
+  store_double(part(type), number.imag, element + itemsize(part(type)));
   return Store::Done;
 }
 

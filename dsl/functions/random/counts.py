@@ -65,7 +65,7 @@ class Counts:
         wide = _wide("poisson")
         shape, lam = parameters("poisson", size, wide, lam=(lam, _MEAN))
         small, large = _by_size(lam)
-        drawn = None
+        drawn: Any = None
         if large is not None:
             drawn = first_accepted(
                 "poisson", self._bits, shape, wide, _ROUNDS, _poisson_candidates, *_ptrs(large)
@@ -207,7 +207,8 @@ def _hat(draw: Source, a: Parameter, b: Parameter) -> tuple[Array, Array, Array]
 def _accepted(edge: Array, level: Array, right: Parameter, valid: Array, test: Array) -> Array:
     quick = (edge >= 0.07) & (level <= right)
     hopeless = (edge < 0.013) & (level > edge)
-    return quick | (valid & ~hopeless & test)
+    accepted: Array = quick | (valid & ~hopeless & test)
+    return accepted
 
 
 def _poisson_candidates(

@@ -86,6 +86,7 @@ def parameters(
 
 def _parameter(name: str, label: str, x: ArrayLike, of: DType, must: Condition) -> Parameter:
     single = isinstance(x, int | float | np.generic) or (isinstance(x, np.ndarray) and not x.ndim)
+    value: Parameter
     if single:
         value = float(x)
     else:
@@ -109,7 +110,7 @@ def apply(name: str, x: Parameter) -> Parameter:
 
 def times(a: Parameter, b: Parameter) -> Parameter:
     """a * b, which no kernel fuses with a sum: the same bits eagerly, staged and on devices."""
-    found = a * b
+    found: Parameter = a * b
     return p.fence(found) if is_array(found) else found
 
 
@@ -117,7 +118,8 @@ def scaled(x: Array, loc: Parameter, scale: Parameter) -> Array:
     """x * scale + loc."""
     if not is_array(scale) and scale == 1.0:
         return x if not is_array(loc) and loc == 0.0 else x + loc
-    return times(x, scale) + loc
+    moved: Array = times(x, scale) + loc
+    return moved
 
 
 def finished(x: Array, shape: Shape, to: DType, out: Any = None) -> Array:

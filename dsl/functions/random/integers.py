@@ -68,7 +68,7 @@ class Integers:
                 if first == 0:
                     return drawn
                 return _wrapped(convert(drawn, uint64), first)
-        first, spans = np.broadcast_arrays(begin, np.asarray(last - begin + 1, object))
+        lowest, spans = np.broadcast_arrays(begin, np.asarray(last - begin + 1, object))
         # 2**64 numbers are the words themselves: a span of 0 stands for that.
         width = np.asarray(spans % 2**64, object).astype(np.uint64)
         surplus = np.asarray(2**64 % spans, object).astype(np.uint64)
@@ -76,7 +76,7 @@ class Integers:
         drawn = first_accepted(
             "integers", self._bits, shape, uint64, _rounds(spans), _candidates, *given
         )
-        start = _spread(np.asarray(first % 2**64, object).astype(np.uint64), shape)
+        start = _spread(np.asarray(lowest % 2**64, object).astype(np.uint64), shape)
         return drawn + start
 
     def bytes(self, length: int) -> bytes:

@@ -29,6 +29,7 @@ class Orders:
     """Methods of `Generator`."""
 
     _bits: Philox
+    integers: Any  # of `Integers`
 
     def permutation(self, x: int | ArrayLike, axis: int = 0) -> Array:
         """The numbers below x in random order, or a copy of x with an axis in random order.
@@ -45,7 +46,7 @@ class Orders:
         if given.ndim == 0:
             if not (given.dtype.is_integer and given._is_concrete):
                 raise ArgumentError(f"permutation: got {given.dtype}(); it takes a number or axes")
-            return self.permutation(int(given.item()))
+            return self.permutation(int(given.numpy()))
         place = one_axis("permutation", axis, given.ndim)
         return take(given, self._order((given.shape[place],), -1, given), place)
 
@@ -109,12 +110,12 @@ class Orders:
             raise TraceError("choice: staged code cannot draw without replacement by chances")
         table = None if isinstance(a, int | np.integer) else asarray(a)
         if table is not None and table.ndim == 0:
-            a, table = int(table.item()), None
+            a, table = int(table.numpy()), None
         place = 0 if table is None else one_axis("choice", axis, table.ndim)
         count = int(a) if table is None else table.shape[place]
         shape = () if size is None else as_shape("choice", size)
         chances = None if p is None else _chances(p, count)
-        wanted = product(shape)
+        wanted = int(product(shape))  # type: ignore[arg-type]
         if count <= 0 and wanted:
             raise ArgumentError(f"choice: got {count} elements; there must be one")
         if not replace and wanted > count:
@@ -123,16 +124,18 @@ class Orders:
         return found if table is None else take(table, found, place)
 
     def _chosen(self, shape: Shape, count: int, replace: bool, chances: Any, like: Any) -> Array:
+        wanted = int(product(shape))  # type: ignore[arg-type]
         if not replace:
             if chances is None:
                 order = self._order((count,), -1, like)
             else:
-                if np.count_nonzero(chances) < product(shape):
+                if np.count_nonzero(chances) < wanted:
                     raise ArgumentError("choice: got fewer chances above 0 than elements to choose")
                 order = self._by_chances(chances, like)
-            return reshape(order[: product(shape)], shape)
+            return reshape(order[:wanted], shape)
         if chances is None:
-            return self.integers(0, max(count, 1), shape)  # type: ignore[attr-defined]
+            drawn: Array = self.integers(0, max(count, 1), shape)
+            return drawn
         total = np.cumsum(chances)
         total /= total[-1]
         with placing.HOST:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ... import primitives as p
 from ...dtypes import DType, DTypeLike
@@ -38,6 +38,7 @@ class Positive:
     """Methods of `Generator`."""
 
     _bits: Philox
+    poisson: Any  # of `Counts`
 
     def standard_gamma(
         self, shape: ArrayLike, size: Size = None, dtype: DTypeLike | None = None,
@@ -83,8 +84,9 @@ class Positive:
         is_wide = df > 1.0
         if bool(is_wide.all()) if is_array(is_wide) and is_wide._is_concrete else is_wide is True:
             moved = source(self._bits, shape, of).normal() + apply("sqrt", nonc)
-            return times(moved, moved) + _chisquare(self._bits, shape, of, df - 1.0)
-        pairs = self.poisson(nonc * 0.5, shape)  # type: ignore[attr-defined]
+            square: Array = times(moved, moved) + _chisquare(self._bits, shape, of, df - 1.0)
+            return square
+        pairs = self.poisson(nonc * 0.5, shape)
         freedom = p.cast(pairs, dtype=computed(of)) * 2.0 + df
         return _chisquare(self._bits, shape, of, freedom)
 

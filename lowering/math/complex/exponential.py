@@ -6,6 +6,7 @@ place of the result's modulus: both parts of a sum may cancel.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import exp as exact_exp
 from math import inf, log, nan
 from typing import TYPE_CHECKING
@@ -64,6 +65,16 @@ def exp(t: TirxVocabulary, z: Complex) -> Complex:
     return Complex(t, real, m.select(m.equal(y, zero), y, imag))
 
 
+def exp2(t: TirxVocabulary, z: Complex) -> Complex:
+    """2 to the power z: the angle is rounded, the power of the real part is not."""
+    m = z.m
+    turned = exp(t, Complex(t, m.const(0.0), m.let(z.imag * m.const(log(2)))))
+    size = m.let(t.call("exp2", z.real))
+    whole = exp(t, z.map(lambda part: m.let(part * m.const(log(2)))))
+    usual = both(is_finite(m, z.real), size < m.const(inf))
+    return choose(m, usual, turned.scaled(size), whole)
+
+
 def expm1(t: TirxVocabulary, z: Complex) -> Complex:
     """exp(z) - 1: the real part is expm1(x) cos(y) - 2 sin(y / 2)**2, so that nothing cancels."""
     m, x, y = z.m, z.real, z.imag
@@ -71,7 +82,8 @@ def expm1(t: TirxVocabulary, z: Complex) -> Complex:
     half = m.let(t.call("sin", m.let(y * m.const(0.5))))
     less = m.let(m.product(half, half) * m.const(2.0))
     near = m.let(m.product(m.let(t.call("expm1", x)), m.let(t.call("cos", y))) - less)
-    is_far = either(x > m.const(60.0), tirx.Not(is_finite(m, y)))
+    outside = either(x > m.const(60.0), x < m.const(-1.0))  # where exp(x) is far from 1
+    is_far = either(outside, tirx.Not(is_finite(m, y)))
     far = m.let(whole.real - m.const(1.0))
     return Complex(t, m.select(is_far, far, near), whole.imag)
 
@@ -93,7 +105,7 @@ def log_modulus(t: TirxVocabulary, x: Expr, y: Expr, squares: Expr, logarithm: s
     return m.select(both(is_near, tirx.Not(m.equal(y, m.const(0.0)))), near, far)
 
 
-def logarithm(name: str) -> object:
+def logarithm(name: str) -> Callable[[TirxVocabulary, Complex], Complex]:
     """The complex logarithm to the base of a real one."""
     unit = {"log": 1.0, "log2": 1 / log(2), "log10": 1 / log(10)}[name]
 
@@ -126,7 +138,7 @@ def pow(t: TirxVocabulary, z: Complex, w: Complex) -> Complex:
     """z to the power w: exp(w log(z)), and products for whole exponents below 100, as in NumPy."""
     m = z.m
     zero, one = m.const(0.0), m.const(1.0)
-    general = exp(t, (w * logarithm("log")(t, z)).named())  # type: ignore[operator]
+    general = exp(t, (w * logarithm("log")(t, z)).named())
     limit = m.const(float(LARGEST_POWER))
     size = m.abs(w.real)
     is_whole = both(m.equal(w.real, m.rint(w.real)), both(size < limit, m.equal(w.imag, zero)))

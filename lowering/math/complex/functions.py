@@ -43,11 +43,11 @@ def _sign(t: TirxVocabulary, z: Complex) -> Complex:
 
 
 def _larger(t: TirxVocabulary, a: Complex, b: Complex) -> Complex:
-    return t.select(t.let(tirx.Or(a.is_nan(), b <= a)), a, b)
+    return exponential.choose(a.m, t.let(tirx.Or(a.is_nan(), b <= a)), a, b)
 
 
 def _smaller(t: TirxVocabulary, a: Complex, b: Complex) -> Complex:
-    return t.select(t.let(tirx.Or(a.is_nan(), a <= b)), a, b)
+    return exponential.choose(a.m, t.let(tirx.Or(a.is_nan(), a <= b)), a, b)
 
 
 def _rsqrt(t: TirxVocabulary, z: Complex) -> Complex:
@@ -72,6 +72,7 @@ CALLS: dict[str, Function] = {
     "div": exponential.divide,
     "pow": exponential.pow,
     "exp": exponential.exp,
+    "exp2": exponential.exp2,
     "expm1": exponential.expm1,
     "log": exponential.logarithm("log"),
     "log2": exponential.logarithm("log2"),

@@ -22,19 +22,16 @@ from .. import Array as ndarray
 from ..dsl.inspection import STANDARD_VERSION as __array_api_version__
 from ..dsl.inspection import namespace_info as __array_namespace_info__
 from ..dsl.namespace import OFFERED
-from . import fft, linalg, random
+from . import fft, linalg
 
 if TYPE_CHECKING:
     from ..dsl.functions import *  # noqa: F403
     from ..dsl.host import *  # noqa: F403
+else:
+    from . import random  # of the same name as the library's own module, which NumPy does not have
 
 globals().update(OFFERED)
 __all__ = [
-    *OFFERED,
-    "__array_api_version__",
-    "__array_namespace_info__",
-    "fft",
-    "linalg",
-    "ndarray",
+    *OFFERED, "__array_api_version__", "__array_namespace_info__", "fft", "linalg", "ndarray",
     "random",
-]
+]  # fmt: skip
