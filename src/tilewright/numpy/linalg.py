@@ -1,5 +1,5 @@
-"""`numpy.linalg` on tilewright's arrays: the functions of `tilewright.linalg`. `eig` and `eigvals` are
-always complex, as the array API has it (NumPy's are real if they can be).
+"""`numpy.linalg` on tilewright's arrays: the functions of `tilewright.linalg`. `eig` and `eigvals`
+are always complex, as the array API has it (NumPy's are real if they can be).
 
 >>> inv([[2.0, 0.0], [0.0, 4.0]])
 array([[0.5 , 0.  ],
