@@ -53,7 +53,6 @@ def _public(*modules: Any) -> dict[str, Any]:
 OFFERED = _offered()
 LINALG = _public(decompositions, matrix_products, norms, solving) | {
     "LinAlgError": LinAlgError, "matmul": f.matmul, "matrix_transpose": f.matrix_transpose,
-    "tensordot": f.tensordot,
 }  # fmt: skip
 FFT = _public(fourier)
 # By the module that NumPy's functions say they are of.

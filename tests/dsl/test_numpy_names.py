@@ -308,7 +308,7 @@ def test_numpys_functions_give_our_arrays() -> None:
 def test_numpys_functions_that_are_not_there_say_so() -> None:
     x = tw.array(M)
     for call in (lambda: np.is_busday(x), lambda: np.isnat(x)):
-        with pytest.raises(TypeError, match="no implementation"):
+        with pytest.raises(TypeError, match="no implementation|NotImplemented"):
             call()
     same(np.sort(x), np.sort(M))
 
