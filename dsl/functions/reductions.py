@@ -11,7 +11,17 @@ from ..primitive import Primitive
 from ..primitives.reductions import highest, lowest
 from ..sizes import Dim, product
 from .arithmetic import add, divide, maximum, minimum, multiply
-from .convert import ArrayLike, Axis, asarray, boolean, convert, inexact, is_scalar, many_axes
+from .convert import (
+    ArrayLike,
+    Axis,
+    asarray,
+    boolean,
+    convert,
+    converted,
+    inexact,
+    is_scalar,
+    many_axes,
+)
 from .elementary import exp, log, sqrt, square
 from .logic import isfinite
 from .logic import where as where_
@@ -60,7 +70,7 @@ def sum(
     array([4, 6])
     """
     x = asarray(a)
-    x = masked("sum", convert(x, accumulator(x, dtype, out)), where, 0)
+    x = masked("sum", converted(x, accumulator(x, dtype, out)), where, 0)
     total = _reduce("sum", p.sum_, x, axis, keepdims)
     return store("sum", total if _is(initial, 0) else add(total, initial), out)
 
@@ -76,7 +86,7 @@ def prod(
 ) -> Array:
     """The product over `axis`; integers and bools in 64 bits."""
     x = asarray(a)
-    x = masked("prod", convert(x, accumulator(x, dtype, out)), where, 1)
+    x = masked("prod", converted(x, accumulator(x, dtype, out)), where, 1)
     total = _reduce("prod", p.prod, x, axis, keepdims)
     return store("prod", total if _is(initial, 1) else multiply(total, initial), out)
 
@@ -243,7 +253,7 @@ def mean(
     x = asarray(a)
     wanted, inner = _inner(x, dtype)
     axes = many_axes("mean", axis, x.ndim)
-    return store("mean", convert(_mean(convert(x, inner), axes, keepdims, where), wanted), out)
+    return store("mean", convert(_mean(converted(x, inner), axes, keepdims, where), wanted), out)
 
 
 _dtype = dtype

@@ -170,6 +170,8 @@ def test_every_dtype(dtype: str) -> None:
     for text in cases(BY_DTYPE):
         if dtype == "bool" and text.startswith("np.round"):
             continue  # NumPy's answer, float16, is an accident of its loops
+        if dtype.startswith("complex") and "histogram" in text:
+            continue  # NumPy discards the imaginary parts of places, and warns
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
