@@ -7,7 +7,8 @@ symbolic sizes, compiled once for its dtypes and kept. Movement is native copyin
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,7 @@ _MOST_SHAPES = 32  # of products, before one program serves all further shapes
 _kernels: dict[Any, Any] = {}
 # The common case, checked and known: pointwise, without parameters.
 _pointwise_kernels: dict[tuple[Any, ...], _native.MapKernel] = {}
-_shapes_seen: dict[Any, set[Any]] = {}
+_shapes_seen: dict[Any, int] = {}
 
 
 def run(primitive: Primitive, cells: tuple[Array, ...], params: dict[str, Any]) -> Array:
@@ -72,7 +73,7 @@ def _run(primitive: Primitive, cells: tuple[Array, ...], params: dict[str, Any])
         if known_kernel is not None and all(c.shape == shape for c in cells):
             return known_kernel(*cells)
     out = primitive.infer(*(Aval(c.shape, c.dtype) for c in cells), **params)
-    special = _SPECIAL.get(primitive.name)
+    special = SPECIAL.get(primitive.name)
     if special is not None:
         return special(out, *cells, **params)
     lower = primitive.lower
@@ -112,6 +113,21 @@ def forget_programs() -> None:
     for key, found in list(_kernels.items()):
         if not isinstance(found, _native.MapKernel):
             del _kernels[key]
+
+
+@contextmanager
+def nothing_kept() -> Iterator[None]:
+    """Inside, eager code asks the engine for every kernel anew, and forgets it at the end."""
+    kept = dict(_kernels), dict(_pointwise_kernels), dict(_shapes_seen)
+    tables: tuple[dict[Any, Any], ...] = _kernels, _pointwise_kernels, _shapes_seen
+    for table in tables:
+        table.clear()
+    try:
+        yield
+    finally:
+        for table, before in zip(tables, kept, strict=True):
+            table.clear()
+            table.update(before)
 
 
 def graph_of(
@@ -184,6 +200,8 @@ def _reduce(primitive: Primitive, out: Aval, x: Array, params: dict[str, Any]) -
         axes = tuple(range(len(kept), x.ndim))
     first, last = (axes[0], axes[-1] + 1) if axes else (x.ndim, x.ndim)
     sizes = prod(x.shape[:first]), prod(x.shape[first:last]), prod(x.shape[last:])
+    if sizes[1] == 1:  # nothing is joined, so what comes before may as well come behind
+        sizes = 1, 1, sizes[0] * sizes[2]
     names = tuple(s for s, n in zip((_OUTER, _REDUCED, _INNER), sizes, strict=True) if n != 1)
     if not names or _REDUCED not in names:
         names = (_REDUCED, *names)
@@ -247,28 +265,30 @@ def _flat_batch(x: Array, batch: Shape, matrix: tuple[int, int]) -> Array:
 def _product_program(
     primitive: Primitive, key: Any, args: list[Array], turned: tuple[bool, bool], params: Any
 ) -> Any:
-    """A program for exactly these sizes, or, once there are many, one for all sizes.
+    """A program for exactly these sizes, or one for all sizes.
 
     The one for all holds every form of the schedule and takes seconds to compile; a program for
-    one shape takes a tenth of one, and is the faster.
+    one shape takes a tenth of one, and is the faster. So the one for all is used where it is
+    there already and the other is not, and where there have been many shapes.
     """
     shapes: tuple[Shape, ...] = tuple(x.shape for x in args)
-    count = _shapes_seen.setdefault((current().index, key), set())
-    # Schedules of grids have one form, and a driver's compiler takes its time for each kernel.
-    most = 0 if current().index else _MOST_SHAPES
-    if shapes not in count and len(count) >= most:
-        lead: Shape = (_BATCH,) * (args[0].ndim - 2)
-        sizes = ((_M, _K), (_K, _COLUMNS))
-        shapes = tuple(
-            (*lead, *(reversed(s) if t else s)) for s, t in zip(sizes, turned, strict=True)
-        )
-    else:
-        count.add(shapes)
+
+    def graph_for(of: tuple[Shape, ...]) -> Graph:
+        inputs = [Var(Aval(s, x.dtype)) for s, x in zip(of, args, strict=True)]
+        before = [_turn_node(v) for v, t in zip(inputs, turned, strict=True) if t]
+        return graph_of(primitive, tuple(inputs), dict(params), *before)
 
     def make() -> Any:
-        inputs = [Var(Aval(s, x.dtype)) for s, x in zip(shapes, args, strict=True)]
-        before = [_turn_node(v) for v, t in zip(inputs, turned, strict=True) if t]
-        return engine().program(graph_of(primitive, tuple(inputs), dict(params), *before))
+        lead: Shape = (_BATCH,) * (args[0].ndim - 2)
+        sizes = ((_M, _K), (_K, _COLUMNS))
+        open_ = [(*lead, *(reversed(s) if t else s)) for s, t in zip(sizes, turned, strict=True)]
+        exact, general = graph_for(shapes), graph_for(tuple(open_))
+        if not engine().is_ready(exact) and engine().is_ready(general):
+            return engine().program(general)
+        count = _shapes_seen[current().index, key] = _shapes_seen.get((current().index, key), 0) + 1
+        # Schedules of grids have one form, and a driver's compiler takes its time for each kernel.
+        most = 0 if current().index else _MOST_SHAPES
+        return engine().program(general if count > most else exact)
 
     return cached((*key, shapes), make)
 
@@ -316,21 +336,6 @@ def _scatter(
     return reshaped(program(reshaped(x, sizes), indices, flat)[0], out.shape)
 
 
-def _random_bits(out: Aval, state: Array, *, shape: Any) -> Array:
-    """Philox over a flat range; the length is told by an input that is never read."""
-
-    def make() -> Any:
-        primitive = REGISTRY["random_bits"]
-        inputs = (Var(Aval((4,), state.dtype)), Var(Aval((_N,), _LENGTH)))
-        bits = Var(primitive.infer(inputs[0].aval, shape=(_N,)))
-        node = Node(primitive, inputs[:1], {"shape": (_N,)}, (bits,))
-        return engine().program(Graph(inputs, (bits,), (node,), name="eager_random_bits"))
-
-    program = cached(("random_bits",), make)
-    length: Array = _native.empty((prod(shape),), _LENGTH.code)
-    return reshaped(program(state, length)[0], out.shape)
-
-
 def _native_routine(
     lower: Native, out: Aval, cells: tuple[Array, ...], params: dict[str, Any]
 ) -> Array:
@@ -355,7 +360,7 @@ def _cast(out: Aval, x: Array, *, dtype: DType) -> Array:
     return _pointwise(REGISTRY["cast"], (x,), {"dtype": dtype})
 
 
-_SPECIAL: dict[str, Callable[..., Array]] = {
+SPECIAL: dict[str, Callable[..., Array]] = {
     **{name: moves.window_copy(name) for name in views.MOVES},
     "cast": _cast,
     "full": moves.full,
@@ -364,8 +369,8 @@ _SPECIAL: dict[str, Callable[..., Array]] = {
     "concatenate": moves.concatenate,
     "update_slice": moves.update_slice,
     "gather": gather,
-    "random_bits": _random_bits,
     "stop_gradient": moves.same,
+    "fence": moves.same,
     "as_real": moves.reinterpreted,
     "as_complex": moves.reinterpreted,
 }

@@ -16,6 +16,7 @@ import numpy as np
 from .. import _native
 from . import device as placing
 from . import eager, eager_device, views
+from . import eager_random as eager_random  # how draws run
 from . import trace as tracing
 from .autodiff import LeafNode, TapeNode, is_tracked, node_of, snapshot
 from .dtypes import DType, to_numpy
@@ -112,7 +113,7 @@ def read(cell: Array) -> Array:
         if cell._traced is not None:
             _escaped(cell)
         return cell
-    if cell._traced is not None:
+    if cell._traced is not None and not trace.is_inside(cell._traced.trace):
         return cell
     captured = trace.lift(_native.contiguous(cell) if cell._is_view else cell)
     if _native.grad_enabled() and captured.current._node is None:
@@ -167,7 +168,7 @@ def _updated(value: Array, moves: Any, new: Array) -> Array:
 
 def _set_value(root: Array, new: Array) -> None:
     trace = tracing.current()
-    if trace is None or root._traced is not None:
+    if trace is None or (root._traced is not None and not trace.is_inside(root._traced.trace)):
         _native.assign(root, _root(new))
         return
     captured = trace.lift(root)
@@ -257,6 +258,8 @@ def _view(primitive: Primitive, cell: Array, params: dict[str, Any]) -> Array | 
     moves = () if base is cell else cell._moves
     moves = (*moves, (primitive, tuple(params.items())))
     if base._traced is not None:
+        if views.after(base.shape, moves) is None:
+            return None  # as in eager code, so that later writes mean the same
         return _native.traced_view(base, known(aval.shape), moves, aval.dtype.code)
     window = views.window(primitive.name, cell, params)
     if window is None:

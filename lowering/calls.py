@@ -113,13 +113,14 @@ _ELEMENTARY = (
     "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "sinc",
     "asin", "acos", "atan", "atan2", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh",
     "sigmoid", "erf", "pow", "cbrt", "hypot", "ldexp", "mantissa", "exponent", "gcd", "bit_count",
-    "fmod", "i0", "i1",
+    "fmod", "i0", "i1", "cos_turns",
 )  # fmt: skip
 
 CALLS: dict[str, Function] = {
     **{name: _elementary(name) for name in _ELEMENTARY},
     **{name: _llvm(name) for name in ("floor", "ceil", "trunc", "sqrt", "fma")},
     "round": _llvm("rint"),
+    "fence": _llvm("arithmetic.fence"),  # no FMA of a product that goes through here into a sum
     "rsqrt": _rsqrt,
     "neg": _neg,
     "abs": _abs,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..dsl.graph import Node, Var
-from ..dsl.primitive import Map, Native, Reduce
+from ..dsl.primitive import Control, Map, Native, Reduce
 from ..dsl.sizes import Shape
 
 # For each axis of a value: the axis of the reader's space that steps along it, or None.
@@ -43,9 +43,9 @@ def without_ones(shape: Shape) -> Shape:
     return tuple(n for n in shape if n != 1)
 
 
-def is_native(node: Node) -> bool:
-    """Whether a node is a routine of the core, which reads and writes memory only."""
-    return isinstance(node.primitive.lower, Native)
+def is_called(node: Node) -> bool:
+    """Whether a node is a routine of the core or control flow: these read and write memory only."""
+    return isinstance(node.primitive.lower, Native | Control)
 
 
 def space_of(node: Node) -> Shape:

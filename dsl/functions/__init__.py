@@ -15,6 +15,7 @@ from . import (
     differences,
     einstein,
     elementary,
+    fitting,
     floats,
     foreign,
     functional,
@@ -23,6 +24,7 @@ from . import (
     integers,
     joining,
     kinds,
+    limits,
     linear,
     logic,
     nan,
@@ -56,6 +58,7 @@ from .diagonals import *  # noqa: F403
 from .differences import *  # noqa: F403
 from .einstein import *  # noqa: F403
 from .elementary import *  # noqa: F403
+from .fitting import *  # noqa: F403
 from .floats import *  # noqa: F403
 from .foreign import *  # noqa: F403
 from .functional import *  # noqa: F403
@@ -64,6 +67,7 @@ from .histograms import *  # noqa: F403
 from .integers import *  # noqa: F403
 from .joining import *  # noqa: F403
 from .kinds import *  # noqa: F403
+from .limits import *  # noqa: F403
 from .linear import *  # noqa: F403
 from .logic import *  # noqa: F403
 from .nan import *  # noqa: F403
@@ -107,6 +111,7 @@ __all__ = [
     *differences.__all__,
     *einstein.__all__,
     *elementary.__all__,
+    *fitting.__all__,
     *floats.__all__,
     *foreign.__all__,
     *functional.__all__,
@@ -115,6 +120,7 @@ __all__ = [
     *integers.__all__,
     *joining.__all__,
     *kinds.__all__,
+    *limits.__all__,
     *linear.__all__,
     *logic.__all__,
     *nan.__all__,

@@ -14,6 +14,7 @@ from .arithmetic import add, divide, multiply, subtract
 from .convert import ArrayLike, asarray, convert, same_dtype
 from .creation import ones, zeros_like
 from .joining import concatenate, trim_zeros
+from .numpy_eigenvalues import eigvals
 from .shapes import atleast_1d
 from .signals import convolve
 
@@ -149,14 +150,17 @@ def _tidy(rest: Array) -> Array:
 
 
 def poly(seq_of_zeros: ArrayLike) -> Array:
-    """The polynomial with these zeros and 1 before its highest power.
+    """The polynomial with these zeros (or the eigenvalues of a square matrix) and 1 before its
+    highest power.
 
     >>> poly([1, 2])
     array([ 1., -3.,  2.])
     """
     x = atleast_1d(seq_of_zeros)
-    if x.ndim != 1:
-        raise NotImplementedError("poly: got a matrix, which needs eigenvalues; not there yet")
+    if x.ndim == 2 and x.shape[0] == x.shape[1] != 0:
+        x = eigvals(x)
+    elif x.ndim != 1:
+        raise ShapeError(f"poly: got {x.shape}; it takes zeros in one axis, or a square matrix")
     if x.shape[0] == 0:
         return asarray(1.0)
     kind = x.dtype if x.dtype.is_inexact and x.dtype.itemsize > 2 else float64
@@ -164,7 +168,15 @@ def poly(seq_of_zeros: ArrayLike) -> Array:
     for zero in convert(x, kind):
         lifted = p.pad(total, low=(0,), high=(1,), value=0)
         total = subtract(lifted, p.pad(total * zero, low=(1,), high=(0,), value=0))
-    return total
+    return p.real(total) if _in_pairs(x) else total
+
+
+def _in_pairs(zeros: Array) -> bool:
+    """Whether complex zeros are known to be real or conjugates of each other."""
+    if not zeros.dtype.is_complex or not zeros._is_concrete:
+        return False
+    host = zeros.numpy()
+    return bool((np.sort(host) == np.sort(host.conjugate())).all())
 
 
 __all__ = [

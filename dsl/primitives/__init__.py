@@ -20,6 +20,7 @@ from .elementwise import (
     erf,
     exp,
     expm1,
+    fence,
     floor,
     floordiv,
     log,
@@ -45,6 +46,7 @@ from .elementwise import (
 )
 from .factors import cholesky, det, inv, qr, slogdet, solve
 from .floats import copysign, exponent, fmax, fmin, fmod, ldexp, mantissa, nextafter, signbit
+from .fourier import fft, irfft, rfft
 from .indexing import gather, scatter_add, scatter_set
 from .integers import bit_count, gcd
 from .movement import (
@@ -53,7 +55,20 @@ from .movement import (
     sum_to,
     transpose,
 )
-from .random import random_bits
+from .random import (
+    random_advance,
+    random_below,
+    random_below_at,
+    random_bits,
+    random_exponential,
+    random_exponential_at,
+    random_normal,
+    random_normal_at,
+    random_uniform,
+    random_uniform_at,
+    random_words,
+    random_words_at,
+)
 from .reductions import argmax, argmin, max_, min_, prod, sum_
 from .sorting import argsort, nonzero_places, searchsorted, sort
 from .sources import full, iota
@@ -120,6 +135,8 @@ __all__ = [
     "exp2",
     "expm1",
     "exponent",
+    "fence",
+    "fft",
     "floor",
     "floordiv",
     "fmax",
@@ -136,6 +153,7 @@ __all__ = [
     "imag",
     "inv",
     "iota",
+    "irfft",
     "join",
     "ldexp",
     "le",
@@ -162,10 +180,22 @@ __all__ = [
     "pow_",
     "prod",
     "qr",
+    "random_advance",
+    "random_below",
+    "random_below_at",
     "random_bits",
+    "random_exponential",
+    "random_exponential_at",
+    "random_normal",
+    "random_normal_at",
+    "random_uniform",
+    "random_uniform_at",
+    "random_words",
+    "random_words_at",
     "real",
     "real_form",
     "reshape",
+    "rfft",
     "round_",
     "rsqrt",
     "scatter_add",

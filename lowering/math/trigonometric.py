@@ -55,6 +55,19 @@ def tan(t: TirxVocabulary, x: Expr) -> Expr:
     return m.from_bits(m.let(m.bits(y) ^ sign) ^ negative)
 
 
+def cos_turns(t: TirxVocabulary, x: Expr) -> Expr:
+    """cos(2 pi x): the reduction to an eighth of a turn is exact; NaN for infinities."""
+    m = real(t, x)
+    part = m.let(x - m.rint(x))
+    shifted = m.fma(part, m.const(4.0), m.const(m.shifter))
+    n = m.let(shifted - m.const(m.shifter))
+    rest = m.fma(n, m.const(-0.25), part)
+    r, r_low = m.two_product(rest, m.const(4 * m.pick(*HALF_PI)))
+    r_low = m.fma(rest, m.const(4 * m.pick(*HALF_PI_LOW)), r_low)
+    quarter = m.let(m.bits(shifted) + m.word(1))
+    return m.from_bits(flipped(m, wave(m, quarter, r, r_low), quarter))
+
+
 def sinc(t: TirxVocabulary, x: Expr) -> Expr:
     """sin(pi x) / (pi x), and 1 at 0; NaN for infinities, as NumPy."""
     m = real(t, x)

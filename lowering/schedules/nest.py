@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ...dsl.graph import Node
 from ...dsl.primitive import Expr, Map
+from ...dsl.primitives.random import BY_POSITION
 from ...dsl.sizes import Dim, Shape, ceil_divide
 from ..fusion import Group
 from ..index import Index, Run
@@ -17,6 +18,8 @@ from ..tvm_api import tirx
 from ..vocabulary import TirxVocabulary, int64
 
 Body = Callable[[Expr], None]
+# What sees its own position alone, however the axes are joined.
+_BY_POSITION = {"full", *BY_POSITION}
 
 
 def vector_lanes(group: Group, machine: Machine) -> int:
@@ -160,7 +163,7 @@ def _cuts(node: Node, space: Shape) -> set[int]:
     out = node.output.aval.shape
     if not isinstance(lower, Map) or lower.pointwise or without_ones(out) != space:
         return set()
-    if name in ("full", "random_bits"):
+    if name in _BY_POSITION:
         return set()
     if name == "broadcast_to":
         real = _real_axes(node)

@@ -100,8 +100,8 @@ class Cell:
         dl_device: tuple[int, int] | None = None,
         copy: bool | None = None,
     ) -> CapsuleType:
-        """Shared and flagged read-only for consumers of DLPack 1.0 or newer; older ones, which
-        cannot be told that memory is read-only, and `copy=True` get a copy."""
+        """Shared and flagged read-only for consumers of DLPack 1.0 or newer; older ones and
+        `copy=True` get a copy. `dl_device=(1, 0)` copies what is on a device to the host."""
     def __dlpack_device__(self) -> tuple[int, int]: ...
     def __buffer__(self, flags: int, /) -> memoryview: ...
     def __bool__(self) -> bool: ...
@@ -167,8 +167,8 @@ def from_buffer(obj: Any, dtype_code: int, copy: bool) -> Array:
     (bfloat16 as uint16). With `copy=False` the memory is shared, kept alive, and never written (a
     write to the cell copies first); strided memory is a view (`_moves` None) of a 1-D base."""
 
-def from_dlpack(obj: Any, copy: bool) -> Array:
-    """The array of an object with `__dlpack__` on the CPU; sharing is as in `from_buffer`."""
+def from_dlpack(obj: Any, copy: bool, to_host: bool = False) -> Array:
+    """The array of an object with `__dlpack__` on the CPU, or (`to_host`) of its copy there."""
 
 def from_scalar(value: bool | float | SupportsInt, dtype_code: int) -> Array:
     """A 0-d array; an int that the dtype cannot hold raises OverflowError, as NumPy does."""
@@ -231,18 +231,13 @@ class Kernel:
     def cost(self, *sizes: int) -> float:
         """The declared time of one run on one core, in seconds."""
     def __call__(self, buffers: Sequence[Cell], sizes: Sequence[int]) -> None:
-        """Run once on contiguous cells, inputs then outputs (for tests and measuring). Outputs
-        are written in place, whoever shares them."""
+        """Run once on contiguous cells, inputs, then outputs, written whoever shares them."""
 
 class MapKernel:
     """An eager elementwise operation for fixed dtypes."""
 
     def __init__(
-        self,
-        name: str,
-        in_codes: Sequence[int],
-        out_code: int,
-        compile: Callable[[int], Kernel],
+        self, name: str, in_codes: Sequence[int], out_code: int, compile: Callable[[int], Kernel]
     ) -> None:
         """`compile(mask)` gives the 1-D kernel (buffers: inputs then output; one size: n) where
         bit i of mask says that input i is one element for all; it is called once per mask."""
@@ -294,6 +289,12 @@ def lapack_names() -> list[str]:
 
 def set_lapack(name: str, function: object) -> None:
     """Hand over a function of LAPACK: a capsule whose name is its C signature."""
+
+def fourier_names() -> list[str]:
+    """The loops of Fourier transforms that routines call: fft_float32, irfft_float64, ..."""
+
+def set_fourier(name: str, loop: int, context: int) -> None:
+    """Hand over a loop of NumPy's form (core/fourier.h) and its context, as addresses."""
 
 class Artifact:
     """A compiled function from a file: its program, kernels and weights."""
@@ -383,13 +384,11 @@ def set_tracing(on: bool) -> bool:
     """While on, this thread's operators take the slow path; returns what it was."""
 
 def set_grad_enabled(on: bool) -> bool:
-    """While on, this thread's operators on cells with `requires_grad` or `_node` take the slow
-    path; returns what it was."""
+    """While on, this thread's operators on tracked cells go the slow path; returns what it was."""
 
 def grad_enabled() -> bool: ...
 def timeline_start() -> int:
-    """Begin to record what happens when; gives the time for `timeline_stop`. Recordings may
-    overlap."""
+    """Begin to record; gives the time for `timeline_stop`. Recordings may overlap."""
 
 def timeline_stop(since: int) -> dict[str, Any]:
     """End a recording. `events` are the records of core/timeline.h that began since, as bytes;

@@ -1,4 +1,5 @@
 // The module tilewright._native; _native.pyi documents it.
+#include "../core/flow.h"
 #include "../core/pool.h"
 #include "artifact_object.h"
 #include "cell.h"
@@ -91,7 +92,8 @@ bool set_grad_enabled(bool on) { return std::exchange(thread_flags.grad, on); }
 void bind_values(py::module_& m) {
   m.def("empty", &empty, py::arg("shape"), py::arg("dtype_code"), py::arg("device") = 0);
   m.def("from_buffer", &from_buffer, py::arg("obj"), py::arg("dtype_code"), py::arg("copy"));
-  m.def("from_dlpack", &from_dlpack, py::arg("obj"), py::arg("copy"));
+  m.def("from_dlpack", &from_dlpack, py::arg("obj"), py::arg("copy"),
+        py::arg("to_host") = false);
   m.def("from_scalar", &from_scalar, py::arg("value"), py::arg("dtype_code"));
   m.def("traced", &traced, py::arg("shape"), py::arg("dtype_code"), py::arg("payload"));
   m.def("alias", &alias, py::arg("cell"));
@@ -109,6 +111,7 @@ void bind_values(py::module_& m) {
 }
 
 void bind_state(py::module_& m) {
+  set_interrupt(check_signals);
   m.def("setup", &setup, py::arg("array_type"), py::arg("dtypes"), py::arg("promotion"),
         py::arg("slow"));
   m.def("set_errors", &set_errors, py::arg("errors"));
