@@ -351,9 +351,8 @@ def _scan_vjp(
             "reverse": not params["reverse"],
         },
     )  # fmt: skip
-    of_carries = _spread(found[:n_ct], is_float)
-    of_consts = _spread(found[n_ct : n_ct + n_sums], wanted[:nc])
-    return [*of_consts, *of_carries, *_spread(found[n_ct + n_sums :], wanted[nc + nk :])]
+    sides = [_spread(found[:n_ct], is_float), _spread(found[n_ct + n_sums :], wanted[nc + nk :])]
+    return [*_spread(found[n_ct : n_ct + n_sums], wanted[:nc]), *sides[0], *sides[1]]
 
 
 def _while_vjp(
