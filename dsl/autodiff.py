@@ -8,7 +8,6 @@ primitives, so the same walk works eagerly and under a trace, and on its own res
 from __future__ import annotations
 
 import heapq
-import itertools
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,20 +22,8 @@ from .primitive import REGISTRY
 if TYPE_CHECKING:
     from .array import Array
 
-Vjp = Callable[[Sequence["Array | None"], bool], Sequence["Array | None"]]
-_ids = itertools.count(1)
-
-
-class TapeNode:
-    """How a value was made: `vjp(cotangents, keep_graph)` gives one cotangent for each edge."""
-
-    __slots__ = ("__weakref__", "edges", "id", "name", "outputs", "vjp")
-
-    def __init__(
-        self, name: str, edges: tuple[TapeNode | None, ...], vjp: Vjp, outputs: int = 1
-    ) -> None:
-        self.id = next(_ids)
-        self.name, self.edges, self.vjp, self.outputs = name, edges, vjp, outputs
+# How a value was made: `vjp(cotangents, keep_graph)` gives one cotangent for each edge.
+TapeNode = _native.TapeNode
 
 
 class LeafNode(TapeNode):
@@ -170,7 +157,7 @@ def reaches_outside(roots: Iterable[TapeNode | None], start: int, own: frozenset
 
 def newest_id() -> int:
     """A number that every later tape node exceeds."""
-    return next(_ids)
+    return _native.next_node_id()
 
 
 # --------------------------------------------------------------------------- .grad and backward

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -170,6 +170,26 @@ class Trace:
         return [a for a in alive if a is not None and a._traced is not None]
 
 
+class Unrecordable(TraceError):
+    """A call cannot be told by kernels alone: Python has a say in it each time."""
+
+
+class Recording(Trace):
+    """A trace of one public function on its arguments, which must be all that decides."""
+
+    def lift(self, cell: Array, origin: Origin | None = None) -> Captured:
+        raise Unrecordable(f"{self.name}: it reads an array that is no argument")
+
+    def grad_slot(self, cell: Array) -> GradSlot:
+        raise Unrecordable(f"{self.name}: it reads or writes a gradient")
+
+    def observe(self, owner: Any, name: str, value: Any) -> None:
+        raise Unrecordable(f"{self.name}: it reads an attribute")
+
+
+T = TypeVar("T", bound=Trace)
+
+
 class _State(threading.local):
     def __init__(self) -> None:
         self.stack: list[Trace] = []
@@ -184,9 +204,9 @@ def current() -> Trace | None:
 
 
 @contextmanager
-def open_trace(name: str) -> Iterator[Trace]:
+def open_trace(name: str, kind: type[T] = Trace) -> Iterator[T]:  # type: ignore[assignment]
     """Open a trace in this thread; every primitive is staged until it closes."""
-    trace = Trace(name)
+    trace = kind(name)
     _state.stack.append(trace)
     _native.set_tracing(True)
     try:

@@ -1,0 +1,39 @@
+// The tape's nodes of single operations, made where the operations run.
+#pragma once
+
+#include "cell.h"
+
+namespace tilewright {
+
+constexpr int kMaxStepArguments = 16;
+
+struct TapeRule;
+
+// A node of the tape: how a value was made. A general node has `vjp`, which Python gave; that of
+// an operation has its rule, with the values that it was applied to.
+struct TapeNode {
+  PyObject_HEAD
+  PyObject* weak;
+  PyObject* name;
+  PyObject* edges;  // a tuple of nodes and None
+  PyObject* vjp;    // or null
+  PyObject* rule;   // or null, as all below
+  PyObject* parameter_names;
+  PyObject* saved;  // a tuple: the result, the operands, the parameters
+  int64_t id;
+  int outputs;
+};
+
+PyTypeObject* make_tape_node_type();
+void bind_tape(py::module_& module);
+
+// The cell itself, or the value of a view whose base is taped, with the node of its own that says
+// so. A new reference; null and a Python error on failure.
+PyObject* read_for_tape(PyObject* object);
+
+// Gives the result of an operation its node, if one of the operands has one. Operands numbered
+// below `n_shared` are cells that others may write to. False and a Python error on failure.
+bool put_on_tape(const TapeRule& rule, PyObject* const* operands, int n_shared,
+                 PyObject* result);
+
+}  // namespace tilewright
