@@ -23,7 +23,7 @@ from .eager_programs import cached, graph_of
 from .engine import engine
 from .graph import Aval, Graph, Node, Var
 from .primitive import REGISTRY, Contract, Map, Native, Primitive, Reduce, Scatter
-from .sizes import Shape, known, symbol
+from .sizes import known, symbol
 
 if TYPE_CHECKING:
     from .array import Array
@@ -154,7 +154,9 @@ def reduce_kernel(
 
     def compile_for(outer: bool, inner: bool) -> _native.Program:
         sizes = ((_OUTER, outer), (_REDUCED, True), (_INNER, inner))
-        return _reduce_program(primitive, x.dtype, tuple(s for s, there in sizes if there), rest)
+        names = tuple(s for s, there in sizes if there)
+        program: _native.Program = _reduce_program(primitive, x.dtype, names, rest)
+        return program
 
     def make() -> _native.ReduceKernel:
         return _native.ReduceKernel(

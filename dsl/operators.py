@@ -115,7 +115,11 @@ def _speed_up(op: str, a: Any, b: Any) -> None:
     operator is one primitive there."""
     x = a if isinstance(a, _native.Cell) else b
     name, kinds = _DIRECT.get(op, ("", ""))
-    if tracing.current() is not None or not isinstance(x, _native.Cell) or x.dtype.kind not in kinds:
+    if (
+        tracing.current() is not None
+        or not isinstance(x, _native.Cell)
+        or x.dtype.kind not in kinds
+    ):
         return
     if x._device:
         return

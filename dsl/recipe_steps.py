@@ -23,15 +23,13 @@ from .trace import Unrecordable
 if TYPE_CHECKING:
     from .array import Array
 
-_VALUE = _native.Move("value", ())
+_VALUE, _DETACH = _native.Move("value", ()), _native.Move("detach", ())
 
 
 class Steps:
     """Writes a recipe. Values are numbered: operands, constants, then one result a step."""
 
-    def __init__(
-        self, graph: Graph, keys: list[Any], values: list[Any], taped: bool
-    ) -> None:
+    def __init__(self, graph: Graph, keys: list[Any], values: list[Any], taped: bool) -> None:
         self.taped = taped
         self.is_general = True  # no step depends on a size
         self._values = list(values)
@@ -103,6 +101,8 @@ class Steps:
         lower = node.primitive.lower
         if _is_full(node):
             return self._full(node)
+        if node.primitive.name == "stop_gradient":
+            return self._step(_DETACH, self._inputs(node))
         if isinstance(lower, Map) and lower.pointwise:
             return self._map(node)
         if isinstance(lower, Reduce):
@@ -148,9 +148,7 @@ class Steps:
         shapes = (() if s in self._scalars else known(s.aval.shape) for s in sources)
         if np.broadcast_shapes(*shapes) != node.output.aval.shape:
             return None
-        return tuple(
-            self._scalars[s] if s in self._scalars else self._number(s) for s in sources
-        )
+        return tuple(self._scalars[s] if s in self._scalars else self._number(s) for s in sources)
 
     def _source(self, var: Var) -> Var:
         node = self._nodes.get(var)
@@ -229,6 +227,14 @@ def _plainly(primitive: Primitive, params: dict[str, Any]) -> Callable[..., Arra
         return _VALUE(made) if made._is_view else made
 
     return run
+
+
+@cache
+def rule_of_move(entry: tuple[Primitive, Any]) -> tuple[Any, ...]:
+    """What the tape has of a movement, as it stands among the moves of a view."""
+    primitive, params = entry
+    names, values = tuple(k for k, _ in params), tuple(v for _, v in params)
+    return primitive.name, rule_of(primitive), names, values
 
 
 @cache

@@ -47,7 +47,7 @@ def _record(
     dispatch: _native.Dispatch, args: tuple[Any, ...], kwargs: dict[str, Any], taped: bool
 ) -> tuple[Any, bool]:
     name = getattr(dispatch, "__name__", "function")
-    with tracing.open_trace(name, Recording) as trace:
+    with tracing.opened(Recording(name)) as trace:
         trace.device = placing.HOST.index
         operands = _Operands(trace, 0 if taped else dispatch._n_weak)
         stand_ins = [operands.replace(x, place) for place, x in enumerate(args)]
@@ -59,7 +59,7 @@ def _record(
         graph = trace.graph(tuple(o.var for o in outputs if o is not None and o.var is not None))
     if len(graph.nodes) > _MOST_NODES:
         raise Unrecordable(f"{name}: {len(graph.nodes)} nodes are too many")
-    values = [read(x) if isinstance(x, _native.Cell) and taped else x for x in operands.given]
+    values = [read(x) if taped else x for x in operands.given]
     steps = Steps(graph, operands.keys, values, taped)
     numbers = tuple(None if o is None else _number(o, steps) for o in outputs)
     return steps.recipe(numbers if many else numbers[0]), steps.is_general

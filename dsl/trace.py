@@ -11,7 +11,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from types import FrameType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -203,10 +203,14 @@ def current() -> Trace | None:
     return _state.stack[-1] if _state.stack else None
 
 
-@contextmanager
-def open_trace(name: str, kind: type[T] = Trace) -> Iterator[T]:  # type: ignore[assignment]
+def open_trace(name: str) -> AbstractContextManager[Trace]:
     """Open a trace in this thread; every primitive is staged until it closes."""
-    trace = kind(name)
+    return opened(Trace(name))
+
+
+@contextmanager
+def opened(trace: T) -> Iterator[T]:
+    """Open this trace in this thread, as `open_trace` does."""
     _state.stack.append(trace)
     _native.set_tracing(True)
     try:

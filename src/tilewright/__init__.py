@@ -20,8 +20,8 @@ if sys.platform != "linux" or platform.machine() not in ("x86_64", "aarch64"):
 
 from . import _native
 from . import linalg as linalg  # after the dsl, which it is made of
+from .dsl import core_links, dtypes, engine
 from .dsl import device as placing
-from .dsl import autodiff, dtypes, engine, indexing, recipes, record
 from .dsl import primitives as primitives
 from .dsl.array import Array, binary_slow
 from .dsl.autodiff import enable_grad, no_grad
@@ -60,9 +60,7 @@ from .dsl.errors import (
 )
 from .dsl.functions import *  # noqa: F403
 from .dsl.functions import __all__ as _functions
-from .dsl.functions.outputs import NO_VALUE
 from .dsl.jit import jit
-from .dsl.operators import set_operators
 from .dsl.transforms import grad, value_and_grad
 
 if TYPE_CHECKING:
@@ -106,12 +104,7 @@ def devices() -> list[DeviceInfo]:
 def _wire() -> None:
     promotion = [dtypes.promote(a, b).code for a in dtypes.ALL for b in dtypes.ALL]
     _native.setup(Array, dtypes.ALL, promotion, binary_slow)
-    _native.set_indexing(indexing.get, indexing.put)
-    _native.set_slice_moves(indexing.slice_moves)
-    _native.set_no_value(NO_VALUE)
-    _native.set_tape(autodiff.node_of, record.read)
-    _native.set_recorder(recipes.record)
-    set_operators()
+    core_links.link()
     ours = {"value": ArgumentError, "shape": ShapeError, "dtype": DTypeError, "device": DeviceError}
     files = {"damaged": ArtifactError, "foreign": ArtifactError, "system": OSError}
     others = {"overflow": OverflowError, "memory": MemoryError, "linalg": LinAlgError}

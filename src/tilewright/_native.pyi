@@ -286,8 +286,9 @@ class Move:
     def __init__(
         self, kind: str, ints: tuple[Sequence[int], ...], entry: Any = None, copies: bool = False
     ) -> None:
-        """reshape (shape), transpose (axes), broadcast_to (shape), slice (start, sizes, steps), or
-        value (nothing), which gives the value as an array of its own. `entry` is what the view has
+        """reshape (shape), transpose (axes), broadcast_to (shape), slice (start, sizes, steps);
+        value and detach (nothing), which give the value as an array of its own, the one with its
+        node on the tape, the other without. `entry` is what the view has
         in `_moves` for it. Where no view can say it, `copies` allows one of a copy."""
     def __call__(self, cell: Cell, /) -> Array: ...
 
@@ -370,8 +371,23 @@ class TapeNode:
     ) -> Sequence[Array | None]:
         """One cotangent, or None, for each edge."""
 
-def set_tape(leaf: Callable[[Array], TapeNode | None], read: Callable[[Array], Array]) -> None:
-    """What the tape asks of Python: the node of a leaf, and the value of a view of taped ones."""
+def set_tape(
+    leaf: Callable[[Array], TapeNode | None],
+    read: Callable[[Array], Array],
+    rule: Callable[[Any], tuple[Any, ...]],
+) -> None:
+    """What the tape asks of Python: the node of a leaf; the value of a view of taped ones; and of
+    an entry of `_moves` (name, rule, parameter names, parameters)."""
+
+def walk(
+    seeds: Sequence[tuple[TapeNode, Array]], targets: frozenset[TapeNode], keep_graph: bool
+) -> dict[TapeNode, Array]:
+    """Cotangents of `targets` and of all leaves, from those of the seeds, newest node first."""
+
+def set_walk(
+    leaf_type: type[TapeNode], output_type: type[TapeNode], add: Callable[[Any, Any], Any]
+) -> None:
+    """What the walk asks of Python: the types of nodes that it treats apart, and a sum."""
 
 def next_node_id() -> int:
     """A number above those of all nodes, and below those of later ones."""

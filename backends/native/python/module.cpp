@@ -168,6 +168,7 @@ PYBIND11_MODULE(_native, m) {
   bind_kernel(m);
   bind_dispatch(m);
   bind_tape(m);
+  bind_tape_walk(m);
   bind_indexing(m);
   prepare_moves(m);
   bind_devices(m);

@@ -9,8 +9,9 @@
 namespace tilewright {
 namespace {
 
-enum Kind { Reshape, Transpose, BroadcastTo, Slice, Value, kKinds };
-constexpr const char* kNames[kKinds] = {"reshape", "transpose", "broadcast_to", "slice", "value"};
+enum Kind { Reshape, Transpose, BroadcastTo, Slice, Value, Detach, kKinds };
+constexpr const char* kNames[kKinds] = {"reshape", "transpose", "broadcast_to", "slice", "value",
+                                       "detach"};
 
 struct Move {
   PyObject_HEAD
@@ -82,16 +83,16 @@ bool window_of(const Move* self, const Window& from, Window& to) {
   }
 }
 
-py::object own(Cell* cell) {
+py::object own(Cell* cell, bool keeps_node = true) {
   Cell* made = new_root(cell->type, cell->ndim, cell->dims, contiguous_value(cell));
-  made->node = Py_XNewRef(cell->node);
+  made->node = keeps_node ? Py_XNewRef(cell->node) : nullptr;
   if (made->node) track(made);
   return py::reinterpret_steal<py::object>(object_of(made));
 }
 
 PyObject* move(Move* self, PyObject* argument) {
   Cell* cell = require_host(kNames[self->kind], argument);
-  if (self->kind == Value) return own(cell).release().ptr();
+  if (self->kind >= Value) return own(cell, self->kind == Value).release().ptr();
   if (self->kind == Reshape && product(self->n_ints[0], self->ints[0]) != cell->size)
     fail(ErrorKind::Shape, "reshape: got %s and %s; the numbers of elements must be equal",
          shape_text(cell->ndim, cell->dims).c_str(),

@@ -5,13 +5,15 @@
 #include <algorithm>
 #include <vector>
 
+#include "moves.h"
 #include "recipe.h"
 
 namespace tilewright {
 namespace {
 
 PyTypeObject* node_type = nullptr;
-PyObject *leaf_of = nullptr, *read_value = nullptr;  // Python's parts
+// Python's parts.
+PyObject *leaf_of = nullptr, *read_value = nullptr, *rule_of_move = nullptr;
 int64_t newest = 0;
 
 TapeNode* as_node(PyObject* object) { return reinterpret_cast<TapeNode*>(object); }
@@ -123,21 +125,13 @@ PyObject* apply_rule(TapeNode* self, PyObject* cotangents, bool keep_graph) {
 }
 
 PyObject* vjp_method(PyObject* object, PyObject* const* args, Py_ssize_t count) {
-  TapeNode* self = as_node(object);
   if (count != 2) {
     PyErr_Format(PyExc_TypeError, "vjp: got %zd arguments; wanted cotangents and keep_graph",
                  count);
     return nullptr;
   }
-  if (!self->rule && !self->vjp) {
-    PyErr_SetString(PyExc_ValueError, "vjp: the node has no rule");
-    return nullptr;
-  }
-  if (!self->rule) return PyObject_Vectorcall(self->vjp, args, 2, nullptr);
   const int keep = PyObject_IsTrue(args[1]);
-  if (keep < 0) return nullptr;
-  py::object held = py::reinterpret_borrow<py::object>(object);
-  return guarded([&] { return apply_rule(self, args[0], keep); });
+  return keep < 0 ? nullptr : cotangents_of_edges(as_node(object), args[0], keep);
 }
 
 PyObject* make(PyTypeObject* type, PyObject*, PyObject*) {
@@ -211,12 +205,52 @@ PyMethodDef methods[] = {
     {nullptr, nullptr, 0, nullptr},
 };
 
+// The value of a view whose base is taped. A view by one move has its node made here.
+PyObject* value_of_view(Cell* cell) {
+  PyObject* moves = moves_as_tuple(cell);
+  if (!moves) return nullptr;
+  PyObject* base_node = node_for(root_of(cell));
+  if (!base_node && PyErr_Occurred()) return nullptr;
+  if (!base_node || !PyTuple_Check(moves) || PyTuple_GET_SIZE(moves) != 1)
+    return PyObject_CallOneArg(read_value, object_of(cell));
+  const py::object entry = py::reinterpret_borrow<py::object>(PyTuple_GET_ITEM(moves, 0));
+  const py::object text = py::reinterpret_steal<py::object>(
+      PyObject_CallOneArg(rule_of_move, entry.ptr()));
+  if (!text) return nullptr;
+  TapeRule rule;
+  const py::tuple parts(text);
+  rule.name = parts[0];
+  rule.rule = parts[1];
+  rule.parameter_names = parts[2];
+  for (py::handle parameter : py::tuple(parts[3]))
+    rule.parameters.push_back(py::reinterpret_borrow<py::object>(parameter));
+  rule.operands = {0};
+  py::object value = py::reinterpret_steal<py::object>(snapshot(cell));
+  PyObject* operand = object_of(root_of(cell));
+  put_on_tape_or_throw(rule, &operand, 1, reinterpret_cast<Cell*>(value.ptr()));
+  return value.release().ptr();
+}
+
 }  // namespace
+
+bool is_tape_node(PyObject* object) { return PyObject_TypeCheck(object, node_type); }
+
+PyObject* cotangents_of_edges(TapeNode* node, PyObject* cotangents, bool keep_graph) {
+  if (!node->rule && !node->vjp) {
+    PyErr_SetString(PyExc_ValueError, "vjp: the node has no rule");
+    return nullptr;
+  }
+  const py::object held =
+      py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(node));
+  if (node->rule) return guarded([&] { return apply_rule(node, cotangents, keep_graph); });
+  return PyObject_CallFunctionObjArgs(node->vjp, cotangents, keep_graph ? Py_True : Py_False,
+                                      nullptr);
+}
 
 PyObject* read_for_tape(PyObject* object) {
   Cell* cell = as_cell(object);
   if (!cell || !cell->base || cell->node || !taped(cell)) return Py_NewRef(object);
-  return PyObject_CallOneArg(read_value, object);
+  return guarded([&] { return value_of_view(cell); });
 }
 
 bool put_on_tape(const TapeRule& rule, PyObject* const* operands, int n_shared,
@@ -253,11 +287,12 @@ PyTypeObject* make_tape_node_type() {
 
 void bind_tape(py::module_& m) {
   m.def("set_tape",
-        [](py::object leaf, py::object read) {
+        [](py::object leaf, py::object read, py::object rule) {
           Py_XSETREF(leaf_of, leaf.release().ptr());
           Py_XSETREF(read_value, read.release().ptr());
+          Py_XSETREF(rule_of_move, rule.release().ptr());
         },
-        py::arg("leaf"), py::arg("read"));
+        py::arg("leaf"), py::arg("read"), py::arg("rule"));
   m.def("next_node_id", [] { return ++newest; });
 }
 

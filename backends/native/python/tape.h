@@ -26,6 +26,13 @@ struct TapeNode {
 
 PyTypeObject* make_tape_node_type();
 void bind_tape(py::module_& module);
+void bind_tape_walk(py::module_& module);
+
+bool is_tape_node(PyObject* object);
+
+// What the node's rule gives for the cotangents of its values, a tuple: one for each edge. Null
+// and a Python error if it fails.
+PyObject* cotangents_of_edges(TapeNode* node, PyObject* cotangents, bool keep_graph);
 
 // The cell itself, or the value of a view whose base is taped, with the node of its own that says
 // so. A new reference; null and a Python error on failure.
