@@ -16,7 +16,7 @@ from .. import _native
 from . import eager, views
 from .eager_products import Product, plan_product
 from .graph import Graph, Node, Var
-from .primitive import Contract, Map, Primitive, Reduce
+from .primitive import REGISTRY, Contract, Map, Primitive, Reduce
 from .sizes import known
 from .trace import Unrecordable
 
@@ -61,7 +61,7 @@ class Steps:
     def view(self, number: int, primitive: Primitive, params: Any) -> int:
         """The number of a view that the function returns."""
         self.is_general = False
-        return self._step(_movement(primitive, dict(params), (primitive, params)), (number,))
+        return self._step(_movement(primitive, dict(params), True), (number,))
 
     # ------------------------------------------------------------------ constants
 
@@ -134,7 +134,8 @@ class Steps:
         if shape == () and number >= self._n_operands:
             return number
         self.is_general = False
-        return self._step(_native.Move("broadcast_to", (shape,), None, True), (number,))
+        spread = REGISTRY["broadcast_to"]
+        return self._step(_movement(spread, {"shape": shape}, self.taped), (number,))
 
     def _map(self, node: Node) -> int:
         dtypes = tuple(v.aval.dtype for v in node.inputs)
@@ -167,8 +168,14 @@ class Steps:
         if before is not None and not self.taped and _keeps_axes(before, node):
             self.is_general = True
             return self._reduce(before, keepdims=True)
-        call = _movement(node.primitive, dict(node.params), None)
-        return self._node(node, call, self._inputs(node))
+        inputs, params = self._inputs(node), dict(node.params)
+        if not self.taped:
+            return self._step(_movement(node.primitive, params), inputs)
+        try:
+            return self._step(_movement(node.primitive, params, True), inputs)
+        except ValueError:  # that takes a copy, which is a value of its own
+            moved = self._step(_movement(node.primitive, params), inputs)
+            return self._node(node, _VALUE, (moved,))
 
     def _product(self, node: Node) -> int:
         inputs = self._inputs(node)
@@ -184,7 +191,8 @@ class Steps:
         if _shape_of(product) == shape:
             return self._node(node, product.program, tuple(placed))
         flat = self._step(product.program, tuple(placed))
-        return self._node(node, _native.Move("reshape", (shape,), None, True), (flat,))
+        folded = self._step(_native.Move("reshape", (shape,), None, True), (flat,))
+        return self._node(node, _VALUE, (folded,)) if self.taped else folded
 
 
 def _shape_of(product: Product) -> tuple[int, ...]:
@@ -208,9 +216,10 @@ def _keeps_axes(reduction: Node, reshape: Node) -> bool:
     )
 
 
-def _movement(primitive: Primitive, params: dict[str, Any], entry: Any) -> _native.Move:
-    """A movement; with an entry the result is a view that remembers it, and never a copy."""
-    return _native.Move(primitive.name, _ints(primitive.name, params), entry, entry is None)
+def _movement(primitive: Primitive, params: dict[str, Any], as_view: bool = False) -> _native.Move:
+    """A movement. As a view the result remembers it, for tape and traces, and is never a copy."""
+    entry = (primitive, tuple(params.items())) if as_view else None
+    return _native.Move(primitive.name, _ints(primitive.name, params), entry, not as_view)
 
 
 def _ints(name: str, params: dict[str, Any]) -> tuple[Any, ...]:

@@ -59,8 +59,7 @@ def _record(
         graph = trace.graph(tuple(o.var for o in outputs if o is not None and o.var is not None))
     if len(graph.nodes) > _MOST_NODES:
         raise Unrecordable(f"{name}: {len(graph.nodes)} nodes are too many")
-    values = [read(x) if taped else x for x in operands.given]
-    steps = Steps(graph, operands.keys, values, taped)
+    steps = Steps(graph, operands.keys, operands.given, taped)
     numbers = tuple(None if o is None else _number(o, steps) for o in outputs)
     return steps.recipe(numbers if many else numbers[0]), steps.is_general
 

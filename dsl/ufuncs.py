@@ -60,6 +60,7 @@ class Ufunc(_native.Dispatch):
     def __init__(self, name: str, function: Callable[..., Any]) -> None:
         theirs: Any = getattr(np, name)
         self.__name__ = self.__qualname__ = theirs.__name__
+        self.__module__ = f"{__package__.split('.')[0]}.numpy"  # where it is found by that name
         self.__doc__ = function.__doc__
         self.__wrapped__ = function
         self.nin, self.nout, self.nargs = theirs.nin, theirs.nout, theirs.nargs

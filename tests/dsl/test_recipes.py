@@ -40,7 +40,8 @@ def arrays() -> list[Any]:
     return [
         grid, numbers(3, 4), numbers(5, 2), grid.T, grid[::2], numbers(1, 3), numbers(0, 3),
         numbers(4), numbers(6)[::-1], numbers(), numbers(2, 3, 4), numbers(3, 3, dtype="int32"),
-        numbers(4, dtype="bool"), tw.broadcast_to(numbers(3), (2, 3)), numbers(3, 3, dtype="float64"),
+        numbers(4, dtype="bool"), tw.broadcast_to(numbers(3), (2, 3)),
+        numbers(3, 3, dtype="float64"),
     ]  # fmt: skip
 
 

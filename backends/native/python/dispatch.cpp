@@ -89,7 +89,7 @@ PyObject* call(PyObject* callable, PyObject* const* args, size_t flags, PyObject
     return call_and_learn(self, key, args, flags, names);
   if (entry->known == Known::Recipe) {
     const Held held(entry->recipe);
-    PyObject* result = guarded([&] { return held.recipe->run(key.operands, key.taped); });
+    PyObject* result = guarded([&] { return held.recipe->run(key.operands); });
     if (result || !PyErr_ExceptionMatches(PyExc_Exception)) return result;
     PyErr_Clear();  // Python's way says it in the words of the function that was called
   }

@@ -129,6 +129,13 @@ Cell* element_at(Cell* cell, int64_t offset) {
   return element;
 }
 
+bool is_all(const Cell* cell, const BasicKey& key) {
+  const Window& window = key.window;
+  return !key.is_element && window.ndim == cell->ndim && window.offset == cell->offset &&
+         std::equal(window.dims, window.dims + window.ndim, cell->dims) &&
+         std::all_of(key.move.steps, key.move.steps + cell->ndim, [](int64_t s) { return s == 1; });
+}
+
 Cell* view_at(Cell* cell, const BasicKey& key) {
   return new_window(cell, key.window, moves_after(cell, key.move));
 }
@@ -176,6 +183,7 @@ PyObject* cell_subscript(PyObject* self, PyObject* key) {
   BasicKey found;
   if (on_host_now(cell) && read_key(cell, key, found)) {
     const bool seen_by_tape = thread_flags.grad && taped(cell);
+    if (is_all(cell, found)) return Py_NewRef(self);
     if (!found.is_element)
       return guarded([&] { return object_of(view_at(cell, found)); });
     if (!seen_by_tape)
@@ -186,16 +194,14 @@ PyObject* cell_subscript(PyObject* self, PyObject* key) {
 }
 
 int cell_set_subscript(PyObject* self, PyObject* key, PyObject* value) {
-  if (!value) {
-    PyErr_SetString(PyExc_TypeError, "index: elements of an array cannot be deleted");
-    return -1;
-  }
   Cell* cell = reinterpret_cast<Cell*>(self);
   try {
+    if (!value)
+      fail(ErrorKind::Value, "del: elements of an array cannot be taken out; see tw.delete");
     if (put_fast(cell, key, value)) return 0;
   } catch (...) {
     translate_exception();
-    if (!PyErr_ExceptionMatches(PyExc_Exception)) return -1;
+    if (!value || !PyErr_ExceptionMatches(PyExc_Exception)) return -1;
     PyErr_Clear();  // Python's way says it in its own words
   }
   if (!require_python(python_put, "index")) return -1;

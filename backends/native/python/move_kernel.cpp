@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "tape.h"
+
 namespace tilewright {
 namespace {
 
@@ -85,9 +87,14 @@ bool window_of(const Move* self, const Window& from, Window& to) {
 
 py::object own(Cell* cell, bool keeps_node = true) {
   Cell* made = new_root(cell->type, cell->ndim, cell->dims, contiguous_value(cell));
-  made->node = keeps_node ? Py_XNewRef(cell->node) : nullptr;
+  py::object result = py::reinterpret_steal<py::object>(object_of(made));
+  if (!keeps_node) return result;
+  const bool follows_base = cell->base && thread_flags.grad;
+  py::object node = follows_base ? node_of_operand(object_of(cell))
+                                 : py::reinterpret_borrow<py::object>(cell->node);
+  made->node = node.release().ptr();
   if (made->node) track(made);
-  return py::reinterpret_steal<py::object>(object_of(made));
+  return result;
 }
 
 PyObject* move(Move* self, PyObject* argument) {

@@ -5,12 +5,15 @@
 namespace tilewright {
 namespace {
 
-// Moves that are not a tuple yet: `before` (a tuple, or of this type), then `entry` or `move`.
+// Moves that are not a tuple yet: `before` (a tuple, or of this type), then `entry`, or a slice
+// whose starts, sizes, steps and shape follow the object.
 struct LateMoves {
   PyObject_HEAD
   PyObject* before;
   PyObject* entry;
-  SliceMove move;
+  int ndim, new_ndim;
+
+  int64_t* ints() { return reinterpret_cast<int64_t*>(this + 1); }
 };
 
 PyTypeObject* late_type = nullptr;
@@ -30,9 +33,11 @@ void dealloc(PyObject* object) {
   Py_DECREF(type);
 }
 
-LateMoves* new_late(PyObject* before, PyObject* entry) {
-  LateMoves* made = PyObject_New(LateMoves, late_type);
-  if (!made) throw py::error_already_set();
+LateMoves* new_late(PyObject* before, PyObject* entry, int n_ints = 0) {
+  void* memory = PyObject_Malloc(sizeof(LateMoves) + size_t(n_ints) * sizeof(int64_t));
+  if (!memory) throw std::bad_alloc();
+  PyObject* object = PyObject_Init(static_cast<PyObject*>(memory), late_type);
+  LateMoves* made = reinterpret_cast<LateMoves*>(object);
   made->before = Py_NewRef(before);
   made->entry = Py_XNewRef(entry);
   return made;
@@ -51,10 +56,11 @@ py::object as_tuple(PyObject* moves) {
   if (late->entry) {
     further = py::make_tuple(py::handle(late->entry));
   } else {
-    const SliceMove& move = late->move;
+    const int n = late->ndim;
+    const int64_t* ints = late->ints();
     further = py::reinterpret_borrow<py::object>(make_entries)(
-        shape_tuple(move.ndim, move.start), shape_tuple(move.ndim, move.sizes),
-        shape_tuple(move.ndim, move.steps), shape_tuple(move.new_ndim, move.shape));
+        shape_tuple(n, ints), shape_tuple(n, ints + n), shape_tuple(n, ints + 2 * n),
+        shape_tuple(late->new_ndim, ints + 3 * n));
   }
   return py::reinterpret_steal<py::object>(PySequence_Concat(before.ptr(), further.ptr()));
 }
@@ -120,8 +126,14 @@ PyObject* moves_after(Cell* cell, PyObject* entry, PyObject* single) {
 }
 
 PyObject* moves_after(Cell* cell, const SliceMove& move) {
-  LateMoves* made = new_late(moves_to(cell), nullptr);
-  made->move = move;
+  const int n = move.ndim;
+  LateMoves* made = new_late(moves_to(cell), nullptr, 3 * n + move.new_ndim);
+  made->ndim = n;
+  made->new_ndim = move.new_ndim;
+  std::copy_n(move.start, n, made->ints());
+  std::copy_n(move.sizes, n, made->ints() + n);
+  std::copy_n(move.steps, n, made->ints() + 2 * n);
+  std::copy_n(move.shape, move.new_ndim, made->ints() + 3 * n);
   return reinterpret_cast<PyObject*>(made);
 }
 

@@ -35,6 +35,7 @@ PyObject* moves_after(Cell* cell, const SliceMove& move);
 PyObject* moves_as_tuple(Cell* cell);
 
 PyTypeObject* make_move_type();
+
 void prepare_moves(py::module_& module);
 
 }  // namespace tilewright

@@ -19,7 +19,6 @@ class Recipe::Values {
   Values& operator=(const Values&) = delete;
 
   void add(PyObject* stolen) { values_[count_++] = stolen; }
-  void replace(int number, PyObject* stolen) { Py_SETREF(values_[number], stolen); }
   void drop(int number) { Py_CLEAR(values_[number]); }
   PyObject* operator[](int number) const { return values_[number]; }
 
@@ -102,15 +101,10 @@ void Recipe::find_last_uses() {
   }
 }
 
-PyObject* Recipe::run(PyObject* const* operands, bool taped) const {
+PyObject* Recipe::run(PyObject* const* operands) const {
   Values values;
   for (int i = 0; i < n_operands_; ++i) values.add(Py_NewRef(operands[i]));
   for (const py::object& constant : constants_) values.add(Py_NewRef(constant.ptr()));
-  for (int i = 0; taped && i < n_operands_; ++i) {
-    PyObject* read = read_for_tape(values[i]);
-    if (!read) return nullptr;
-    values.replace(i, read);
-  }
   PyObject* arguments[kMaxStepArguments];
   for (const Step& step : steps_) {
     const size_t count = step.arguments.size();

@@ -24,7 +24,7 @@ class Recipe {
   Recipe(const py::tuple& text, int n_operands);
 
   // The result, a new reference; null and a Python error if a step fails.
-  PyObject* run(PyObject* const* operands, bool taped) const;
+  PyObject* run(PyObject* const* operands) const;
 
   void retain() { ++holders_; }
   void release() {

@@ -51,10 +51,15 @@ Canonical canonical_of(const ReduceKernel* self, const Cell* cell) {
     if (!reduced || self->keeps_axes)
       found.out.dims[found.out.ndim++] = reduced ? 1 : cell->dims[axis];
   }
-  if (found.adjacent) return found;
-  found.sizes[0] = found.sizes[1] = found.sizes[2] = 1;
-  for (int axis = 0; axis < cell->ndim; ++axis)
-    found.sizes[self->axes >> axis & 1] *= cell->dims[axis];
+  if (!found.adjacent) {
+    found.sizes[0] = found.sizes[1] = found.sizes[2] = 1;
+    for (int axis = 0; axis < cell->ndim; ++axis)
+      found.sizes[self->axes >> axis & 1] *= cell->dims[axis];
+  }
+  if (found.sizes[1] == 1) {  // nothing is joined, so what comes before may as well come behind
+    found.sizes[2] *= found.sizes[0];
+    found.sizes[0] = 1;
+  }
   return found;
 }
 

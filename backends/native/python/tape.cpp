@@ -29,27 +29,29 @@ PyObject* node_for(Cell* cell) {
   return made ? cell->node : nullptr;
 }
 
-// The value in a cell that no later write reaches, without a copy.
+PyObject* with_node(Cell* cell, PyObject* node) {
+  cell->node = Py_XNewRef(node);
+  if (node) track(cell);
+  return object_of(cell);
+}
+
+PyObject* snapshot_of_root(Cell* root, PyObject* node) {
+  return with_node(
+      new_root(root->type, root->ndim, root->dims, BufferRef::share(root->buffer)), node);
+}
+
+// The value in a cell that no later write reaches, without a copy. A view becomes the same view of
+// a snapshot of its base, for rules to follow as they would follow the view.
 PyObject* snapshot(Cell* cell) {
-  Cell* root = root_of(cell);
-  py::object base = py::reinterpret_steal<py::object>(object_of(
-      new_root(root->type, root->ndim, root->dims, BufferRef::share(root->buffer))));
-  if (root == cell) return base.release().ptr();
-  py::object none = py::reinterpret_steal<py::object>(PyTuple_New(0));
-  Cell* view = new_view(reinterpret_cast<Cell*>(base.ptr()), cell->ndim, cell->dims, none.ptr());
+  if (!cell->base) return snapshot_of_root(cell, cell->node);
+  const py::object base =
+      py::reinterpret_steal<py::object>(snapshot_of_root(root_of(cell), root_of(cell)->node));
+  Cell* view = new_view(reinterpret_cast<Cell*>(base.ptr()), cell->ndim, cell->dims, cell->moves);
   view->has_window = true;
   view->offset = cell->offset;
   view->contiguous = cell->contiguous;
   std::copy_n(cell->strides, cell->ndim, view->strides);
   return object_of(view);
-}
-
-PyObject* snapshot_with_node(Cell* cell, PyObject* node) {
-  PyObject* copy = snapshot(cell);
-  Cell* made = reinterpret_cast<Cell*>(copy);
-  made->node = Py_XNewRef(node);
-  if (node) track(made);
-  return copy;
 }
 
 TapeNode* new_node(PyObject* name, py::object edges) {
@@ -68,27 +70,19 @@ py::object new_tuple(size_t count) {
   return py::reinterpret_steal<py::object>(made);
 }
 
-void put_on_tape_or_throw(const TapeRule& rule, PyObject* const* operands, int n_shared,
-                          Cell* result) {
+// The node of an operation, with snapshots of what others may write to.
+py::object node_of_operation(const TapeRule& rule, PyObject* const* operands, py::object* nodes,
+                             int n_shared, PyObject* result) {
   const int count = int(rule.operands.size());
-  PyObject* nodes[kMaxStepArguments];
-  bool any = false;
-  for (int i = 0; i < count; ++i) {
-    Cell* cell = as_cell(operands[i]);
-    nodes[i] = cell ? node_for(cell) : nullptr;
-    if (!nodes[i] && PyErr_Occurred()) throw py::error_already_set();
-    any = any || nodes[i];
-  }
-  if (!any) return;
   py::object edges = new_tuple(size_t(count));
   py::object saved = new_tuple(1 + size_t(count) + rule.parameters.size());
-  PyTuple_SET_ITEM(saved.ptr(), 0, snapshot(result));
+  PyTuple_SET_ITEM(saved.ptr(), 0, result);  // stolen
   for (int i = 0; i < count; ++i) {
-    PyTuple_SET_ITEM(edges.ptr(), i, Py_NewRef(nodes[i] ? nodes[i] : Py_None));
     Cell* cell = as_cell(operands[i]);
-    const bool shared = cell && rule.operands[size_t(i)] < n_shared;
-    PyTuple_SET_ITEM(saved.ptr(), 1 + i,
-                     shared ? snapshot_with_node(cell, nodes[i]) : Py_NewRef(operands[i]));
+    // A view is of what others have; the result of a step is nobody else's.
+    const bool shared = cell && (cell->base || rule.operands[size_t(i)] < n_shared);
+    PyTuple_SET_ITEM(saved.ptr(), 1 + i, shared ? snapshot(cell) : Py_NewRef(operands[i]));
+    PyTuple_SET_ITEM(edges.ptr(), i, nodes[i] ? nodes[i].release().ptr() : Py_NewRef(Py_None));
   }
   for (size_t i = 0; i < rule.parameters.size(); ++i)
     PyTuple_SET_ITEM(saved.ptr(), 1 + count + Py_ssize_t(i), Py_NewRef(rule.parameters[i].ptr()));
@@ -96,8 +90,44 @@ void put_on_tape_or_throw(const TapeRule& rule, PyObject* const* operands, int n
   node->rule = Py_NewRef(rule.rule.ptr());
   node->parameter_names = Py_NewRef(rule.parameter_names.ptr());
   node->saved = saved.release().ptr();
-  Py_XSETREF(result->node, reinterpret_cast<PyObject*>(node));
+  return py::reinterpret_steal<py::object>(reinterpret_cast<PyObject*>(node));
+}
+
+void put_on_tape_or_throw(const TapeRule& rule, PyObject* const* operands, int n_shared,
+                          Cell* result) {
+  py::object nodes[kMaxStepArguments];
+  bool any = false;
+  for (size_t i = 0; i < rule.operands.size(); ++i) {
+    nodes[i] = node_of_operand(operands[i]);
+    any = any || nodes[i];
+  }
+  if (!any) return;
+  py::object node =
+      node_of_operation(rule, operands, nodes, n_shared, snapshot_of_root(result, nullptr));
+  Py_XSETREF(result->node, node.release().ptr());
   track(result);
+}
+
+// A view by one move has its node made here, of others Python makes a chain.
+py::object node_of_view(Cell* cell) {
+  PyObject* moves = moves_as_tuple(cell);
+  if (!moves) throw py::error_already_set();
+  if (!PyTuple_Check(moves) || PyTuple_GET_SIZE(moves) != 1) {
+    const py::object value = py::reinterpret_borrow<py::object>(read_value)(object_of(cell));
+    return py::reinterpret_borrow<py::object>(require_cell("read", value.ptr())->node);
+  }
+  const py::object entry = py::reinterpret_borrow<py::object>(PyTuple_GET_ITEM(moves, 0));
+  const py::tuple parts(py::reinterpret_borrow<py::object>(rule_of_move)(entry));
+  TapeRule rule;
+  rule.name = parts[0];
+  rule.rule = parts[1];
+  rule.parameter_names = parts[2];
+  for (py::handle parameter : py::tuple(parts[3]))
+    rule.parameters.push_back(py::reinterpret_borrow<py::object>(parameter));
+  rule.operands = {0};
+  PyObject* base = cell->base;
+  py::object node = node_of_operand(base);
+  return node ? node_of_operation(rule, &base, &node, 1, snapshot(cell)) : node;
 }
 
 // The cotangents of the operands, by the operation's rule.
@@ -114,8 +144,9 @@ PyObject* apply_rule(TapeNode* self, PyObject* cotangents, bool keep_graph) {
   for (Py_ssize_t i = 0; i < count; ++i)
     arguments[size_t(i) + 1] = PyTuple_GET_ITEM(self->saved, i);
   py::object result;
-  if (keep_graph) {  // only now does the result get its node: stored, it would make a cycle
-    result = py::reinterpret_steal<py::object>(snapshot_with_node(
+  // Only now does the result get its node: stored, it would make a cycle. A view follows its base.
+  if (keep_graph && !reinterpret_cast<Cell*>(arguments[1])->base) {
+    result = py::reinterpret_steal<py::object>(snapshot_of_root(
         reinterpret_cast<Cell*>(arguments[1]), reinterpret_cast<PyObject*>(self)));
     arguments[1] = result.ptr();
   }
@@ -205,33 +236,16 @@ PyMethodDef methods[] = {
     {nullptr, nullptr, 0, nullptr},
 };
 
-// The value of a view whose base is taped. A view by one move has its node made here.
-PyObject* value_of_view(Cell* cell) {
-  PyObject* moves = moves_as_tuple(cell);
-  if (!moves) return nullptr;
-  PyObject* base_node = node_for(root_of(cell));
-  if (!base_node && PyErr_Occurred()) return nullptr;
-  if (!base_node || !PyTuple_Check(moves) || PyTuple_GET_SIZE(moves) != 1)
-    return PyObject_CallOneArg(read_value, object_of(cell));
-  const py::object entry = py::reinterpret_borrow<py::object>(PyTuple_GET_ITEM(moves, 0));
-  const py::object text = py::reinterpret_steal<py::object>(
-      PyObject_CallOneArg(rule_of_move, entry.ptr()));
-  if (!text) return nullptr;
-  TapeRule rule;
-  const py::tuple parts(text);
-  rule.name = parts[0];
-  rule.rule = parts[1];
-  rule.parameter_names = parts[2];
-  for (py::handle parameter : py::tuple(parts[3]))
-    rule.parameters.push_back(py::reinterpret_borrow<py::object>(parameter));
-  rule.operands = {0};
-  py::object value = py::reinterpret_steal<py::object>(snapshot(cell));
-  PyObject* operand = object_of(root_of(cell));
-  put_on_tape_or_throw(rule, &operand, 1, reinterpret_cast<Cell*>(value.ptr()));
-  return value.release().ptr();
-}
-
 }  // namespace
+
+py::object node_of_operand(PyObject* object) {
+  Cell* cell = as_cell(object);
+  if (!cell) return py::object();
+  if (cell->base && !cell->node) return taped(cell) ? node_of_view(cell) : py::object();
+  PyObject* node = node_for(cell);
+  if (!node && PyErr_Occurred()) throw py::error_already_set();
+  return py::reinterpret_borrow<py::object>(node);
+}
 
 bool is_tape_node(PyObject* object) { return PyObject_TypeCheck(object, node_type); }
 
@@ -245,12 +259,6 @@ PyObject* cotangents_of_edges(TapeNode* node, PyObject* cotangents, bool keep_gr
   if (node->rule) return guarded([&] { return apply_rule(node, cotangents, keep_graph); });
   return PyObject_CallFunctionObjArgs(node->vjp, cotangents, keep_graph ? Py_True : Py_False,
                                       nullptr);
-}
-
-PyObject* read_for_tape(PyObject* object) {
-  Cell* cell = as_cell(object);
-  if (!cell || !cell->base || cell->node || !taped(cell)) return Py_NewRef(object);
-  return guarded([&] { return value_of_view(cell); });
 }
 
 bool put_on_tape(const TapeRule& rule, PyObject* const* operands, int n_shared,

@@ -34,9 +34,8 @@ bool is_tape_node(PyObject* object);
 // and a Python error if it fails.
 PyObject* cotangents_of_edges(TapeNode* node, PyObject* cotangents, bool keep_graph);
 
-// The cell itself, or the value of a view whose base is taped, with the node of its own that says
-// so. A new reference; null and a Python error on failure.
-PyObject* read_for_tape(PyObject* object);
+// The node of an operand, null if it has none; of a view of a taped base one is made. Throws.
+py::object node_of_operand(PyObject* object);
 
 // Gives the result of an operation its node, if one of the operands has one. Operands numbered
 // below `n_shared` are cells that others may write to. False and a Python error on failure.
