@@ -19,7 +19,7 @@ from .device import HOST, common_index, current, scope
 from .dtypes import DType, uint8
 from .eager_moves import move, reshaped
 from .eager_products import contract
-from .eager_programs import cached, graph_of
+from .eager_programs import cached, graph_of, new_table
 from .engine import engine
 from .graph import Aval, Graph, Node, Var
 from .primitive import REGISTRY, Contract, Map, Native, Primitive, Reduce, Scatter
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _N, _OUTER, _REDUCED, _INNER = map(symbol, ("n", "outer", "reduced", "inner"))
 _LENGTH = uint8  # dtype of an array that only tells a length
 # The common case, checked and known: pointwise, without parameters.
-_pointwise_kernels: dict[tuple[Any, ...], _native.MapKernel] = {}
+_pointwise_kernels: dict[Any, _native.MapKernel] = new_table()
 
 
 def run(primitive: Primitive, cells: tuple[Array, ...], params: dict[str, Any]) -> Array:
@@ -192,6 +192,8 @@ def _reduce(primitive: Primitive, out: Aval, x: Array, params: dict[str, Any]) -
         axes = tuple(range(len(kept), x.ndim))
     first, last = (axes[0], axes[-1] + 1) if axes else (x.ndim, x.ndim)
     sizes = prod(x.shape[:first]), prod(x.shape[first:last]), prod(x.shape[last:])
+    if sizes[1] == 1:  # nothing is joined, so what comes before may as well come behind
+        sizes = 1, 1, sizes[0] * sizes[2]
     names = tuple(s for s, n in zip((_OUTER, _REDUCED, _INNER), sizes, strict=True) if n != 1)
     if not names or _REDUCED not in names:
         names = (_REDUCED, *names)

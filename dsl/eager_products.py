@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from .device import current
 from .eager_moves import move, reshaped
-from .eager_programs import cached, graph_of
+from .eager_programs import cached, graph_of, new_table
 from .engine import engine
-from .graph import Aval, Node, Var
+from .graph import Aval, Graph, Node, Var
 from .primitive import REGISTRY, Primitive
 from .sizes import Shape, known, symbol
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _BATCH, _M, _K, _COLUMNS = map(symbol, ("batch", "m", "k", "columns"))
 _MOST_SHAPES = 32  # before one program serves all further shapes
-_shapes_seen: dict[Any, set[Any]] = {}
+_shapes_seen: dict[Any, int] = new_table()
 
 
 @dataclass(frozen=True)
@@ -95,28 +95,30 @@ def _flat_batch(x: Moved, batch: tuple[int, ...], matrix: tuple[int, int]) -> Mo
 def _program(
     primitive: Primitive, key: Any, args: list[Array], turned: tuple[bool, bool], params: Any
 ) -> Any:
-    """A program for exactly these sizes, or, once there are many, one for all sizes.
+    """A program for exactly these sizes, or one for all sizes.
 
     The one for all holds every form of the schedule and takes seconds to compile; a program for
-    one shape takes a tenth of one, and is the faster.
+    one shape takes a tenth of one, and is the faster. So the one for all is used where it is
+    there already and the other is not, and where there have been many shapes.
     """
     shapes: tuple[Shape, ...] = tuple(x.shape for x in args)
-    count = _shapes_seen.setdefault((current().index, key), set())
-    # Schedules of grids have one form, and a driver's compiler takes its time for each kernel.
-    most = 0 if current().index else _MOST_SHAPES
-    if shapes not in count and len(count) >= most:
-        lead: Shape = (_BATCH,) * (args[0].ndim - 2)
-        sizes = ((_M, _K), (_K, _COLUMNS))
-        shapes = tuple(
-            (*lead, *(reversed(s) if t else s)) for s, t in zip(sizes, turned, strict=True)
-        )
-    else:
-        count.add(shapes)
+
+    def graph_for(of: tuple[Shape, ...]) -> Graph:
+        inputs = [Var(Aval(s, x.dtype)) for s, x in zip(of, args, strict=True)]
+        before = [_turn_node(v) for v, t in zip(inputs, turned, strict=True) if t]
+        return graph_of(primitive, tuple(inputs), dict(params), *before)
 
     def make() -> Any:
-        inputs = [Var(Aval(s, x.dtype)) for s, x in zip(shapes, args, strict=True)]
-        before = [_turn_node(v) for v, t in zip(inputs, turned, strict=True) if t]
-        return engine().program(graph_of(primitive, tuple(inputs), dict(params), *before))
+        lead: Shape = (_BATCH,) * (args[0].ndim - 2)
+        sizes = ((_M, _K), (_K, _COLUMNS))
+        open_ = [(*lead, *(reversed(s) if t else s)) for s, t in zip(sizes, turned, strict=True)]
+        exact, general = graph_for(shapes), graph_for(tuple(open_))
+        if not engine().is_ready(exact) and engine().is_ready(general):
+            return engine().program(general)
+        count = _shapes_seen[current().index, key] = _shapes_seen.get((current().index, key), 0) + 1
+        # Schedules of grids have one form, and a driver's compiler takes its time for each kernel.
+        most = 0 if current().index else _MOST_SHAPES
+        return engine().program(general if count > most else exact)
 
     return cached((*key, shapes), make)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from .. import _native
@@ -10,7 +11,16 @@ from .device import current
 from .graph import Graph, Node, Var
 from .primitive import Primitive
 
-_kernels: dict[Any, Any] = {}
+_tables: list[dict[Any, Any]] = []
+
+
+def new_table() -> dict[Any, Any]:
+    """A table of what eager execution keeps."""
+    _tables.append({})
+    return _tables[-1]
+
+
+_kernels = new_table()
 
 
 def cached(key: Any, make: Callable[[], Any]) -> Any:
@@ -28,6 +38,20 @@ def forget_programs() -> None:
         if not isinstance(found, _native.MapKernel):
             del _kernels[key]
     _native.forget_recipes()
+
+
+@contextmanager
+def nothing_kept() -> Iterator[None]:
+    """Inside, eager code asks the engine for every kernel anew, and forgets it at the end."""
+    kept = [dict(table) for table in _tables]
+    for table in _tables:
+        table.clear()
+    try:
+        yield
+    finally:
+        for table, before in zip(_tables, kept, strict=True):
+            table.clear()
+            table.update(before)
 
 
 def graph_of(

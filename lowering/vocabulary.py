@@ -148,7 +148,7 @@ class TirxVocabulary:
         each name is used twice; they do not look through memory. Indices (int64) they should see.
         """
         at, size = self.lane or (int64(0), 1)
-        cell = tirx.decl_buffer((int64(size),), type_of(x), CELL, scope="local")
+        cell = tirx.decl_buffer((int64(size),), type_of(x), CELL, scope="local", layout=None)
         builtin = {"disable_lower_builtin": tirx.IntImm("bool", 1)}
         self.blocks[-1].append(tirx.AllocBuffer(cell, builtin))
         self.blocks[-1].append(tirx.BufferStore(cell, x, [at]))

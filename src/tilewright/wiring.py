@@ -18,6 +18,7 @@ from .dsl.errors import DeviceError
 from .lowering import machine
 from .lowering.cache import Cache, default_folder
 from .lowering.engine import make_engine
+from .lowering.library import find_library
 from .lowering.protocols import Backend, Choices
 
 
@@ -103,7 +104,7 @@ class Provider:
 def engine_of(device: Device, choices: Choices) -> Engine:
     """The engine that compiles and loads for a device."""
     if device is placing.HOST:
-        return make_engine(cast(Backend, cpu.MANIFEST), choices)
+        return make_engine(cast(Backend, cpu.MANIFEST), choices, find_library(machine.host()))
     backend = device.name.partition(":")[0]
     manifest = registry.device_manifests()[backend]
     return make_engine(DeviceBackend(manifest, device, Cache(default_folder())), choices)
