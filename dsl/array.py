@@ -16,9 +16,9 @@ from .dtypes import DTypeLike, bfloat16
 from .errors import GradientError
 from .functions.convert import duplicate
 from .functions.shapes import ShapeLike
-from .interop import NumPyProtocols
+from .interop import NumPyProtocols, StandardProtocols
 from .methods import Layout, Reductions, Selection
-from .operators import binary_slow, is_known, require_known
+from .operators import binary_slow, is_known, require_known, to_python
 
 if TYPE_CHECKING:
     from .functions.convert import ArrayLike, Axis
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Array", "binary_slow"]
 
 
-class Array(_native.Cell, Reductions, Selection, Layout, NumPyProtocols):
+class Array(_native.Cell, Reductions, Selection, Layout, NumPyProtocols, StandardProtocols):
     """An n-dimensional array. Make one with `tw.array`, `tw.zeros`, ...
 
     Basic slices, transposes and reshapes are views, as in NumPy: a write to them is seen in the
@@ -61,6 +61,12 @@ class Array(_native.Cell, Reductions, Selection, Layout, NumPyProtocols):
         if self.ndim == 0:
             raise TypeError("iter: got an array without axes")
         return (self[i] for i in range(self.shape[0]))
+
+    def __contains__(self, item: Any) -> bool:
+        return bool((self == item).any())
+
+    def __complex__(self) -> complex:
+        return complex(to_python("complex", self))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         host = self.numpy()

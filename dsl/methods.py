@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from . import functions as f
 from .dtypes import DTypeLike
+from .dtypes import dtype as as_dtype
 from .errors import ArgumentError
 from .functions.outputs import NO_VALUE
 
@@ -276,6 +277,6 @@ class Layout:
     def view(self, dtype: DTypeLike | None = None) -> Array:
         """A view of the array. Bytes cannot be read as another data type yet."""
         me = cast("Array", self)
-        if dtype is not None and me.dtype != dtype:
+        if dtype is not None and me.dtype is not as_dtype(dtype):
             raise ArgumentError(f"view: got {dtype} for an array of {me.dtype}; they must be equal")
         return me[...]

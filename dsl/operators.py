@@ -76,7 +76,9 @@ _DEVICE: dict[str, Callable[[Any, Any], Any]] = {
     "write": eager_device.write,
 }  # what the core asks for where it cannot touch the memory
 _known_fast: set[tuple[str, DType]] = set()
-_PYTHON: dict[str, type] = {"bool": bool, "int": int, "float": float, "index": int}
+_PYTHON: dict[str, type] = {
+    "bool": bool, "int": int, "float": float, "index": int, "complex": complex,
+}  # fmt: skip
 
 
 @following
@@ -156,6 +158,8 @@ def _same_kind(source: DType, target: DType) -> bool:
 def to_python(op: str, x: Array) -> Any:
     """bool(x), int(x), float(x), or x as an index."""
     require_known(x, op)
+    if x.ndim and op != "bool":
+        raise DTypeError(f"{op}: got an array of shape {x.shape}; it must have no axes")
     if x.size != 1:
         raise ShapeError(f"{op}: got an array of shape {x.shape}; it must hold one element")
     if op == "index" and not x.dtype.is_integer:

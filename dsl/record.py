@@ -265,6 +265,8 @@ def _view(primitive: Primitive, cell: Array, params: dict[str, Any]) -> Array | 
     moves = () if base is cell else cell._moves
     moves = (*moves, (primitive, tuple(params.items())))
     if base._traced is not None:
+        if views.after(base.shape, moves) is None:
+            return None  # as in eager code, so that later writes mean the same
         return _native.traced_view(base, known(aval.shape), moves)
     window = views.window(primitive.name, cell, params)
     if window is None:

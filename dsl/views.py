@@ -6,12 +6,13 @@ views are. Where no window can say it (a reshape of a transposed array), the res
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .primitive import REGISTRY, Primitive
+from .sizes import Shape
 
 if TYPE_CHECKING:
     from .array import Array
@@ -23,6 +24,19 @@ Bind = Callable[[Primitive, tuple["Array", ...], dict[str, Any]], "Array"]
 def window(name: str, cell: Array, params: dict[str, Any]) -> Window | None:
     """The window that movement primitive `name` gives on the window of `cell`."""
     return MOVES[name](cell.shape, cell._steps, cell._offset, **params)
+
+
+def after(shape: Shape, moves: Sequence[tuple[Primitive, Any]]) -> Window | None:
+    """The window that moves give on a whole array. Of sizes that are not known nothing can be said:
+    they are taken for a contiguous window."""
+    sizes = tuple(n for n in shape if isinstance(n, int))
+    if len(sizes) != len(shape):
+        return (), (), 0
+    found: Window | None = (sizes, row_major(sizes), 0)
+    for primitive, params in moves:
+        if found is not None:
+            found = MOVES[primitive.name](*found, **dict(params))
+    return found
 
 
 def _reshape(

@@ -23,6 +23,7 @@ from . import (
     integers,
     joining,
     kinds,
+    limits,
     linear,
     logic,
     nan,
@@ -63,6 +64,7 @@ from .histograms import *  # noqa: F403
 from .integers import *  # noqa: F403
 from .joining import *  # noqa: F403
 from .kinds import *  # noqa: F403
+from .limits import *  # noqa: F403
 from .linear import *  # noqa: F403
 from .logic import *  # noqa: F403
 from .nan import *  # noqa: F403
@@ -113,6 +115,7 @@ __all__ = [
     *integers.__all__,
     *joining.__all__,
     *kinds.__all__,
+    *limits.__all__,
     *linear.__all__,
     *logic.__all__,
     *nan.__all__,

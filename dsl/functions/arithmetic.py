@@ -197,14 +197,14 @@ def minimum(x: ArrayLike, y: ArrayLike) -> Array:
 
 def clip(
     a: ArrayLike,
-    a_min: ArrayLike | None = None,
-    a_max: ArrayLike | None = None,
-    out: Array | None = None,
-    *,
     min: ArrayLike | None = None,
     max: ArrayLike | None = None,
+    out: Array | None = None,
+    *,
+    a_min: ArrayLike | None = None,
+    a_max: ArrayLike | None = None,
 ) -> Array:
-    """a brought into [a_min, a_max], or [min, max]; None is no limit.
+    """a brought into [min, max], which NumPy also calls a_min and a_max; None is no limit.
 
     >>> clip([1, 5, 9], 2, 8)
     array([2, 5, 8])

@@ -100,7 +100,7 @@ def _from_others(a: Any, wanted: DType | None, copy: bool | None) -> Array:
         parts = [asarray(part) for part in a]
         joined = join_parts([expand_first(x) for x in same_dtype(*parts)], 0)
         return joined if wanted is None else convert(joined, wanted)
-    found = np.asarray(a) if is_scalar(a) else _nested(a)
+    found = _read(a, wanted)
     if wanted is None and found.dtype != object and not _holds_numpy(a):
         wanted = _weak(dtype(found.dtype))
     return _from_host(found, wanted)
@@ -185,11 +185,15 @@ def _from_host(host: np.ndarray[Any, Any], wanted: DType | None) -> Array:
     return record.constant(host.astype(wanted.dtype), wanted)
 
 
-def _nested(obj: Any) -> np.ndarray[Any, Any]:
+def _read(obj: Any, wanted: DType | None) -> np.ndarray[Any, Any]:
+    """Numbers and nested lists of them, on the host, as NumPy reads them: an integer that does not
+    fit `wanted` is an OverflowError."""
     try:
-        return np.asarray(obj)
+        return np.asarray(obj, None if wanted is None else wanted.dtype)
     except ValueError as error:
-        raise ShapeError(f"asarray: got nested lists of unequal lengths ({error})") from None
+        raise ShapeError(f"asarray: got what is no array: {error}") from None
+    except TypeError as error:
+        raise DTypeError(f"asarray: got what {wanted} cannot hold: {error}") from None
 
 
 def _holds_arrays(obj: Any) -> bool:
@@ -230,7 +234,7 @@ def result_type(*arrays_and_dtypes: Any) -> DType:
     if not strong:
         strong = [_weak(dtype(type(scalars.pop())))] if scalars else []
     if not strong:
-        raise DTypeError("result_type: got nothing; it takes at least one array, dtype or scalar")
+        raise ArgumentError("result_type: got nothing; it takes arrays, dtypes and scalars")
     found = strong[0]
     for other in strong[1:]:
         found = promote(found, other)
@@ -277,13 +281,13 @@ def inexact(of: DType) -> DType:
 # --------------------------------------------------------------------------- broadcasting
 
 
-def broadcast_shapes(*args: Shape | Dim) -> Shape:
+def broadcast_shapes(*shapes: Shape | Dim) -> Shape:
     """The common shape of arrays that are combined elementwise; a number is a 1-D shape.
 
     >>> broadcast_shapes((3, 1), (4,))
     (3, 4)
     """
-    return common_shape("broadcast_shapes", *(_sizes(x) for x in args))
+    return common_shape("broadcast_shapes", *(_sizes(x) for x in shapes))
 
 
 def as_index(name: str, n: Any) -> Any:
@@ -334,7 +338,7 @@ def one_axis(name: str, axis: int, ndim: int) -> int:
     try:
         place = axis.__index__()
     except AttributeError:
-        raise AxisError(f"{name}: got axis {axis!r}; it must be an int") from None
+        raise DTypeError(f"{name}: got axis {axis!r}; it must be an int") from None
     if not -ndim <= place < ndim:
         raise AxisError(
             f"{name}: got axis {axis} for an array of {ndim} axes; "
@@ -350,7 +354,7 @@ def many_axes(name: str, axis: Axis, ndim: int) -> tuple[int, ...]:
     given = tuple(axis) if isinstance(axis, Sequence) else (axis,)
     axes = tuple(one_axis(name, a, ndim) for a in given)
     if len(set(axes)) != len(axes):
-        raise AxisError(f"{name}: got axes {given}; an axis is named twice")
+        raise ArgumentError(f"{name}: got axes {given}; an axis is named twice")
     return tuple(sorted(axes))
 
 

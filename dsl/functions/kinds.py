@@ -98,34 +98,6 @@ def issubdtype(arg1: Any, arg2: Any) -> bool:
     return bool(np.issubdtype(lower, upper))
 
 
-def finfo(dtype: Any) -> Any:
-    """The limits of a float type, as NumPy's record of them.
-
-    >>> float(finfo("float32").eps)
-    1.1920928955078125e-07
-    """
-    found = _dtype(dtype.dtype if hasattr(dtype, "shape") else dtype)
-    if not found.is_float:
-        raise ValueError(f"finfo: got {found}; it takes a float type")
-    if found.name == "bfloat16":
-        import ml_dtypes  # as in dtypes.py: few programs need it
-
-        return ml_dtypes.finfo("bfloat16")
-    return np.finfo(to_numpy(found))
-
-
-def iinfo(dtype: Any) -> Any:
-    """The limits of an integer type, as NumPy's record of them.
-
-    >>> iinfo("int8").max
-    127
-    """
-    found = _dtype(dtype.dtype if hasattr(dtype, "shape") else dtype)
-    if not found.is_integer:
-        raise ValueError(f"iinfo: got {found}; it takes an integer type")
-    return np.iinfo(to_numpy(found))
-
-
 def mintypecode(typechars: Any, typeset: str = "GDFgdf", default: str = "d") -> str:
     """The smallest of NumPy's type characters to which all given ones cast."""
     given = [x if isinstance(x, str) else to_numpy(asarray(x).dtype).char for x in typechars]
@@ -199,8 +171,6 @@ __all__ = [
     "asarray_chkfinite",
     "can_cast",
     "common_type",
-    "finfo",
-    "iinfo",
     "iscomplexobj",
     "isdtype",
     "isfortran",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..dtypes import int64
-from ..errors import ArgumentError, AxisError, DTypeError, ShapeError
+from ..errors import ArgumentError, DTypeError, ShapeError
 from ..sizes import product
 from .arithmetic import multiply, subtract
 from .convert import ArrayLike, asarray, convert, one_axis, result_type, same_dtype
@@ -59,7 +59,7 @@ def _contracted(x: Array, y: Array, axes: Axes) -> tuple[list[int], list[int]]:
     )
     first, second = places
     if len(set(first)) != len(first) or len(set(second)) != len(second):
-        raise AxisError(f"tensordot: got axes {axes}; an axis is named twice")
+        raise ArgumentError(f"tensordot: got axes {axes}; an axis is named twice")
     return first, second
 
 

@@ -11,7 +11,17 @@ from ..primitive import Primitive
 from ..primitives.reductions import highest, lowest
 from ..sizes import Dim, product
 from .arithmetic import add, divide, maximum, minimum, multiply
-from .convert import ArrayLike, Axis, asarray, boolean, convert, inexact, is_scalar, many_axes
+from .convert import (
+    ArrayLike,
+    Axis,
+    asarray,
+    boolean,
+    convert,
+    inexact,
+    is_scalar,
+    many_axes,
+    one_axis,
+)
 from .elementary import exp, log, sqrt, square
 from .logic import isfinite
 from .logic import where as where_
@@ -185,14 +195,19 @@ def argmax(
     >>> argmax([3, 9, 9])
     array(1)
     """
-    return store("argmax", _reduce("argmax", p.argmax, asarray(a), axis, keepdims), out)
+    return store("argmax", _place_of("argmax", p.argmax, asarray(a), axis, keepdims), out)
 
 
 def argmin(
     a: ArrayLike, axis: int | None = None, out: Array | None = None, *, keepdims: bool = False
 ) -> Array:
     """The first position of the smallest element (of nan, if there is one), as int64."""
-    return store("argmin", _reduce("argmin", p.argmin, asarray(a), axis, keepdims), out)
+    return store("argmin", _place_of("argmin", p.argmin, asarray(a), axis, keepdims), out)
+
+
+def _place_of(name: str, primitive: Primitive, x: Array, axis: Any, keepdims: bool) -> Array:
+    place = None if axis is None else one_axis(name, axis, x.ndim)  # several are refused
+    return _reduce(name, primitive, x, place, keepdims)
 
 
 def _count(x: Array, axes: tuple[int, ...]) -> Dim:

@@ -48,9 +48,9 @@ class LstsqResult(NamedTuple):
 def inv(a: ArrayLike) -> Array:
     """The inverses of square matrices. Raises LinAlgError for a singular one.
 
-    >>> inv([[2.0, 0.0], [0.0, 4.0]])
-    array([[0.5 , 0.  ],
-           [0.  , 0.25]])
+    >>> inv([[4.0, 2.0], [1.0, 1.0]])
+    array([[ 0.5, -1. ],
+           [-0.5,  2. ]])
     """
     return p.inv(matrices("inv", a, square=True))
 

@@ -10,6 +10,8 @@ import importlib
 import os
 import platform
 import sys
+from collections.abc import Sequence
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if sys.platform != "linux" or platform.machine() not in ("x86_64", "aarch64"):
@@ -18,9 +20,11 @@ if sys.platform != "linux" or platform.machine() not in ("x86_64", "aarch64"):
         f"{platform.machine()}"
     )
 
+from numpy import e, inf, nan, newaxis, pi
+
 from . import _native
 from . import linalg as linalg  # after the dsl, which it is made of
-from .dsl import core_links, dtypes, engine
+from .dsl import core_links, dtypes, engine, interop
 from .dsl import device as placing
 from .dsl import primitives as primitives
 from .dsl.array import Array, binary_slow
@@ -42,6 +46,7 @@ from .dsl.dtypes import (
     uint32,
     uint64,
 )
+from .dsl.dtypes import bool_ as bool
 from .dsl.errors import (
     ArgumentError,
     ArtifactError,
@@ -49,10 +54,12 @@ from .dsl.errors import (
     BoundsError,
     CompileError,
     DeviceError,
+    DeviceNameError,
     DivisionError,
     DTypeError,
     GradientError,
     LinAlgError,
+    ProtocolError,
     ShapeError,
     TilewrightError,
     TraceError,
@@ -60,6 +67,8 @@ from .dsl.errors import (
 )
 from .dsl.functions import *  # noqa: F403
 from .dsl.functions import __all__ as _functions
+from .dsl.inspection import STANDARD_VERSION as __array_api_version__
+from .dsl.inspection import namespace_info as __array_namespace_info__
 from .dsl.jit import jit
 from .dsl.transforms import grad, value_and_grad
 
@@ -80,6 +89,9 @@ class _LazyDevices:
     def open(self, name: str) -> placing.Device:
         return _devices().Provider().open(name)  # type: ignore[no-any-return]
 
+    def names(self) -> Sequence[str]:
+        return _devices().Provider().names()  # type: ignore[no-any-return]
+
 
 def _devices() -> Any:
     return importlib.import_module(".wiring", __name__)
@@ -89,6 +101,11 @@ def _make_engine(of: placing.Device) -> Any:
     """A compiler, loaded at the first program that is not in memory yet."""
     choices = importlib.import_module(".autotune.choices", __name__).CHOICES
     return _devices().engine_of(of, choices)
+
+
+def _numpy_names() -> ModuleType:
+    """The namespace of the array API: NumPy's names, loaded when it is first asked for."""
+    return importlib.import_module(".numpy", __name__)
 
 
 def devices() -> list[DeviceInfo]:
@@ -111,6 +128,7 @@ def _wire() -> None:
     _native.set_errors(ours | files | others)
     engine.install_factory(_make_engine)
     placing.install(_LazyDevices())
+    interop.install_namespace(_numpy_names)
 
 
 _wire()
@@ -170,19 +188,25 @@ __all__ = [
     "DTypeError",
     "Device",
     "DeviceError",
+    "DeviceNameError",
     "DivisionError",
     "GradientError",
     "LinAlgError",
+    "ProtocolError",
     "ShapeError",
     "TilewrightError",
     "TraceError",
     "TuningError",
+    "__array_api_version__",
+    "__array_namespace_info__",
     "bfloat16",
+    "bool",
     "bool_",
     "compile",
     "device",
     "devices",
     "dtype",
+    "e",
     "empty_cache",
     "enable_grad",
     "float16",
@@ -191,6 +215,7 @@ __all__ = [
     "get_num_threads",
     "grad",
     "include_dir",
+    "inf",
     "int8",
     "int16",
     "int32",
@@ -200,8 +225,11 @@ __all__ = [
     "library_dir",
     "load",
     "memory_stats",
+    "nan",
+    "newaxis",
     "nn",
     "no_grad",
+    "pi",
     "profile",
     "set_num_threads",
     "tune",

@@ -100,8 +100,8 @@ class Cell:
         dl_device: tuple[int, int] | None = None,
         copy: bool | None = None,
     ) -> CapsuleType:
-        """Shared and flagged read-only for consumers of DLPack 1.0 or newer; older ones, which
-        cannot be told that memory is read-only, and `copy=True` get a copy."""
+        """Shared and flagged read-only for consumers of DLPack 1.0 or newer; older ones and
+        `copy=True` get a copy. `dl_device=(1, 0)` copies what is on a device to the host."""
     def __dlpack_device__(self) -> tuple[int, int]: ...
     def __buffer__(self, flags: int, /) -> memoryview: ...
     def __len__(self) -> int: ...
@@ -173,8 +173,8 @@ def from_buffer(obj: Any, dtype_code: int, copy: bool) -> Array:
     first. Strided memory then gives a view (`_moves` None) of a 1-D base.
     """
 
-def from_dlpack(obj: Any, copy: bool) -> Array:
-    """The array of an object with `__dlpack__` on the CPU; sharing is as in `from_buffer`."""
+def from_dlpack(obj: Any, copy: bool, to_host: bool = False) -> Array:
+    """The array of an object with `__dlpack__` on the CPU, or (`to_host`) of its copy there."""
 
 def from_scalar(value: bool | float | SupportsInt, dtype_code: int) -> Array:
     """A 0-d array; an int that the dtype cannot hold raises OverflowError, as NumPy does."""

@@ -10,6 +10,7 @@ from .dsl.functions.decompositions import *  # noqa: F403
 from .dsl.functions.linear import matmul
 from .dsl.functions.matrix_products import *  # noqa: F403
 from .dsl.functions.norms import *  # noqa: F403
+from .dsl.functions.products import tensordot
 from .dsl.functions.shapes import matrix_transpose
 from .dsl.functions.solving import *  # noqa: F403
 
@@ -17,6 +18,7 @@ __all__ = [
     "LinAlgError",
     "matmul",
     "matrix_transpose",
+    "tensordot",
     *decompositions.__all__,
     *matrix_products.__all__,
     *norms.__all__,

@@ -4,6 +4,8 @@ Functions are those of `tilewright` itself, with NumPy 2's names, signatures and
 there, and where it differs, is listed in docs/numpy.md; a name that is not there is an
 AttributeError, never NumPy's function in disguise.
 
+It is also the namespace of the array API standard (`x.__array_namespace__()`), complete.
+
 >>> import tilewright.numpy as np
 >>> x = np.linspace(0, 1, 5)
 >>> np.add.reduce(x), np.hstack([x[:2], 7.0])
@@ -15,6 +17,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from . import Array as ndarray
+from . import linalg as linalg
+from .dsl.inspection import STANDARD_VERSION as __array_api_version__
+from .dsl.inspection import namespace_info as __array_namespace_info__
 from .dsl.namespace import OFFERED
 
 if TYPE_CHECKING:
@@ -22,4 +27,4 @@ if TYPE_CHECKING:
     from .dsl.host import *  # noqa: F403
 
 globals().update(OFFERED)
-__all__ = [*OFFERED, "ndarray"]
+__all__ = [*OFFERED, "__array_api_version__", "__array_namespace_info__", "linalg", "ndarray"]

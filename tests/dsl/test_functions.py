@@ -133,7 +133,7 @@ def test_scalars_are_weak() -> None:
 
 
 def test_conversion_to_python() -> None:
-    assert float(tw.array([2.5])) == 2.5
+    assert float(tw.array(2.5)) == 2.5
     assert int(tw.array(7)) == 7
     assert [10, 20, 30][tw.array(1)] == 20
     assert f"{tw.array(2.5):.2f}" == "2.50"
@@ -149,7 +149,7 @@ def test_conversion_to_python() -> None:
         (lambda: tw.zeros((2, 3)) + tw.zeros((4,)), tw.ShapeError, r"add: got \(2, 3\) and \(4,\)"),
         (lambda: tw.zeros((2, 3)) @ tw.zeros((4, 2)), tw.ShapeError, "inner sizes 3 and 4"),
         (lambda: tw.sum(tw.zeros((2, 3)), axis=2), tw.AxisError, "axis 2 for an array of 2 axes"),
-        (lambda: tw.sum(tw.zeros((2, 3)), axis=(0, 0)), tw.AxisError, "named twice"),
+        (lambda: tw.sum(tw.zeros((2, 3)), axis=(0, 0)), tw.ArgumentError, "named twice"),
         (lambda: tw.zeros((2, 3)).reshape(4, -1), tw.ShapeError, "one size may be -1"),
         (lambda: tw.max(tw.zeros((0,))), tw.ShapeError, "no element to reduce"),
         (lambda: tw.ones(2, bool) - tw.ones(2, bool), tw.DTypeError, "subtract: got bool"),

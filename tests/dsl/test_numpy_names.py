@@ -37,7 +37,9 @@ def parameters(function: Any) -> list[tuple[str, Any, Any]]:
         if p.name not in ELSEWHERE:
             # NumPy's "no value" stands for the default that ours spells out.
             default = "set" if p.name in ("keepdims", "where", "initial") else repr(p.default)
-            found.append((p.name, p.kind, default))
+            # Nobody can name the arguments behind a star.
+            name = "*" if p.kind == inspect.Parameter.VAR_POSITIONAL else p.name
+            found.append((name, p.kind, default))
     return found
 
 
@@ -84,7 +86,7 @@ def test_nothing_is_numpys_function_in_disguise() -> None:
     assert not {n for n in passed if inspect.isroutine(OFFERED[n])} - {
         "geterr", "seterr", "geterrcall", "seterrcall",
     }  # fmt: skip
-    assert not hasattr(tnp, "relu") and not hasattr(tnp, "linalg") and not hasattr(tnp, "random")
+    assert not hasattr(tnp, "relu") and not hasattr(tnp, "random")
     with pytest.raises(AttributeError):
         _ = tnp.no_such_name
 

@@ -266,7 +266,8 @@ def test_walks_that_cannot_be() -> None:
     none = native.TapeNode("none", (leaf,), lambda cotangents, keep: None)
     for seeds, error in [
         ([(bad, 1)], ValueError), ([(raising, 1)], ZeroDivisionError), ([(none, 1)], TypeError),
-        ([3], TypeError), ([(3, 1)], TypeError), (3, TypeError), ([(native.TapeNode, 1)], TypeError),
+        ([3], TypeError), ([(3, 1)], TypeError), (3, TypeError),
+        ([(native.TapeNode, 1)], TypeError),
     ]:  # fmt: skip
         with pytest.raises(error):
             native.walk(seeds, frozenset(), False)

@@ -132,7 +132,7 @@ BROKEN = [
     (pack([0x545032, 1]), "magic"),
     (pack([0x545031, 3]), "version"),
     ({"inputs": [(13, [])]}, "dtype code"),
-    ({"inputs": [(F32, [0] * 17)]}, "rank"),
+    ({"inputs": [(F32, [0] * 33)]}, "rank"),
     ({"slots": [(0, 2, 0)]}, "input that is not there"),
     ({"slots": [(4, 0, 0)]}, "kind of a slot"),
     ({"slots": [(1, 99, 0)]}, "no proper dtype"),

@@ -31,7 +31,7 @@ extern "C" {
 #define TILEWRIGHT_API
 #endif
 
-#define TILEWRIGHT_MAX_RANK 16
+#define TILEWRIGHT_MAX_RANK 32
 
 typedef enum tilewright_status {
   TILEWRIGHT_OK = 0,

@@ -8,7 +8,7 @@
 
 namespace tilewright {
 
-constexpr int kMaxRank = 16;
+constexpr int kMaxRank = 32;
 
 struct Shape {
   int ndim = 0;
@@ -32,7 +32,10 @@ inline int64_t checked_size(const char* operation, int ndim, const int64_t* dims
     size *= dims[i];
   }
   int64_t bytes;
-  if (!multiply(positive, itemsize, &bytes) || bytes > (int64_t{1} << 46))
+  if (!multiply(positive, itemsize, &bytes))
+    fail(ErrorKind::Shape, "%s: an array of %lld elements has over 2**63 bytes", operation,
+         static_cast<long long>(positive));
+  if (bytes > (int64_t{1} << 46))
     fail(ErrorKind::Memory, "%s: an array of %lld elements is over the limit of 2**46 bytes",
          operation, static_cast<long long>(positive));
   return size;

@@ -32,7 +32,7 @@ Tensor read_entry(const std::string& name, const Json& entry, const char* data, 
   tensor.name = name;
   tensor.type = type_of(name, member(name, entry, "dtype", Json::Kind::Text).text);
   const Json& shape = member(name, entry, "shape", Json::Kind::List);
-  if (shape.items.size() > kMaxRank) damaged(name, "its rank is over 16");
+  if (shape.items.size() > kMaxRank) damaged(name, "its rank is over 32");
   for (const Json& dim : shape.items) {
     if (dim.kind != Json::Kind::Integer || dim.integer < 0) damaged(name, "its shape is wrong");
     tensor.shape.dims[tensor.shape.ndim++] = dim.integer;

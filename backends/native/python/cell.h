@@ -12,6 +12,9 @@ namespace tilewright {
 
 namespace py = pybind11;
 
+// Up to this rank a cell is one small block, which Python's allocator hands out quickly.
+constexpr int kNearRank = 8;
+
 // A root owns a value: a buffer (contiguous), or the payload of a trace. A view has a base, which
 // is a root, and a window on whatever buffer the base holds at the time.
 struct Cell {
@@ -28,7 +31,8 @@ struct Cell {
   uint8_t ndim;
   bool has_window, contiguous;
   char requires_grad;
-  int64_t dims[kMaxRank], strides[kMaxRank];
+  int64_t *dims, *strides;  // in `near`, or of higher ranks in memory of their own
+  int64_t near[2 * kNearRank];
 };
 
 // What Python has told us (module `setup`), and our own types.

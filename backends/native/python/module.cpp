@@ -96,7 +96,8 @@ bool set_grad_enabled(bool on) { return std::exchange(thread_flags.grad, on); }
 void bind_values(py::module_& m) {
   m.def("empty", &empty, py::arg("shape"), py::arg("dtype_code"), py::arg("device") = 0);
   m.def("from_buffer", &from_buffer, py::arg("obj"), py::arg("dtype_code"), py::arg("copy"));
-  m.def("from_dlpack", &from_dlpack, py::arg("obj"), py::arg("copy"));
+  m.def("from_dlpack", &from_dlpack, py::arg("obj"), py::arg("copy"),
+        py::arg("to_host") = false);
   m.def("from_scalar", &from_scalar, py::arg("value"), py::arg("dtype_code"));
   m.def("traced", &traced, py::arg("shape"), py::arg("dtype_code"), py::arg("payload"));
   m.def("alias", &alias, py::arg("cell"));

@@ -56,6 +56,10 @@ PyObject* cells_fast(Op op, Cell* a, Cell* b) {
       a->type == b->type ? a->type : registry.promotion[int(a->type)][int(b->type)];
   MapKernel* kernel = table[op][int(type)];
   if (!kernel || kernel->n_inputs != 2 || !ready(a) || !ready(b)) return nullptr;
+  // uint64 and signed integers compare exactly, which floats do not.
+  if (op >= Lt && op <= Ge && kind(type) == Kind::Float && kind(a->type) == Kind::Integer &&
+      kind(b->type) == Kind::Integer)
+    return nullptr;
   py::object converted[2];
   Cell* operands[2] = {a, b};
   for (int i = 0; i < 2; ++i) {
@@ -179,20 +183,21 @@ PyObject* only_element(const char* name, PyObject* self) {
     py::object text = py::reinterpret_steal<py::object>(PyUnicode_InternFromString(name));
     return slow(text.ptr(), self, nullptr);
   }
-  if (cell->size == 1)
+  const bool is_bool = std::strcmp(name, "bool") == 0;
+  if (is_bool ? cell->size == 1 : cell->ndim == 0)
     return guarded([&] {
       const py::object host = on_host(cell);
       Cell* element = reinterpret_cast<Cell*>(host.ptr());
       return load_scalar(cell->type, data_of(element));
     });
-  if (std::strcmp(name, "bool") == 0)
+  if (is_bool)
     PyErr_SetString(PyExc_ValueError,
                     cell->size ? "The truth value of an array with more than one element is "
                                  "ambiguous. Use a.any() or a.all()"
                                : "The truth value of an empty array is ambiguous. Use "
                                  "`array.size > 0` to check that an array is not empty.");
   else
-    PyErr_SetString(PyExc_TypeError, "only arrays of size 1 can be converted to Python scalars");
+    PyErr_SetString(PyExc_TypeError, "only arrays without axes can be converted to Python scalars");
   return nullptr;
 }
 

@@ -85,7 +85,7 @@ class Parser {
     take('(');
     while (!found(')')) {
       sizes.push_back(number());
-      if (sizes.size() > TILEWRIGHT_MAX_RANK) refuse("the shape has over 16 axes");
+      if (sizes.size() > TILEWRIGHT_MAX_RANK) refuse("the shape has over 32 axes");
       const bool comma = found(',');
       if (!comma && (sizes.size() == 1 || !found(')'))) refuse("the shape is no tuple");
       if (!comma) break;
