@@ -98,7 +98,7 @@ class Array(_native.Cell, Reductions, Selection, Layout, NumPyProtocols, Standar
         memory = memoryview(_native.raw(host) if self.dtype is bfloat16 else host)
         return np.asarray(memory).view(self.dtype.dtype)
 
-    def item(self, *args: Any) -> bool | int | float:
+    def item(self, *args: Any) -> Any:
         """The only element, or the one at an index or a flat position, as a Python number."""
         require_known(self, "item")
         return self.numpy().item(*args) if args else _native.item(self)
@@ -153,9 +153,10 @@ class Array(_native.Cell, Reductions, Selection, Layout, NumPyProtocols, Standar
 
     def requires_grad_(self, requires_grad: bool = True) -> Array:
         """Mark the array as one whose gradient is wanted; returns it."""
-        if requires_grad and not self.dtype.is_float:
+        if requires_grad and not self.dtype.is_inexact:
             raise GradientError(
-                f"requires_grad_: got an array of {self.dtype}; only floats have gradients"
+                f"requires_grad_: got an array of {self.dtype}; only floats and complex numbers "
+                "have gradients"
             )
         self.requires_grad = requires_grad
         return self

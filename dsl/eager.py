@@ -70,7 +70,7 @@ def _run(primitive: Primitive, cells: tuple[Array, ...], params: dict[str, Any])
         if known_kernel is not None and all(c.shape == shape for c in cells):
             return known_kernel(*cells)
     out = primitive.infer(*(Aval(c.shape, c.dtype) for c in cells), **params)
-    special = _SPECIAL.get(primitive.name)
+    special = SPECIAL.get(primitive.name)
     if special is not None:
         return special(out, *cells, **params)
     lower = primitive.lower
@@ -238,21 +238,6 @@ def _scatter(
     return reshaped(program(reshaped(x, sizes), indices, flat)[0], out.shape)
 
 
-def _random_bits(out: Aval, state: Array, *, shape: Any) -> Array:
-    """Philox over a flat range; the length is told by an input that is never read."""
-
-    def make() -> Any:
-        primitive = REGISTRY["random_bits"]
-        inputs = (Var(Aval((4,), state.dtype)), Var(Aval((_N,), _LENGTH)))
-        bits = Var(primitive.infer(inputs[0].aval, shape=(_N,)))
-        node = Node(primitive, inputs[:1], {"shape": (_N,)}, (bits,))
-        return engine().program(Graph(inputs, (bits,), (node,), name="eager_random_bits"))
-
-    program = cached(("random_bits",), make)
-    length: Array = _native.empty((prod(shape),), _LENGTH.code)
-    return reshaped(program(state, length)[0], out.shape)
-
-
 def _native_routine(
     lower: Native, out: Aval, cells: tuple[Array, ...], params: dict[str, Any]
 ) -> Array:
@@ -277,7 +262,7 @@ def _cast(out: Aval, x: Array, *, dtype: DType) -> Array:
     return _pointwise(REGISTRY["cast"], (x,), {"dtype": dtype})
 
 
-_SPECIAL: dict[str, Callable[..., Array]] = {
+SPECIAL: dict[str, Callable[..., Array]] = {
     **{name: moves.window_copy(name) for name in views.MOVES},
     "cast": _cast,
     "full": moves.full,
@@ -286,6 +271,8 @@ _SPECIAL: dict[str, Callable[..., Array]] = {
     "concatenate": moves.concatenate,
     "update_slice": moves.update_slice,
     "gather": gather,
-    "random_bits": _random_bits,
     "stop_gradient": moves.same,
+    "fence": moves.same,
+    "as_real": moves.reinterpreted,
+    "as_complex": moves.reinterpreted,
 }

@@ -12,7 +12,7 @@ import numpy as np
 from .. import _native
 from .errors import ArgumentError
 from .inspection import check_version
-from .namespace import OFFERED
+from .namespace import BY_MODULE
 from .ufuncs import UFUNCS
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class NumPyProtocols:
         return targets[0] if len(targets) == 1 else targets
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        ours = OFFERED.get(func.__name__) if func.__module__ == "numpy" else None
+        ours = BY_MODULE.get(func.__module__, {}).get(func.__name__)
         if ours is None or not all(issubclass(t, _native.Cell | np.ndarray) for t in types):
             return NotImplemented
         return ours(*args, **kwargs)

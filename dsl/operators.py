@@ -55,21 +55,21 @@ _UNARY: dict[str, Callable[[Any], Any]] = {
 }
 # Operators that are one primitive for dtypes of these kinds. `**` is not: it has special cases.
 _DIRECT = {
-    "add": ("add", "iuf"),
-    "sub": ("sub", "iuf"),
-    "mul": ("mul", "iuf"),
-    "truediv": ("div", "f"),
+    "add": ("add", "iufc"),
+    "sub": ("sub", "iufc"),
+    "mul": ("mul", "iufc"),
+    "truediv": ("div", "fc"),
     "floordiv": ("floordiv", "iuf"),
     "mod": ("mod", "iuf"),
     "and": ("bitwise_and", "biu"),
     "or": ("bitwise_or", "biu"),
     "xor": ("bitwise_xor", "biu"),
-    "lt": ("lt", "biuf"),
-    "le": ("le", "biuf"),
-    "eq": ("eq", "biuf"),
-    "ne": ("ne", "biuf"),
-    "gt": ("gt", "biuf"),
-    "ge": ("ge", "biuf"),
+    "lt": ("lt", "biufc"),
+    "le": ("le", "biufc"),
+    "eq": ("eq", "biufc"),
+    "ne": ("ne", "biufc"),
+    "gt": ("gt", "biufc"),
+    "ge": ("ge", "biufc"),
 }
 _DEVICE: dict[str, Callable[[Any, Any], Any]] = {
     "contiguous": lambda x, _: eager_device.contiguous(x),
@@ -131,8 +131,11 @@ def _speed_up(op: str, a: Any, b: Any) -> None:
         _native.set_operator(op, x.dtype.code, kernel)
 
 
+_OPERANDS = (_native.Cell, bool, int, float, complex, np.ndarray, np.generic, list, tuple)
+
+
 def _is_operand(x: Any) -> bool:
-    return isinstance(x, _native.Cell | bool | int | float | np.ndarray | np.generic | list | tuple)
+    return isinstance(x, _OPERANDS)
 
 
 def _in_place(op: str, target: Array, other: Any) -> Array:
@@ -151,7 +154,7 @@ def _in_place(op: str, target: Array, other: Any) -> Array:
 
 def _same_kind(source: DType, target: DType) -> bool:
     """NumPy's rule of what an operator in place may convert."""
-    rank = {"b": 0, "u": 1, "i": 2, "f": 3}
+    rank = {"b": 0, "u": 1, "i": 2, "f": 3, "c": 4}
     return rank[source.kind] <= rank[target.kind]
 
 

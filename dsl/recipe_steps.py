@@ -103,7 +103,7 @@ class Steps:
             return self._full(node)
         if node.primitive.name == "stop_gradient":
             return self._step(_DETACH, self._inputs(node))
-        if isinstance(lower, Map) and lower.pointwise:
+        if isinstance(lower, Map) and lower.pointwise and not _is_special(node):
             return self._map(node)
         if isinstance(lower, Reduce):
             return self._reduce(node)
@@ -123,7 +123,7 @@ class Steps:
 
     def _tape(self, node: Node) -> Any:
         primitive = node.primitive
-        if not self.taped or primitive.vjp is None or not node.output.aval.dtype.is_float:
+        if not self.taped or primitive.vjp is None or not node.output.aval.dtype.is_inexact:
             return None
         params = node.params
         rule = rule_of(primitive)
@@ -200,6 +200,11 @@ def _shape_of(product: Product) -> tuple[int, ...]:
     rows = left[-1] if product.turned[0] else left[-2]
     columns = right[-2] if product.turned[1] else right[-1]
     return (*left[:-2], rows, columns)
+
+
+def _is_special(node: Node) -> bool:
+    """Whether eager execution has another way for it than a kernel."""
+    return node.primitive.name in eager.SPECIAL and node.primitive.name != "cast"
 
 
 def _is_full(node: Node) -> bool:

@@ -27,6 +27,11 @@ _MOST_NODES = 32
 # Python's numbers are stood for by these, which every dtype holds and no function singles out.
 _INTEGERS = (41, 43, 45, 47)
 _FLOATS = tuple(n / 128 for n in _INTEGERS)
+_STAND_INS: dict[type, tuple[Any, ...]] = {
+    int: _INTEGERS,
+    float: _FLOATS,
+    complex: tuple(complex(n, n) for n in _FLOATS),
+}
 
 
 def record(
@@ -47,7 +52,7 @@ def _record(
     dispatch: _native.Dispatch, args: tuple[Any, ...], kwargs: dict[str, Any], taped: bool
 ) -> tuple[Any, bool]:
     name = getattr(dispatch, "__name__", "function")
-    with tracing.opened(Recording(name)) as trace:
+    with tracing.resumed(Recording(name)) as trace:
         trace.device = placing.HOST.index
         operands = _Operands(trace, 0 if taped else dispatch._n_weak)
         stand_ins = [operands.replace(x, place) for place, x in enumerate(args)]
@@ -71,15 +76,15 @@ class _Operands:
         self.trace, self.n_weak = trace, n_weak
         self.given: list[Any] = []
         self.stand_ins: list[Any] = []
-        self.keys: list[Var | int | float] = []  # what the graph has for each
+        self.keys: list[Any] = []  # what the graph has for each
 
     def replace(self, x: Any, place: int | None = None) -> Any:
         """What the function is given for an argument while it is traced."""
         if isinstance(x, _native.Cell):
             cell = self.trace.add_input(Aval(x.shape, x.dtype))
             return self._add(x, cell, self.trace.inputs[-1])
-        if place is not None and place < self.n_weak and type(x) in (int, float):
-            stand_in = (_INTEGERS if type(x) is int else _FLOATS)[place]
+        if place is not None and place < self.n_weak and type(x) in _STAND_INS:
+            stand_in = _STAND_INS[type(x)][place]
             return self._add(x, stand_in, stand_in)
         if type(x) in (tuple, list):
             return type(x)(self.replace(item) for item in x)

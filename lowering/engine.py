@@ -20,13 +20,13 @@ from ..dsl.sizes import evaluate, symbols
 from . import dump, pipeline
 from .cache import FORMAT, Cache, default_folder, key_of, sources_digest
 from .entry import KernelEntry, ProgramEntry
-from .fusion import Group, fuse
+from .fusion import Group
 from .library import Library
+from .loops import with_loop_kernels
 from .memory import MemoryPlan
 from .prepack import Prepacked, Split, split_graph
-from .program import Step, plan_program, pooled_peak
+from .program import pooled_peak
 from .protocols import Backend, Choices
-from .rewrites import rewrite
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class Engine:
         """The one kernel of a graph as in `kernel`, and the names of its unknown sizes, which may
         stand in parameters alone."""
         with self._lock:
-            groups = pipeline.kernel_groups(graph)
+            groups = self._groups(graph)
             if len(groups) != 1:
                 raise CompileError(f"kernel: graph {graph.name} has {len(groups)} kernels, not 1")
             entry = self.kernel_entry(groups[0])
@@ -177,7 +177,7 @@ class Engine:
         timeline.moment("program found on disk" if entry else "program not cached", graph.name)
         if entry is None:
             made = pipeline.compile_program(
-                graph, self.compiler, self.cache, self.scope, chosen,
+                self._lowered(graph), self.compiler, self.cache, self.scope, chosen,
                 pooled=self.backend.pooled_temporaries,
             )  # fmt: skip
             entry = ProgramEntry(made.words, made.kernels)
@@ -226,7 +226,7 @@ class Engine:
         raw = self.cache.get(key)
         if raw is not None:
             return raw.decode().split()
-        found = pipeline.structures(graph)
+        found = pipeline.structures(self._groups(graph))
         self.cache.put(key, "\n".join(found).encode())
         return found
 
@@ -238,7 +238,14 @@ class Engine:
         """The kernels that every call of a program launches, in order (those that run only when
         the inputs `read_only` change are not among them)."""
         split = self._split(graph, read_only)
-        return pipeline.kernel_groups(graph if split is None else split.main)
+        return self._groups(graph if split is None else split.main)
+
+    def _lowered(self, graph: Graph) -> Graph:
+        """The graph as the backend compiles it."""
+        return with_loop_kernels(graph) if self.backend.loop_kernels else graph
+
+    def _groups(self, graph: Graph) -> tuple[Group, ...]:
+        return pipeline.kernel_groups(self._lowered(graph))
 
     def refresh(self) -> None:
         """Forget the programs in memory: what is asked for next uses the tuned knobs of now."""
@@ -282,14 +289,14 @@ class Engine:
         if stage == "graph":
             return graph_text(graph)
         if stage == "kernels":
-            return pipeline.kernels_text(graph)
+            return pipeline.kernels_text(self._lowered(graph))
         if stage == "memory":
             return str(self.memory(graph))
         if stage not in ("tir", "asm"):
             raise ValueError(f"stage: got {stage!r}; it must be graph, kernels, tir, asm or memory")
         texts = {}
         chosen = self.chosen(graph, graph_text(graph))
-        for group in pipeline.kernel_groups(graph):
+        for group in self._groups(graph):
             key = pipeline.group_key(group)
             if group.kind == "native":
                 texts[key] = f"# the native routine of {group.anchors[0].primitive.name}"
@@ -306,21 +313,20 @@ class Engine:
         if missing:
             raise ValueError(f"memory: got no value for the sizes {missing}")
         entry = self._entry(graph, graph_text(graph))
-        graph = rewrite(graph)
         numbers: dict[str, int] = {}
-        steps = []
-        for group in fuse(graph):
-            if group.kind == "native":
-                steps.append(Step(None, group))
-                continue
-            number = numbers.setdefault(pipeline.group_key(group), len(numbers))
-            steps.append(Step(number, group, entry.kernels[number].sizes))
-        plan = plan_program(graph, steps, self.backend.pooled_temporaries)
+        launched: list[tuple[int, tuple[str, ...]]] = []
+
+        def number(group: Group) -> tuple[int, tuple[str, ...]]:
+            found = numbers.setdefault(pipeline.group_key(group), len(numbers))
+            launched.append((found, entry.kernels[found].sizes))
+            return launched[-1]
+
+        plan = pipeline.plan_graph(
+            self._lowered(graph), number, pooled=self.backend.pooled_temporaries
+        )
         kernels = self._loaded(entry)
         scratch = [
-            kernels[s.kernel].scratch_bytes(*(values[n] for n in s.sizes))
-            for s in steps
-            if s.kernel is not None
+            kernels[i].scratch_bytes(*(values.get(n, 1) for n in sizes)) for i, sizes in launched
         ]
         results = tuple((name, evaluate(size, values)) for name, size in plan.results)
         return replace(

@@ -149,10 +149,9 @@ def main() -> None:
     check_kernels(options.kernels)
     make_venv()
     variables = build_variables()
-    # Always given, as the build folder remembers what was given last.
-    kernels = options.kernels.resolve() if options.kernels and options.wheel else ""
-    define = shlex.quote(f"-DTILEWRIGHT_KERNELS={kernels}")
-    variables["CMAKE_ARGS"] = f"{variables.get('CMAKE_ARGS', '')} {define}".strip()
+    if options.kernels:
+        define = shlex.quote(f"-DTILEWRIGHT_KERNELS={options.kernels.resolve()}")
+        variables["CMAKE_ARGS"] = f"{variables.get('CMAKE_ARGS', '')} {define}".strip()
     # Without build isolation the paths of pybind11 and cmake stay, and so does what was built.
     pip("install", "--quiet", *build_requirements())
     if options.extra:

@@ -25,6 +25,7 @@ def _load_program(words: bytes, kernels: Sequence[Any], name: str) -> Any:
 MANIFEST = Manifest(
     name="cpu",
     compiler_module=f"{__name__}.compiler",
+    loop_kernels=True,
     find_fingerprint=lambda: machine.host().fingerprint,
     load_kernel=_native.Kernel,
     load_program=_load_program,

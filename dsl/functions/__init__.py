@@ -8,6 +8,7 @@ from . import (
     arithmetic,
     bits,
     choices,
+    complex_numbers,
     convert,
     creation,
     cumulative,
@@ -15,6 +16,7 @@ from . import (
     differences,
     einstein,
     elementary,
+    fitting,
     floats,
     foreign,
     functional,
@@ -49,6 +51,7 @@ from . import (
 from .arithmetic import *  # noqa: F403
 from .bits import *  # noqa: F403
 from .choices import *  # noqa: F403
+from .complex_numbers import *  # noqa: F403
 from .convert import *  # noqa: F403
 from .creation import *  # noqa: F403
 from .cumulative import *  # noqa: F403
@@ -56,6 +59,7 @@ from .diagonals import *  # noqa: F403
 from .differences import *  # noqa: F403
 from .einstein import *  # noqa: F403
 from .elementary import *  # noqa: F403
+from .fitting import *  # noqa: F403
 from .floats import *  # noqa: F403
 from .foreign import *  # noqa: F403
 from .functional import *  # noqa: F403
@@ -100,6 +104,7 @@ __all__ = [
     *arithmetic.__all__,
     *bits.__all__,
     *choices.__all__,
+    *complex_numbers.__all__,
     *convert.__all__,
     *creation.__all__,
     *cumulative.__all__,
@@ -107,6 +112,7 @@ __all__ = [
     *differences.__all__,
     *einstein.__all__,
     *elementary.__all__,
+    *fitting.__all__,
     *floats.__all__,
     *foreign.__all__,
     *functional.__all__,
@@ -150,12 +156,12 @@ def _offer(names: dict[str, Any]) -> None:
     Done here, at the public boundary: the functions call each other without it.
     """
     made: dict[Any, Any] = {}  # two names of one function stay one function
-    apart = {f"{m.__name__}" for m in _UNRECORDED}
+    apart = tuple(m.__name__ for m in _UNRECORDED)
     for name in __all__:
         function = names[name]
         if not callable(function) or isinstance(function, type) or function in made:
             names[name] = made.get(function, function)
-        elif function.__module__ in apart:
+        elif function.__module__.startswith(apart):
             names[name] = made[function] = following(function)
         else:
             names[name] = made[function] = dispatched(function, following(function), __name__)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .. import device as placing
 from .. import primitives as p
@@ -66,9 +66,10 @@ def _exact() -> DType:
 _dtype = dtype
 
 
-def _fitting(value: bool | int | float, to: DType) -> bool | int | float:
+def _fitting(value: complex, to: DType) -> complex:
     """A Python scalar of the kind of `to`, so that equal programs have equal parameters."""
-    return {"b": bool, "f": float}.get(to.kind, int)(value)
+    kind: Any = {"b": bool, "f": float, "c": complex}.get(to.kind, int)
+    return kind(value)  # type: ignore[no-any-return]
 
 
 def zeros(

@@ -9,8 +9,9 @@ import numpy as np
 from ..dtypes import DType, DTypeLike, bool_, dtype, float64, promote, to_numpy
 from ..errors import DTypeError
 from .convert import ArrayLike, asarray, is_scalar, result_type
+from .logic import isfinite
 from .outputs import casts
-from .shapes import ravel
+from .reductions import all as all_
 
 if TYPE_CHECKING:
     from ..array import Array
@@ -50,7 +51,7 @@ def common_type(*arrays: ArrayLike) -> DType:
         raise DTypeError("common_type: got bool; it takes numbers")
     if not kinds:
         return _dtype("float16")
-    return result_type(*(k if k.is_float else float64 for k in kinds))
+    return result_type(*(k if k.is_inexact else float64 for k in kinds))
 
 
 def min_scalar_type(a: ArrayLike, /) -> DType:
@@ -118,19 +119,12 @@ def typename(char: str) -> str:
 
 def iscomplexobj(x: object) -> bool:
     """Whether x is of a complex type."""
-    return isinstance(x, complex | np.complexfloating) or (
-        isinstance(x, np.ndarray) and x.dtype.kind == "c"
-    )
+    return isinstance(x, complex) or getattr(getattr(x, "dtype", None), "kind", None) == "c"
 
 
 def isrealobj(x: object) -> bool:
     """Whether x is not of a complex type."""
     return not iscomplexobj(x)
-
-
-def real_if_close(a: ArrayLike, tol: float = 100) -> Array:
-    """The array without imaginary parts that are nearly 0: as it is, while there are none."""
-    return asarray(a)
 
 
 def isfortran(a: ArrayLike) -> bool:
@@ -162,7 +156,7 @@ def asarray_chkfinite(
     array([1., 2.])
     """
     x = asarray(a, dtype, order)
-    if x.dtype.is_float and not np.isfinite(ravel(x).numpy().astype(np.float64)).all():
+    if x.dtype.is_inexact and not bool(all_(isfinite(x))):
         raise ValueError("asarray_chkfinite: got an infinity or nan; elements must be finite")
     return x
 
@@ -180,7 +174,6 @@ __all__ = [
     "min_scalar_type",
     "mintypecode",
     "promote_types",
-    "real_if_close",
     "shares_memory",
     "typename",
 ]

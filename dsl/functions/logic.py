@@ -121,7 +121,7 @@ def logical_xor(x: ArrayLike, y: ArrayLike) -> Array:
 def _bits(name: str, primitive: Primitive, x: ArrayLike, y: ArrayLike) -> Array:
     given = lifted(x, y)
     dtype = result_type(*given)
-    if dtype.is_float:
+    if dtype.is_inexact:
         raise DTypeError(f"{name}: got {dtype}; it takes integers and bool")
     if dtype is bool_ and name.endswith("shift"):
         dtype = int8
@@ -160,7 +160,7 @@ def right_shift(x: ArrayLike, y: ArrayLike) -> Array:
 def invert(x: ArrayLike) -> Array:
     """All bits turned over; `not` for bools."""
     x = asarray(x)
-    if x.dtype.is_float:
+    if x.dtype.is_inexact:
         raise DTypeError(f"invert: got {x.dtype}; it takes integers and bool")
     return p.bitwise_not(x)
 
@@ -182,6 +182,8 @@ def isnan(x: ArrayLike) -> Array:
 def isinf(x: ArrayLike) -> Array:
     """Whether an element is infinite."""
     x = asarray(x)
+    if x.dtype.is_complex:
+        return logical_or(isinf(p.real(x)), isinf(p.imag(x)))
     if not x.dtype.is_float:
         return p.ne(x, x)
     return equal(p.abs_(x), float("inf"))
@@ -190,6 +192,8 @@ def isinf(x: ArrayLike) -> Array:
 def isfinite(x: ArrayLike) -> Array:
     """Whether an element is neither infinite nor nan."""
     x = asarray(x)
+    if x.dtype.is_complex:
+        return logical_and(isfinite(p.real(x)), isfinite(p.imag(x)))
     if not x.dtype.is_float:
         return p.eq(x, x)
     return less(p.abs_(x), float("inf"))
@@ -250,7 +254,7 @@ def isclose(
 ) -> Array:
     """Whether |a - b| <= atol + rtol * |b|; equal infinities are close."""
     x, y = same_dtype(a, b)
-    if not x.dtype.is_float:
+    if not x.dtype.is_inexact:
         x, y = (asarray(z, "float64") for z in (x, y))
     near = less_equal(abs(x - y), abs(y) * rtol + atol)
     return logical_or(logical_and(near, isfinite(y)), _same(x, y, equal_nan))

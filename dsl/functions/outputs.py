@@ -44,7 +44,8 @@ def casts(source: DType, target: DType, casting: str = "same_kind") -> bool:
 
 def _casts_bfloat16(source: DType, target: DType, casting: str) -> bool:
     if source is bfloat16:
-        return target.is_float and (target.itemsize > 2 or casting == "same_kind")
+        wider = target.is_float and target.itemsize > 2
+        return target.is_complex or wider or (target.is_float and casting == "same_kind")
     small = source.itemsize == 1
     return small or (casting == "same_kind")
 
@@ -72,7 +73,7 @@ def store(name: str, result: Array, out: Any, casting: str = "same_kind") -> Arr
     return target
 
 
-def masked(name: str, x: Array, where: ArrayLike, filler: bool | int | float) -> Array:
+def masked(name: str, x: Array, where: ArrayLike, filler: complex) -> Array:
     """x, with `filler` where the mask does not hold."""
     if where is True:
         return x

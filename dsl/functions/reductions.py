@@ -50,7 +50,7 @@ def accumulator(x: Array, wanted: DTypeLike | None, out: Array | None = None) ->
         return dtype(wanted)
     if out is not None:
         return out.dtype
-    if x.dtype.is_float:
+    if x.dtype.is_inexact:
         return x.dtype
     return uint64 if x.dtype.kind == "u" else int64
 
@@ -223,7 +223,7 @@ def _over(total: Array, count: Any) -> Array:
 
 def _inner(x: Array, wanted: DTypeLike | None) -> tuple[DType, DType]:
     """The dtype of a mean, and that in which its sum is computed."""
-    found = _dtype(wanted) if wanted is not None else (x.dtype if x.dtype.is_float else float64)
+    found = _dtype(wanted) if wanted is not None else (x.dtype if x.dtype.is_inexact else float64)
     # A sum of half numbers overflows long before their mean does.
     return found, float32 if found.is_float and found.itemsize == 2 else found
 
@@ -293,14 +293,19 @@ def var(
     x = convert(x, inner)
     axes = many_axes("var", axis, x.ndim)
     middle = _mean(x, axes, True, where) if mean is NO_VALUE else asarray(mean, inner)
-    squares = square(x - middle)
+    squares = _squares(x - middle)
     total = _reduce("var", p.sum_, masked("var", squares, where, 0), axes, keepdims)
     if where is True:
         spread = _over(total, _at_least_0(_count(x, axes), ddof))
     else:
-        held = convert(_held(x, axes, keepdims, where), inner) - ddof
+        held = convert(_held(x, axes, keepdims, where), squares.dtype) - ddof
         spread = divide(total, maximum(held, 0))
-    return store("var", convert(spread, wanted), out)
+    return store("var", convert(spread, wanted.real), out)
+
+
+def _squares(x: Array) -> Array:
+    """|x|**2, which is real."""
+    return square(p.real(x)) + square(p.imag(x)) if x.dtype.is_complex else square(x)
 
 
 def _at_least_0(count: Any, ddof: float) -> Any:

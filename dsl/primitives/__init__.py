@@ -5,6 +5,7 @@ Names that Python has taken end in an underscore: `p.sum_`, `p.slice_`.
 
 from .bessel import i0, i1
 from .comparison import cast, eq, ge, gt, le, lt, ne, where
+from .complex import as_complex, as_real, conj_, imag, join, real, real_form
 from .contraction import matmul
 from .elementwise import (
     abs_,
@@ -19,6 +20,7 @@ from .elementwise import (
     erf,
     exp,
     expm1,
+    fence,
     floor,
     floordiv,
     log,
@@ -44,6 +46,7 @@ from .elementwise import (
 )
 from .factors import cholesky, det, inv, qr, slogdet, solve
 from .floats import copysign, exponent, fmax, fmin, fmod, ldexp, mantissa, nextafter, signbit
+from .fourier import fft, irfft, rfft
 from .indexing import gather, scatter_add, scatter_set
 from .integers import bit_count, gcd
 from .movement import (
@@ -52,7 +55,20 @@ from .movement import (
     sum_to,
     transpose,
 )
-from .random import random_bits
+from .random import (
+    random_advance,
+    random_below,
+    random_below_at,
+    random_bits,
+    random_exponential,
+    random_exponential_at,
+    random_normal,
+    random_normal_at,
+    random_uniform,
+    random_uniform_at,
+    random_words,
+    random_words_at,
+)
 from .reductions import argmax, argmin, max_, min_, prod, sum_
 from .sorting import argsort, nonzero_places, searchsorted, sort
 from .sources import full, iota
@@ -87,6 +103,8 @@ __all__ = [
     "argmax",
     "argmin",
     "argsort",
+    "as_complex",
+    "as_real",
     "asin",
     "asinh",
     "atan",
@@ -103,6 +121,7 @@ __all__ = [
     "ceil",
     "cholesky",
     "concatenate",
+    "conj_",
     "copysign",
     "cos",
     "cosh",
@@ -116,6 +135,8 @@ __all__ = [
     "exp2",
     "expm1",
     "exponent",
+    "fence",
+    "fft",
     "floor",
     "floordiv",
     "fmax",
@@ -129,8 +150,11 @@ __all__ = [
     "hypot",
     "i0",
     "i1",
+    "imag",
     "inv",
     "iota",
+    "irfft",
+    "join",
     "ldexp",
     "le",
     "log",
@@ -156,8 +180,22 @@ __all__ = [
     "pow_",
     "prod",
     "qr",
+    "random_advance",
+    "random_below",
+    "random_below_at",
     "random_bits",
+    "random_exponential",
+    "random_exponential_at",
+    "random_normal",
+    "random_normal_at",
+    "random_uniform",
+    "random_uniform_at",
+    "random_words",
+    "random_words_at",
+    "real",
+    "real_form",
     "reshape",
+    "rfft",
     "round_",
     "rsqrt",
     "scatter_add",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..dtypes import ALL, DType, bool_, int64
+from ..dtypes import REALS, DType, bool_, int64
 from ..errors import AxisError, DTypeError, ShapeError
 from ..graph import Aval
 from ..primitive import REGISTRY, Native, Primitive, Sample, register
@@ -99,7 +99,7 @@ argsort = register(
         vjp=no_gradient,
         reference=_argsort_reference,
         samples=_sort_samples,
-        dtypes=ALL,
+        dtypes=REALS,
     )
 )
 sort = register(
@@ -110,7 +110,7 @@ sort = register(
         vjp=_vjp_sort,
         reference=_sort_reference,
         samples=_sort_samples,
-        dtypes=ALL,
+        dtypes=REALS,
     )
 )
 
@@ -154,7 +154,7 @@ searchsorted = register(
         vjp=no_gradient,
         reference=_search_reference,
         samples=_search_samples,
-        dtypes=ALL,
+        dtypes=REALS,
     )
 )
 

@@ -23,16 +23,20 @@ if sys.platform != "linux" or platform.machine() not in ("x86_64", "aarch64"):
 from numpy import e, inf, nan, newaxis, pi
 
 from . import _native
-from . import linalg as linalg  # after the dsl, which it is made of
+from . import fft as fft
+from . import linalg as linalg  # after the dsl, which they are made of
 from .dsl import core_links, dtypes, engine, interop
 from .dsl import device as placing
 from .dsl import primitives as primitives
 from .dsl.array import Array, binary_slow
 from .dsl.autodiff import enable_grad, no_grad
+from .dsl.branches import cond, switch
 from .dsl.device import Device, device
 from .dsl.dtypes import (
     bfloat16,
     bool_,
+    complex64,
+    complex128,
     dtype,
     float16,
     float32,
@@ -70,6 +74,7 @@ from .dsl.functions import __all__ as _functions
 from .dsl.inspection import STANDARD_VERSION as __array_api_version__
 from .dsl.inspection import namespace_info as __array_namespace_info__
 from .dsl.jit import jit
+from .dsl.loops import fori_loop, scan, while_loop
 from .dsl.transforms import grad, value_and_grad
 
 if TYPE_CHECKING:
@@ -202,16 +207,21 @@ __all__ = [
     "bfloat16",
     "bool",
     "bool_",
+    "complex64",
+    "complex128",
     "compile",
+    "cond",
     "device",
     "devices",
     "dtype",
     "e",
     "empty_cache",
     "enable_grad",
+    "fft",
     "float16",
     "float32",
     "float64",
+    "fori_loop",
     "get_num_threads",
     "grad",
     "include_dir",
@@ -221,8 +231,8 @@ __all__ = [
     "int32",
     "int64",
     "jit",
-    "linalg",
     "library_dir",
+    "linalg",
     "load",
     "memory_stats",
     "nan",
@@ -231,12 +241,15 @@ __all__ = [
     "no_grad",
     "pi",
     "profile",
+    "scan",
     "set_num_threads",
+    "switch",
     "tune",
-    "uint8",
     "uint16",
     "uint32",
     "uint64",
+    "uint8",
     "value_and_grad",
+    "while_loop",
     *_functions,
 ]

@@ -59,7 +59,9 @@ typedef enum tilewright_dtype {
   TILEWRIGHT_FLOAT16 = 9,
   TILEWRIGHT_BFLOAT16 = 10,
   TILEWRIGHT_FLOAT32 = 11,
-  TILEWRIGHT_FLOAT64 = 12
+  TILEWRIGHT_FLOAT64 = 12,
+  TILEWRIGHT_COMPLEX64 = 13, /* pairs of floats: the real part, then the imaginary one */
+  TILEWRIGHT_COMPLEX128 = 14 /* pairs of doubles */
 } tilewright_dtype;
 
 /* A loaded artifact. */

@@ -15,6 +15,13 @@ struct Shape {
   int64_t dims[kMaxRank];
 };
 
+inline bool same_shape(const Shape& a, const Shape& b) {
+  if (a.ndim != b.ndim) return false;
+  for (int i = 0; i < a.ndim; ++i)
+    if (a.dims[i] != b.dims[i]) return false;
+  return true;
+}
+
 inline bool multiply(int64_t a, int64_t b, int64_t* result) {
   return !__builtin_mul_overflow(a, b, result);
 }

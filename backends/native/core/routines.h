@@ -52,5 +52,6 @@ RoutineTable sorting_routines();
 RoutineTable searching_routines();
 RoutineTable factor_routines();
 RoutineTable spectral_routines();
+RoutineTable fourier_routines();
 
 }  // namespace tilewright

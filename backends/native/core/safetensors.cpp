@@ -9,7 +9,7 @@ namespace tilewright {
 namespace {
 
 constexpr const char* kCodes[kDTypes] = {"BOOL", "I8",  "I16", "I32",  "I64", "U8", "U16",
-                                         "U32",  "U64", "F16", "BF16", "F32", "F64"};
+                                         "U32",  "U64", "F16", "BF16", "F32", "F64", "C64", "C128"};
 
 [[noreturn]] void damaged(const std::string& name, const char* why) {
   fail(ErrorKind::Damaged, "artifact: weight %.100s: %s", name.c_str(), why);

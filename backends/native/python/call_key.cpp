@@ -44,6 +44,7 @@ class KeyWriter {
   bool cell(Cell* cell);
   bool integer(PyObject* object);
   bool real(PyObject* object);
+  bool pair(PyObject* object);
   bool text(PyObject* object);
   bool items(char tag, PyObject* const* items, Py_ssize_t count, int depth);
 
@@ -69,7 +70,7 @@ bool KeyWriter::cell(Cell* cell) {
   if (Py_TYPE(object_of(cell)) != registry.array_type || !is_concrete(cell) || device_of(cell))
     return false;
   const bool is_taped = thread_flags.grad && taped(cell);
-  const bool has_gradient = is_taped && kind(cell->type) == Kind::Float;
+  const bool has_gradient = is_taped && kind(cell->type) >= Kind::Float;
   key_.taped = key_.taped || has_gradient;
   const int flags = (cell->contiguous ? kContiguous : 0) | (is_turned(cell) ? kTurned : 0) |
                     (has_gradient ? kTapedBit : 0);
@@ -90,6 +91,11 @@ bool KeyWriter::integer(PyObject* object) {
 bool KeyWriter::real(PyObject* object) {
   const double number = PyFloat_AS_DOUBLE(object);
   return byte('F') && bytes(&number, sizeof number);  // as bits: -0.0 differs, nan equals itself
+}
+
+bool KeyWriter::pair(PyObject* object) {
+  const Py_complex number = PyComplex_AsCComplex(object);
+  return byte('C') && bytes(&number, sizeof number);
 }
 
 bool KeyWriter::text(PyObject* object) {
@@ -121,6 +127,7 @@ bool KeyWriter::value(PyObject* object, bool weak, int depth) {
   if (PyLong_CheckExact(object))
     return weak ? byte('i') && number(object) : integer(object);
   if (PyFloat_CheckExact(object)) return weak ? byte('f') && number(object) : real(object);
+  if (PyComplex_CheckExact(object)) return weak ? byte('c') && number(object) : pair(object);
   if (PyUnicode_CheckExact(object)) return text(object);
   if (PyTuple_CheckExact(object))
     return items('T', reinterpret_cast<PyTupleObject*>(object)->ob_item, PyTuple_GET_SIZE(object),

@@ -165,8 +165,8 @@ Cell* new_traced(DType type, int ndim, const int64_t* dims, PyObject* payload) {
   return cell;
 }
 
-Cell* new_view(Cell* base, int ndim, const int64_t* dims, PyObject* moves) {
-  Cell* cell = new_cell(base->type, ndim, dims);
+Cell* new_view(Cell* base, DType type, int ndim, const int64_t* dims, PyObject* moves) {
+  Cell* cell = new_cell(type, ndim, dims);
   Py_INCREF(object_of(base));
   cell->base = object_of(base);
   Py_INCREF(moves);
@@ -187,7 +187,8 @@ Cell* new_empty(const char* operation, DType type, int ndim, const int64_t* dims
 BufferRef contiguous_value(Cell* cell) {
   Cell* root = root_of(cell);
   // A reshape of the whole base is the same memory: shared, as a write copies first.
-  const bool whole = cell->contiguous && cell->size == root->size;
+  const bool whole = cell->contiguous && cell->size * itemsize(cell->type) ==
+                                             root->size * itemsize(root->type);
   if (root == cell || whole) return BufferRef::share(root->buffer);
   if (device_of(cell)) return value_on_device(cell);
   const int size = itemsize(cell->type);

@@ -107,8 +107,9 @@ Cell* require_host(const char* operation, PyObject* object);
 Cell* new_root(DType type, int ndim, const int64_t* dims, BufferRef buffer);
 Cell* new_traced(DType type, int ndim, const int64_t* dims, PyObject* payload);
 
-// A new view with contiguous strides and no window.
-Cell* new_view(Cell* base, int ndim, const int64_t* dims, PyObject* moves);
+// A new view with contiguous strides and no window; of another type than its base where the floats
+// of complex elements are seen.
+Cell* new_view(Cell* base, DType type, int ndim, const int64_t* dims, PyObject* moves);
 
 // A new buffer for a shape, and a new root on it.
 Cell* new_empty(const char* operation, DType type, int ndim, const int64_t* dims,
@@ -135,6 +136,9 @@ void translate_exception();
 void set_error_class(ErrorKind kind, py::handle type);
 
 // Runs `body`, which gives a new reference; nullptr and a Python error if it throws.
+// Throws what a signal handler raises, such as KeyboardInterrupt; the lock need not be held.
+void check_signals();
+
 template <class Body>
 PyObject* guarded(Body body) {
   try {

@@ -17,6 +17,7 @@ DataType dlpack_type(DType type) {
   if (type == DType::Bool) return {kBool, bits, 1};
   if (type == DType::BFloat16) return {kBfloat, bits, 1};
   if (kind(type) == Kind::Float) return {kFloat, bits, 1};
+  if (kind(type) == Kind::Complex) return {kComplex, bits, 1};
   return {is_signed(type) ? kInt : kUInt, bits, 1};
 }
 

@@ -48,6 +48,7 @@ class KeyReader {
  public:
   KeyReader(const Cell* cell, BasicKey& key) : cell_(cell), key_(key) {
     key.move.ndim = cell->ndim;
+    key.window.type = cell->type;
     key.window.offset = cell->offset;
   }
 
@@ -150,7 +151,8 @@ py::object plain_value(Cell* target, PyObject* value) {
   const bool is_bool = PyBool_Check(value), is_integer = PyLong_CheckExact(value);
   const Kind wanted = kind(target->type);
   const bool fits = is_bool || (is_integer && wanted >= Kind::Integer) ||
-                    (PyFloat_CheckExact(value) && wanted == Kind::Float);
+                    (PyFloat_CheckExact(value) && wanted >= Kind::Float) ||
+                    (PyComplex_CheckExact(value) && wanted == Kind::Complex);
   if (!fits) return py::object();
   py::object made = object_from(new_empty("index", target->type, 0, nullptr));
   char* element = reinterpret_cast<Cell*>(made.ptr())->buffer->data;

@@ -1,4 +1,5 @@
 // The module tilewright._native; _native.pyi documents it.
+#include "../core/flow.h"
 #include "../core/pool.h"
 #include "artifact_object.h"
 #include "cell.h"
@@ -102,17 +103,20 @@ void bind_values(py::module_& m) {
   m.def("traced", &traced, py::arg("shape"), py::arg("dtype_code"), py::arg("payload"));
   m.def("alias", &alias, py::arg("cell"));
   m.def("view", &make_view, py::arg("base"), py::arg("shape"), py::arg("strides"),
-        py::arg("offset"), py::arg("moves"));
-  m.def("traced_view", &make_traced_view, py::arg("base"), py::arg("shape"), py::arg("moves"));
+        py::arg("offset"), py::arg("moves"), py::arg("dtype_code") = -1);
+  m.def("traced_view", &make_traced_view, py::arg("base"), py::arg("shape"), py::arg("moves"),
+        py::arg("dtype_code") = -1);
   m.def("contiguous", &contiguous, py::arg("cell"));
   m.def("assign", &assign, py::arg("cell"), py::arg("value"));
   m.def("write", &write, py::arg("cell"), py::arg("value"));
   m.def("raw", &raw, py::arg("cell"));
+  m.def("reinterpret", &reinterpret, py::arg("cell"), py::arg("dtype_code"), py::arg("shape"));
   m.def("tolist", &tolist, py::arg("cell"));
   m.def("item", &item, py::arg("cell"));
 }
 
 void bind_state(py::module_& m) {
+  set_interrupt(check_signals);
   m.def("setup", &setup, py::arg("array_type"), py::arg("dtypes"), py::arg("promotion"),
         py::arg("slow"));
   m.def("set_errors", &set_errors, py::arg("errors"));

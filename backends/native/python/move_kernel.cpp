@@ -11,15 +11,15 @@
 namespace tilewright {
 namespace {
 
-enum Kind { Reshape, Transpose, BroadcastTo, Slice, Value, Detach, kKinds };
-constexpr const char* kNames[kKinds] = {"reshape", "transpose", "broadcast_to", "slice", "value",
-                                       "detach"};
+enum What { Reshape, Transpose, BroadcastTo, Slice, Real, Imag, Value, Detach, kKinds };
+constexpr const char* kNames[kKinds] = {"reshape", "transpose", "broadcast_to", "slice",
+                                       "real",    "imag",      "value",        "detach"};
 
 struct Move {
   PyObject_HEAD
   vectorcallfunc call;
   PyObject* single;  // a tuple of the entry, or an empty one: what views of roots have as moves
-  Kind kind;
+  What kind;
   bool copies;  // where no window can say it, the result is one on a copy; else that is an error
   int n_ints[3];
   int64_t ints[3][kMaxRank];
@@ -50,6 +50,7 @@ Window transposed(const Move* self, const Window& from) {
 
 Window broadcast(const Move* self, const Window& from) {
   Window to;
+  to.type = from.type;
   to.ndim = self->n_ints[0];
   to.offset = from.offset;
   std::copy_n(self->ints[0], to.ndim, to.dims);
@@ -76,11 +77,25 @@ Window sliced(const Move* self, const Window& from) {
   return to;
 }
 
+// The real or the imaginary parts, in steps of floats.
+Window parts(const Move* self, const Window& from) {
+  if (kind(from.type) != Kind::Complex)
+    fail(ErrorKind::DType, "%s: got %s; it takes complex numbers", kNames[self->kind],
+         name(from.type));
+  Window to = from;
+  to.type = part(from.type);
+  for (int i = 0; i < from.ndim; ++i) to.strides[i] = 2 * from.strides[i];
+  to.offset = 2 * from.offset + (self->kind == Imag);
+  return to;
+}
+
 bool window_of(const Move* self, const Window& from, Window& to) {
   switch (self->kind) {
     case Transpose: return to = transposed(self, from), true;
     case BroadcastTo: return to = broadcast(self, from), true;
     case Slice: return to = sliced(self, from), true;
+    case Real:
+    case Imag: return to = parts(self, from), true;
     default: return reshape_window(from, self->n_ints[0], self->ints[0], to);
   }
 }
@@ -126,9 +141,9 @@ PyObject* call(PyObject* callable, PyObject* const* args, size_t flags, PyObject
   return guarded([&] { return move(reinterpret_cast<Move*>(callable), args[0]); });
 }
 
-Kind kind_from(const char* name) {
+What kind_from(const char* name) {
   for (int kind = 0; kind < kKinds; ++kind)
-    if (std::strcmp(name, kNames[kind]) == 0) return Kind(kind);
+    if (std::strcmp(name, kNames[kind]) == 0) return What(kind);
   fail(ErrorKind::Value, "Move: there is no move %.100s", name);
 }
 
@@ -138,7 +153,7 @@ void check(const Move* self) {
   if (self->kind == Slice && (self->n_ints[1] != n || self->n_ints[2] != n))
     fail(ErrorKind::Value, "Move: a slice has as many sizes and steps as starts");
   if (self->kind == Reshape || self->kind == BroadcastTo)
-    checked_size(kNames[self->kind], n, self->ints[0], 8);
+    checked_size(kNames[self->kind], n, self->ints[0], 16);
   uint32_t seen = 0;
   for (int i = 0; self->kind == Transpose && i < n; ++i) {
     const int64_t axis = self->ints[0][i];

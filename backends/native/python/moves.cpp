@@ -69,6 +69,7 @@ py::object as_tuple(PyObject* moves) {
 
 Window Window::of(const Cell* cell) {
   Window window;
+  window.type = cell->type;
   window.ndim = cell->ndim;
   window.offset = cell->offset;
   std::copy_n(cell->dims, cell->ndim, window.dims);
@@ -78,6 +79,7 @@ Window Window::of(const Cell* cell) {
 
 // Axes that step over exactly the next one's extent are joined, and divided anew from the end.
 bool reshape_window(const Window& from, int ndim, const int64_t* dims, Window& to) {
+  to.type = from.type;
   to.ndim = ndim;
   to.offset = from.offset;
   std::copy_n(dims, ndim, to.dims);
@@ -111,7 +113,7 @@ bool reshape_window(const Window& from, int ndim, const int64_t* dims, Window& t
 
 Cell* new_window(Cell* cell, const Window& window, PyObject* moves) {
   const py::object held = py::reinterpret_steal<py::object>(moves);
-  Cell* view = new_view(root_of(cell), window.ndim, window.dims, moves);
+  Cell* view = new_view(root_of(cell), window.type, window.ndim, window.dims, moves);
   view->has_window = true;
   view->offset = view->size ? window.offset : 0;
   std::copy_n(window.strides, window.ndim, view->strides);

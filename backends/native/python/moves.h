@@ -7,6 +7,7 @@ namespace tilewright {
 
 // A window into a base's buffer, in elements.
 struct Window {
+  DType type = DType::Bool;
   int ndim = 0;
   int64_t offset = 0;
   int64_t dims[kMaxRank], strides[kMaxRank];

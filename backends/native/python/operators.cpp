@@ -46,6 +46,7 @@ PyObject* slow(Op op, PyObject* a, PyObject* b) {
 // Python's own number types only: NumPy's scalars have a dtype, which the slow path looks at.
 bool is_weak_scalar(PyObject* object, Kind* kind) {
   if (PyFloat_CheckExact(object)) return *kind = Kind::Float, true;
+  if (PyComplex_CheckExact(object)) return *kind = Kind::Complex, true;
   if (PyLong_CheckExact(object)) return *kind = Kind::Integer, true;
   if (PyBool_Check(object)) return *kind = Kind::Bool, true;
   return false;
@@ -81,7 +82,7 @@ PyObject* scalar_fast(Op op, Cell* cell, PyObject* scalar, bool cell_first) {
   if (!kernel || kernel->n_inputs != 2 || !is_weak_scalar(scalar, &scalar_kind) ||
       kind(cell->type) < scalar_kind || !ready(cell))
     return nullptr;
-  alignas(8) char element[8];
+  alignas(8) char element[16];
   // An integer out of range is an error or, in comparisons, an answer: the slow path knows.
   if (store_scalar(cell->type, scalar, element) != Store::Done) {
     PyErr_Clear();

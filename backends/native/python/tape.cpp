@@ -21,7 +21,7 @@ TapeNode* as_node(PyObject* object) { return reinterpret_cast<TapeNode*>(object)
 // The node of a value, borrowed; null with an error, or null without one if there is none. Python
 // makes those of leaves, and knows when one has ceased to be.
 PyObject* node_for(Cell* cell) {
-  if (kind(cell->type) != Kind::Float) return nullptr;
+  if (kind(cell->type) < Kind::Float) return nullptr;
   if (cell->node && (cell->requires_grad || Py_TYPE(cell->node) == node_type)) return cell->node;
   if (!cell->node && !cell->requires_grad) return nullptr;
   PyObject* made = PyObject_CallOneArg(leaf_of, object_of(cell));
@@ -46,7 +46,8 @@ PyObject* snapshot(Cell* cell) {
   if (!cell->base) return snapshot_of_root(cell, cell->node);
   const py::object base =
       py::reinterpret_steal<py::object>(snapshot_of_root(root_of(cell), root_of(cell)->node));
-  Cell* view = new_view(reinterpret_cast<Cell*>(base.ptr()), cell->ndim, cell->dims, cell->moves);
+  Cell* view = new_view(reinterpret_cast<Cell*>(base.ptr()), cell->type, cell->ndim, cell->dims,
+                        cell->moves);
   view->has_window = true;
   view->offset = cell->offset;
   view->contiguous = cell->contiguous;
@@ -264,7 +265,7 @@ PyObject* cotangents_of_edges(TapeNode* node, PyObject* cotangents, bool keep_gr
 bool put_on_tape(const TapeRule& rule, PyObject* const* operands, int n_shared,
                  PyObject* result) {
   Cell* cell = as_cell(result);
-  if (!cell || kind(cell->type) != Kind::Float) return true;
+  if (!cell || kind(cell->type) < Kind::Float) return true;
   try {
     put_on_tape_or_throw(rule, operands, n_shared, cell);
     return true;

@@ -8,9 +8,9 @@
 namespace runner {
 namespace {
 
-constexpr int kTypes = 13;
+constexpr int kTypes = 15;
 constexpr const char* kDescr[kTypes] = {"|b1", "|i1", "<i2", "<i4", "<i8", "|u1", "<u2",
-                                        "<u4", "<u8", "<f2", "<V2", "<f4", "<f8"};
+                                        "<u4", "<u8", "<f2", "<V2", "<f4", "<f8", "<c8", "<c16"};
 
 class Parser {
  public:
