@@ -80,9 +80,7 @@ ELEMENTWISE = {
     "log": _same(lambda f, a: f.log(a["x"])),
     "sin": _same(lambda f, a: f.sin(a["s"])),
     "tanh": _same(lambda f, a: f.tanh(a["s"])),
-    "power": Function(
-        lambda f, a: f.power(a["x"], a["y"]), lambda f, a: f.pow(a["x"], a["y"]), 32
-    ),
+    "power": Function(lambda f, a: f.power(a["x"], a["y"]), lambda f, a: f.pow(a["x"], a["y"]), 32),
     "maximum": _same(lambda f, a: f.maximum(a["x"], a["y"])),
     "where": _same(lambda f, a: f.where(a["mask"], a["x"], a["y"])),
     "less": _same(lambda f, a: f.less(a["x"], a["y"])),
@@ -106,9 +104,7 @@ REDUCTIONS = {
     "max": _same(lambda f, a: f.max(a["s"])),
     "argmax": _same(lambda f, a: f.argmax(a["s"])),
     "any": _same(lambda f, a: f.any(a["x"] < 0)),
-    "prod": Function(
-        lambda f, a: f.prod(a["near"]), lambda f, a: f.prod(a["near"]), is_sum=True
-    ),
+    "prod": Function(lambda f, a: f.prod(a["near"]), lambda f, a: f.prod(a["near"]), is_sum=True),
     "cumsum": Function(
         lambda f, a: f.cumsum(a["x"]), lambda f, a: f.cumsum(a["x"], 0), is_sum=True
     ),

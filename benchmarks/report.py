@@ -46,7 +46,9 @@ def show_facts(console: Console, told: dict[str, Any]) -> None:
 def table(results: Sequence[Result], title: str) -> Table:
     """One script's results: medians, spread, ratios, the goal."""
     made = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0))
-    peers = [n for n in ("NumPy", "PyTorch", "JAX", "untuned") if any(n in r.turns for r in results)]
+    peers = [
+        n for n in ("NumPy", "PyTorch", "JAX", "untuned") if any(n in r.turns for r in results)
+    ]
     made.add_column("case")
     for name in (*peers, OURS):
         made.add_column(f"{name} (spread)", justify="right")

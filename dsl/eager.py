@@ -16,7 +16,7 @@ from .. import _native
 from . import eager_moves as moves
 from . import views
 from .device import HOST, common_index, current, scope
-from .dtypes import DType, uint8
+from .dtypes import DType, int64, uint8
 from .eager_moves import move, reshaped
 from .engine import engine
 from .graph import Aval, Graph, Node, Var
@@ -253,10 +253,12 @@ def _product_program(
     one shape takes a tenth of one, and is the faster.
     """
     shapes: tuple[Shape, ...] = tuple(x.shape for x in args)
+    if args[0].ndim == 2 and shapes[0][0] == shapes[1][1] == 1:
+        shapes = ((1, _K), (_K, 1))  # vectors: a plain reduction, for all lengths
     count = _shapes_seen.setdefault((current().index, key), set())
     # Schedules of grids have one form, and a driver's compiler takes its time for each kernel.
     most = 0 if current().index else _MOST_SHAPES
-    if shapes not in count and len(count) >= most:
+    if shapes not in count and len(count) >= most and _K not in shapes[0]:
         lead: Shape = (_BATCH,) * (args[0].ndim - 2)
         sizes = ((_M, _K), (_K, _COLUMNS))
         shapes = tuple(
@@ -284,7 +286,7 @@ def _turn_node(var: Var) -> Node:
 
 
 def gather(out: Aval, x: Array, indices: Array, *, axis: int) -> Array:
-    """Elements at computed places along an axis, on the current device."""
+    """Elements at computed places along an axis, by a kernel of the current device."""
     sizes = prod(x.shape[:axis]), x.shape[axis], prod(x.shape[axis + 1 :])
     count = symbol("count")
 
@@ -331,6 +333,28 @@ def _random_bits(out: Aval, state: Array, *, shape: Any) -> Array:
     return reshaped(program(state, length)[0], out.shape)
 
 
+def _host_gather(out: Aval, x: Array, indices: Array, *, axis: int) -> Array:
+    """The same by a routine of the core."""
+    sizes = (
+        x.dtype.itemsize, prod(x.shape[:axis]), x.shape[axis], prod(x.shape[axis + 1 :]),
+        indices.size,
+    )  # fmt: skip
+    taken: Array = engine().routine("gather")((x, indices), known(out.shape), out.dtype.code, sizes)
+    return taken
+
+
+def extent(numbers: Array) -> tuple[int, int]:
+    """The smallest and the largest of int64 numbers on the host; there must be one."""
+    low, high = engine().routine("extent")((numbers,), (2,), int64.code, (numbers.size,)).tolist()
+    return low, high
+
+
+def count(mask: Array) -> int:
+    """How many elements of a bool array on the host are true."""
+    found: int = engine().routine("count")((mask,), (1,), int64.code, (mask.size,)).item()
+    return found
+
+
 def _native_routine(
     lower: Native, out: Aval, cells: tuple[Array, ...], params: dict[str, Any]
 ) -> Array:
@@ -363,7 +387,7 @@ _SPECIAL: dict[str, Callable[..., Array]] = {
     "pad": moves.pad,
     "concatenate": moves.concatenate,
     "update_slice": moves.update_slice,
-    "gather": gather,
+    "gather": _host_gather,
     "random_bits": _random_bits,
     "stop_gradient": moves.same,
 }

@@ -14,11 +14,12 @@ import numpy as np
 from .. import _native
 from . import primitives as p
 from . import record
+from .autodiff import is_tracked
 from .device import following
 from .dtypes import bool_, int64
 from .errors import BoundsError, DTypeError, ShapeError, TraceError
 from .functions.convert import asarray, boolean, common_shape
-from .functions.selection import is_on_host, places_of, positions
+from .functions.selection import count_of, is_on_host, places_of, positions
 from .sizes import Dim, Shape, product
 
 if TYPE_CHECKING:
@@ -69,8 +70,10 @@ def _selected(x: Array, mask: Array) -> Array:
     """x[mask]: the elements (or slices, if x has more axes) where the mask is true, in order."""
     _check_mask(x, mask)
     rows = p.reshape(x, shape=(product(mask.shape), *x.shape[mask.ndim :]))
-    places = places_of(p.reshape(mask, shape=(product(mask.shape),)))
-    return p.gather(rows, places, axis=0)
+    flat = p.reshape(mask, shape=(product(mask.shape),))
+    if is_on_host(flat) and is_on_host(rows):
+        return p.compress(rows, flat, count=count_of(flat))
+    return p.gather(rows, places_of(flat), axis=0)
 
 
 def _check_mask(x: Array, mask: Array) -> None:
@@ -87,10 +90,32 @@ def put(x: Array, key: Key, value: Any) -> None:
     plan = parse(key, x.shape)
     view = window(x, plan)
     new = asarray(value, x.dtype)
-    if plan.arrays:
+    if plan.arrays and _is_in_place(view, new):
+        _put(view, plan, new)
+    elif plan.arrays:
         record.write(view, _scatter(view, plan, new))
     else:
         record.write(view, _fitted(new, view.shape))
+
+
+def _is_in_place(view: Array, new: Array) -> bool:
+    """Whether elements may be written where they lie: no trace and no tape wants to know."""
+    if not is_on_host(view) or not is_on_host(new) or not view._contiguous:
+        return False
+    root = view if view._base is None else view._base
+    return not (_native.grad_enabled() and (is_tracked(root) or is_tracked(new)))
+
+
+def _put(view: Array, plan: Plan, new: Array) -> None:
+    flat = _flatten(view, plan)
+    rest, place = flat.rest, flat.place
+    if flat.order != tuple(range(view.ndim)):
+        record.write(view, _scatter(view, plan, new))
+        return
+    wanted = (*rest[:place], *flat.index.shape, *rest[place:])
+    value = new if new.ndim == 0 else _fitted(new, wanted)
+    sizes = product(rest[:place]), product(flat.indexed), product(rest[place:])
+    _native.put(view, flat.index, value, *sizes)
 
 
 def _fitted(value: Array, shape: Shape) -> Array:
@@ -256,6 +281,8 @@ def _checked(item: Any, axis: int, size: Dim) -> Any:
     is_ours = isinstance(item, _native.Cell)
     if not isinstance(size, int) or (is_ours and not is_on_host(item)):
         return positions("index", item, axis, size)
+    if not record.is_tracing():
+        return positions("index", item, axis, size)
     host = np.asarray(item).astype(np.int64)
     wrong = host[(host < -size) | (host >= size)]
     if wrong.size:
@@ -295,6 +322,8 @@ def _combine(indices: list[Any], sizes: Shape) -> Array:
         for i, size in zip(indices, sizes, strict=True):
             host = host * size + i
         return record.constant(np.broadcast_to(host, _known(shape)), int64)
+    if len(indices) == 1 and not record.is_tracing() and is_on_host(indices[0]):
+        return indices[0]  # checked, and all that there is
     total: Any = None
     for i, size in zip(indices, sizes, strict=True):
         index = asarray(i)

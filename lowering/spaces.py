@@ -21,6 +21,8 @@ def mapping_of(shape: Shape) -> Mapping:
 # only cost memory.
 MOVEMENT = ("broadcast_to", "reshape", "transpose", "slice", "full", "iota")
 
+_SIMPLE = ("broadcast_to", "transpose", "full", "iota")  # their positions cost nothing
+
 
 @dataclass(frozen=True)
 class Edge:
@@ -41,6 +43,15 @@ def without_ones(shape: Shape) -> Shape:
 def is_native(node: Node) -> bool:
     """Whether a node is a routine of the core, which reads and writes memory only."""
     return isinstance(node.primitive.lower, Native)
+
+
+def computes_positions(node: Node) -> bool:
+    """Whether reading a node at a position takes arithmetic for the position in its input."""
+    lower, name = node.primitive.lower, node.primitive.name
+    if not isinstance(lower, Map) or lower.pointwise or name in _SIMPLE:
+        return False
+    shapes = (node.inputs[0].aval.shape, node.output.aval.shape)
+    return name != "reshape" or without_ones(shapes[0]) != without_ones(shapes[1])
 
 
 def space_of(node: Node) -> Shape:

@@ -14,6 +14,7 @@ from .elementwise import (
     bitwise_or,
     bitwise_xor,
     ceil,
+    clip,
     cos,
     div,
     erf,
@@ -54,7 +55,9 @@ from .movement import (
 )
 from .random import random_bits
 from .reductions import argmax, argmin, max_, min_, prod, sum_
-from .sorting import argsort, nonzero_places, searchsorted, sort
+from .scans import scan
+from .selecting import compress, nonzero_places
+from .sorting import argsort, searchsorted, sort
 from .sources import full, iota
 from .spectral import eig, eigh, svd
 from .transcendental import (
@@ -102,6 +105,8 @@ __all__ = [
     "cbrt",
     "ceil",
     "cholesky",
+    "clip",
+    "compress",
     "concatenate",
     "copysign",
     "cos",
@@ -160,6 +165,7 @@ __all__ = [
     "reshape",
     "round_",
     "rsqrt",
+    "scan",
     "scatter_add",
     "scatter_set",
     "searchsorted",

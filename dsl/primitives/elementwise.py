@@ -6,16 +6,17 @@ Integers wrap; `x // 0` and `x % 0` are 0, and the most negative integer over -1
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..dtypes import ALL, FLOATS, INTEGERS, bool_
+from ..dtypes import ALL, FLOATS, INTEGERS, DType, bool_
 from ..graph import Aval
-from ..primitive import Expr, Primitive, Vocabulary
+from ..primitive import Expr, Primitive, Sample, Vocabulary
 from .comparison import eq, gt, where
-from .families import binary, no_gradient, ulps, unary, zeros_like
-from .samples import Numpy
+from .families import binary, elementwise, no_gradient, ulps, unary, zeros_like
+from .samples import Numpy, binary_samples
 
 if TYPE_CHECKING:
     from ..array import Array
@@ -210,6 +211,31 @@ maximum = binary(
 )
 minimum = binary(
     "minimum", np.minimum, dtypes=NUMBERS, vjp=lambda ct, out, x, y: _shared(ct, y, x), cost=2
+)
+
+
+def _vjp_clip(ct: Array, out: Array, x: Array, low: Array, high: Array) -> tuple[Array, ...]:
+    """As of the minimum of the maximum."""
+    raised = maximum(x, low)
+    to_raised, to_high = _shared(ct, high, raised)
+    return (*_shared(to_raised, x, low), to_high)
+
+
+def _clip_samples(dtype: DType) -> Iterator[Sample]:
+    for sample in binary_samples(dtype):
+        x, y = sample.inputs
+        yield Sample((x, y, x[::-1] if x.ndim else x))
+
+
+# In one pass what `minimum(maximum(x, low), high)` gives in two.
+clip = elementwise(
+    "clip",
+    lambda x, low, high: np.minimum(np.maximum(x, low), high),
+    _clip_samples,
+    lower=lambda t, x, low, high, out: t.call("minimum", t.call("maximum", x, low), high),
+    dtypes=NUMBERS,
+    vjp=_vjp_clip,
+    cost=4,
 )
 
 

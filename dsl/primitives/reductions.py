@@ -54,7 +54,21 @@ def _fold(identity: Callable[[DType], float | int], join: Callable[..., Expr]) -
 
 
 def _select_reducer(worst: Callable[[DType], float | int], better: str) -> Reducer:
-    """A reducer that finds the first position of the best element; nan is best of all."""
+    """A reducer that finds the first position of the best element; nan is best of all.
+
+    Elements arrive by rising position, so that equals never take another's place. What equals the
+    worst of all takes nobody's place either: where there is nothing else, it is the first element.
+    """
+
+    def step(t: Vocabulary, state: State, x: Expr, position: Expr) -> State:
+        no_better = x <= state[0] if better == "gt" else state[0] <= x
+        is_open = t.call("bitwise_not", t.call("isnan", state[0]))
+        take = t.call("let", t.call("bitwise_and", t.call("bitwise_not", no_better), is_open))
+        return t.select(take, x, state[0]), t.select(take, position, state[1])
+
+    def finish(t: Vocabulary, state: State, dtype: DType, count: Expr) -> Expr:
+        nobody = t.call("eq", state[1], t.const(last, int64))
+        return t.cast(t.select(nobody, t.const(0, int64), state[1]), dtype)
 
     def merge(t: Vocabulary, a: State, b: State) -> State:
         beats = a[0] < b[0] if better == "gt" else b[0] < a[0]
@@ -71,9 +85,9 @@ def _select_reducer(worst: Callable[[DType], float | int], better: str) -> Reduc
     return Reducer(
         state=lambda dtype: (_wide(dtype), int64),
         init=lambda t, dtypes: (t.const(worst(dtypes[0]), dtypes[0]), t.const(last, int64)),
-        step=lambda t, state, x, position: merge(t, state, (x, position)),
+        step=step,
         merge=merge,
-        finish=lambda t, state, dtype, count: t.cast(state[1], dtype),
+        finish=finish,
     )
 
 

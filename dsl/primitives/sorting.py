@@ -1,4 +1,4 @@
-"""Sorting, searching and places: routines of the native core, parallel, for every dtype.
+"""Sorting and searching: routines of the native core, parallel, for every dtype.
 
 The order is NumPy's: numbers, then NaN; -0 and 0 are equal and keep their order. Every sort is
 stable; with `reverse` the largest comes first, and equals still keep their order.
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..dtypes import ALL, DType, bool_, int64
+from ..dtypes import ALL, DType, int64
 from ..errors import AxisError, DTypeError, ShapeError
 from ..graph import Aval
 from ..primitive import REGISTRY, Native, Primitive, Sample, register
@@ -155,35 +155,5 @@ searchsorted = register(
         reference=_search_reference,
         samples=_search_samples,
         dtypes=ALL,
-    )
-)
-
-
-def _infer_nonzero_places(mask: Aval, *, count: Dim) -> Aval:
-    if mask.dtype is not bool_ or mask.ndim != 1:
-        raise DTypeError(f"nonzero_places: got {mask}; it takes a 1-D bool array")
-    return Aval((count,), int64)
-
-
-def _nonzero_reference(mask: Numpy, *, count: int) -> Numpy:
-    found = np.flatnonzero(mask)[:count]
-    return np.concatenate([found, np.full(count - found.size, mask.size, np.int64)])
-
-
-def _nonzero_samples(dtype: DType) -> Iterator[Sample]:
-    for n, count in ((0, 0), (0, 2), (9, 0), (9, 3), (9, 9), (1000, 1000), (40000, 30000)):
-        yield Sample((smooth(bool_, n),), {"count": count})
-
-
-# The first `count` positions that are true; where there are fewer, the rest is the length.
-nonzero_places = register(
-    Primitive(
-        name="nonzero_places",
-        infer=_infer_nonzero_places,
-        lower=Native("nonzero", lambda mask, *, out, count: (mask.size, count)),
-        vjp=no_gradient,
-        reference=_nonzero_reference,
-        samples=_nonzero_samples,
-        dtypes=(bool_,),
     )
 )

@@ -56,6 +56,10 @@ class Accumulator:
         with self.scope.lanes(self.width) as lane:
             self._put(state, lane)
 
+    def reset_lane(self, lane: Expr) -> None:
+        """One lane holds the identity."""
+        self._put(self.reducer.init(self.frame.t, self.dtypes), lane)
+
     def take(self, x: Expr, position: Expr, lane: Expr | None = None) -> None:
         """Take one element in."""
         lane = int64(0) if lane is None else lane

@@ -16,7 +16,7 @@ from ..spaces import MOVEMENT, without_ones
 from ..tvm_api import tirx
 from ..vocabulary import TirxVocabulary, int64
 
-Body = Callable[[Expr], None]
+Body = Callable[[Expr], object]
 
 
 def vector_lanes(group: Group, machine: Machine) -> int:

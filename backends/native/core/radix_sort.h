@@ -55,7 +55,7 @@ class RadixSort {
   static int width(uint64_t value) { return value ? 64 - __builtin_clzll(value) : 0; }
 
   static Digit digit_for(Key low, Key high, int64_t n) {
-    const int bits = std::min(std::max(width(uint64_t(n)) - 4, 4), kMaxBits);
+    const int bits = std::min(std::max(width(uint64_t(n)) - 2, 4), kMaxBits);
     const int range = width(uint64_t(Key(high - low)));
     const int shift = std::max(range - bits, 0);
     return {low, shift, int(Key(high - low) >> shift) + 1};

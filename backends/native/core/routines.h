@@ -50,6 +50,8 @@ struct RoutineTable {
 };
 RoutineTable sorting_routines();
 RoutineTable searching_routines();
+RoutineTable selecting_routines();
+RoutineTable scanning_routines();
 RoutineTable factor_routines();
 RoutineTable spectral_routines();
 
