@@ -100,12 +100,23 @@ def _quantiles(
     wanted = fractions.ravel()
     if lines.shape[1] == 0:
         raise ArgumentError(f"{name}: got {x.shape}; there is no element over axes {axes}")
-    found = _from_sorted(p.sort(lines, axis=1, reverse=False), wanted, method, skip_nan)
+    found = _from_sorted(_ordered(lines, wanted, method, skip_nan), wanted, method, skip_nan)
     result = reshape(moveaxis(found, 1, 0), (*fractions.shape, *rest))
     if not keepdims:
         return result
     kept = tuple(1 if i in axes else n for i, n in enumerate(x.shape))
     return reshape(result, (*fractions.shape, *kept))
+
+
+def _ordered(lines: Array, wanted: Any, method: str, skip_nan: bool) -> Array:
+    """The lines with the elements that count at their places in sorted order; all of them sorted
+    where the places depend on how many are NaN."""
+    size = lines.shape[1]
+    if skip_nan or record.is_tracing() or not wanted.size:
+        return p.sort(lines, axis=1, reverse=False)
+    found = np.asarray(_PLACES[method](float(size), wanted))
+    first, last = max(int(found.min()), 0), min(max(int(found.max()), 0) + 1, size - 1)
+    return p.partition(lines, axis=1, reverse=False, first=min(first, last), last=last)
 
 
 def _from_sorted(lines: Array, wanted: Any, method: str, skip_nan: bool) -> Array:

@@ -12,7 +12,7 @@ from ..primitives.reductions import highest, lowest
 from ..sizes import Dim, product
 from .arithmetic import add, divide, maximum, minimum, multiply
 from .convert import ArrayLike, Axis, asarray, boolean, convert, inexact, is_scalar, many_axes
-from .elementary import exp, log, sqrt, square
+from .elementary import exp, log, sqrt
 from .logic import isfinite
 from .logic import where as where_
 from .outputs import NO_VALUE, masked, store
@@ -278,8 +278,8 @@ def var(
     x = convert(x, inner)
     axes = many_axes("var", axis, x.ndim)
     middle = _mean(x, axes, True, where) if mean is NO_VALUE else asarray(mean, inner)
-    squares = square(x - middle)
-    total = _reduce("var", p.sum_, masked("var", squares, where, 0), axes, keepdims)
+    distance = masked("var", x - middle, where, 0)
+    total = _reduce("var", p.sum_of_squares, distance, axes, keepdims)
     if where is True:
         spread = _over(total, _at_least_0(_count(x, axes), ddof))
     else:

@@ -54,10 +54,10 @@ from .movement import (
     transpose,
 )
 from .random import random_bits
-from .reductions import argmax, argmin, max_, min_, prod, sum_
+from .reductions import argmax, argmin, max_, min_, prod, sum_, sum_of_squares
 from .scans import scan
 from .selecting import compress, nonzero_places
-from .sorting import argsort, searchsorted, sort
+from .sorting import argpartition, argsort, partition, searchsorted, sort
 from .sources import full, iota
 from .spectral import eig, eigh, svd
 from .transcendental import (
@@ -89,6 +89,7 @@ __all__ = [
     "add",
     "argmax",
     "argmin",
+    "argpartition",
     "argsort",
     "asin",
     "asinh",
@@ -158,6 +159,7 @@ __all__ = [
     "nextafter",
     "nonzero_places",
     "pad",
+    "partition",
     "pow_",
     "prod",
     "qr",
@@ -185,6 +187,7 @@ __all__ = [
     "stop_gradient",
     "sub",
     "sum_",
+    "sum_of_squares",
     "sum_to",
     "svd",
     "tan",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -162,6 +163,17 @@ sum_ = reduction(
     _fold(lambda dtype: 0, lambda t, a, b: a + b),
     dtypes=NUMBERS,
     vjp=lambda ct, out, x, *, axes: (expand(ct, axes, x.shape),),
+    ulp=ulps(2),
+)
+sum_of_squares = reduction(
+    "sum_of_squares",
+    lambda x, *, axes: _in_state(np.sum, np.multiply(x, x), axes=axes),
+    replace(
+        _fold(lambda dtype: 0, lambda t, a, b: a + b),
+        step=lambda t, state, x, position: (state[0] + x * x,),
+    ),
+    dtypes=NUMBERS,
+    vjp=lambda ct, out, x, *, axes: (expand(ct * 2, axes, x.shape) * x,),
     ulp=ulps(2),
 )
 prod = reduction(

@@ -18,7 +18,7 @@ from ..readers import Scope
 from ..tvm_api import tirx
 from ..vocabulary import int64
 
-_WIDENED = ("sum", "prod")
+_WIDENED = ("sum", "sum_of_squares", "prod")
 
 
 def reducer_of(node: Node) -> Reducer:

@@ -49,6 +49,7 @@ struct RoutineTable {
   int count;
 };
 RoutineTable sorting_routines();
+RoutineTable partitioning_routines();
 RoutineTable searching_routines();
 RoutineTable selecting_routines();
 RoutineTable scanning_routines();
