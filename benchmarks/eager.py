@@ -52,7 +52,7 @@ def _runs(
     name: str, function: Function, given: dict[str, Any], torch: Any, jax: Any
 ) -> dict[str, Run]:
     own = {"own": np.zeros_like(given["x"])}
-    runs = {
+    runs: dict[str, Run] = {
         "NumPy": partial(function.numpy, np, given | own),
         OURS: partial(function.numpy, tw, {k: tw.asarray(v) for k, v in (given | own).items()}),
     }
@@ -73,7 +73,7 @@ def _check(runs: dict[str, Run], function: Function, dtype: str, size: int) -> N
     """Ours against NumPy's in twice the precision would be better than NumPy's own sums: what is
     compared is as far apart as NumPy's pairwise sums may be."""
     expected, found = (np.asarray(runs[n]()) for n in ("NumPy", OURS))
-    epsilon = np.finfo(dtype).eps * (size**0.5 if function.is_sum else 1)
+    epsilon = float(np.finfo(dtype).eps) * (size**0.5 if function.is_sum else 1)
     tolerance = function.tolerance * epsilon
     np.testing.assert_allclose(found, expected, tolerance, tolerance)
 

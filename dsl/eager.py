@@ -351,8 +351,8 @@ def extent(numbers: Array) -> tuple[int, int]:
 
 def count(mask: Array) -> int:
     """How many elements of a bool array on the host are true."""
-    found: int = engine().routine("count")((mask,), (1,), int64.code, (mask.size,)).item()
-    return found
+    found = engine().routine("count")((mask,), (1,), int64.code, (mask.size,))
+    return int(found.item())
 
 
 def _native_routine(

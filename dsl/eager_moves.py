@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -63,7 +64,7 @@ _SMALL = 1 << 16  # elements up to which one more pass costs less than windows d
 
 def pad(out: Aval, x: Array, *, low: Any, high: Any, value: Any) -> Array:
     """`x` with `value` around it."""
-    if out.size <= _SMALL:
+    if prod(known(out.shape)) <= _SMALL:
         padded = full(out, value=value, shape=out.shape, dtype=out.dtype)
     else:
         padded = _native.empty(known(out.shape), out.dtype.code)

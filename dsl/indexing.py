@@ -20,7 +20,7 @@ from .dtypes import bool_, int64
 from .errors import BoundsError, DTypeError, ShapeError, TraceError
 from .functions.convert import asarray, boolean, common_shape
 from .functions.selection import count_of, is_on_host, places_of, positions
-from .sizes import Dim, Shape, product
+from .sizes import Dim, Shape, known, product
 
 if TYPE_CHECKING:
     from .array import Array
@@ -114,7 +114,7 @@ def _put(view: Array, plan: Plan, new: Array) -> None:
         return
     wanted = (*rest[:place], *flat.index.shape, *rest[place:])
     value = new if new.ndim == 0 else _fitted(new, wanted)
-    sizes = product(rest[:place]), product(flat.indexed), product(rest[place:])
+    sizes = known((product(rest[:place]), product(flat.indexed), product(rest[place:])))
     _native.put(view, flat.index, value, *sizes)
 
 
@@ -323,7 +323,7 @@ def _combine(indices: list[Any], sizes: Shape) -> Array:
             host = host * size + i
         return record.constant(np.broadcast_to(host, _known(shape)), int64)
     if len(indices) == 1 and not record.is_tracing() and is_on_host(indices[0]):
-        return indices[0]  # checked, and all that there is
+        return asarray(indices[0])  # checked, and all that there is
     total: Any = None
     for i, size in zip(indices, sizes, strict=True):
         index = asarray(i)

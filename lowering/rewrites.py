@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ..dsl.dtypes import float64
 from ..dsl.graph import Graph, Node, Var, params_text, verify
 from ..dsl.primitive import REGISTRY
 from ..dsl.timeline import stage
@@ -238,8 +237,8 @@ def drop_trivial_reduction(node: Node, view: View) -> Var | Node | None:
 
 
 def sum_vector_products(node: Node, view: View) -> Found:
-    """A row times a column is a sum of products, which reads both at the speed of memory; those of
-    float32 are exact in float64, in which they are summed."""
+    """A row times a column is a sum of products, which reads both at the speed of memory, and is
+    summed in float64."""
     if node.primitive.name != "matmul":
         return None
     a, b = (v.aval for v in node.inputs)
@@ -254,9 +253,7 @@ def sum_vector_products(node: Node, view: View) -> Found:
         return made[-1].output
 
     rows = [add("reshape", v, shape=(*a.shape[:-2], a.shape[-1])) for v in node.inputs]
-    wide = [add("cast", v, dtype=float64) for v in rows]
-    total = add("sum", add("mul", *wide), axes=(a.ndim - 2,))
-    add("reshape", add("cast", total, dtype=a.dtype), shape=node.output.aval.shape)
+    add("reshape", add("sum", add("mul", *rows), axes=(a.ndim - 2,)), shape=node.output.aval.shape)
     return tuple(made)
 
 

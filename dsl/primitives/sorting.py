@@ -188,15 +188,14 @@ def _partition_samples(dtype: DType) -> Iterator[Sample]:
             yield Sample((smooth(dtype, *shape),), {"axis": axis, "reverse": reverse, **places})
 
 
-def _in_segments(
+def _with_sorted_ends(
     x: Numpy, given: Numpy, *, axis: int, reverse: bool, first: int, last: int
 ) -> Numpy:
-    """What is before the places, and what is behind them, in order: all orders are right."""
-    values = np.take_along_axis(given, x, axis) if x.dtype == np.int64 != given.dtype else x
-    cut = np.split(values, [first, last + 1], axis)
-    for i in (0, 2):
-        cut[i] = _sort_reference(cut[i], axis=axis, reverse=reverse)
-    return np.concatenate(cut, axis)
+    """What lies before the places and behind them may come in any order: here it is sorted. (Of
+    equals the earlier ones come first, so that the positions on each side are known, too.)"""
+    before, middle, behind = np.split(x, [first, last + 1], axis)
+    ends = (_sort_reference(z, axis=axis, reverse=False) for z in (before, behind))
+    return np.concatenate([next(ends), middle, next(ends)], axis)
 
 
 def _vjp_partition(
@@ -217,7 +216,7 @@ argpartition = register(
             x, axis=axis, reverse=reverse
         ),
         samples=_partition_samples,
-        canonical=_in_segments,
+        canonical=_with_sorted_ends,
         dtypes=ALL,
     )
 )
@@ -232,7 +231,7 @@ partition = register(
             x, axis=axis, reverse=reverse
         ),
         samples=_partition_samples,
-        canonical=_in_segments,
+        canonical=_with_sorted_ends,
         dtypes=ALL,
     )
 )

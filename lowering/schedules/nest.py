@@ -56,7 +56,7 @@ def vectors(
 
 
 def in_halves(
-    scope: Scope, width: int, low: Expr, high: Expr, body: Callable[[Expr, Expr], None]
+    scope: Scope, width: int, low: Expr, high: Expr, body: Callable[[Expr, Expr], object]
 ) -> None:
     """`body(j, lane)` for the fewer than `width` (a power of two) elements in [low, high), by the
     binary digits of their number: half a vector, a quarter, at last one element."""

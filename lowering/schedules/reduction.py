@@ -308,10 +308,11 @@ class _Reduction:
             vectors(scope, width, int64(0), size, inner, body)
 
         def take(first: Expr, rows: int) -> None:
-            each(lambda j: [
-                self._take_column(frame, state, item, first + int64(r), (low + j, j))
-                for r in range(rows)
-            ])  # fmt: skip
+            def body(j: Expr) -> None:
+                for row in range(rows):
+                    self._take_column(frame, state, item, first + int64(row), (low + j, j))
+
+            each(body)
 
         each(state.reset_lane)
         if self.block.size != 0:

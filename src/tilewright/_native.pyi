@@ -203,8 +203,7 @@ def write(cell: Cell, value: Cell) -> None:
     else holds the buffer, else into a copy that the root then holds. They may overlap."""
 
 def put(cell: Cell, places: Cell, value: Cell, outer: int, n: int, inner: int) -> None:
-    """The same at int64 places of the middle axis of a contiguous cell, seen as outer x n x inner;
-    `value` is one element or outer x places x inner. Places out of range are left out."""
+    """Write at int64 places of the middle axis of a contiguous outer x n x inner; others are not."""
 
 def raw(cell: Cell) -> Array:
     """A bfloat16 or float16 array's bits as uint16, sharing the value; others as `alias`."""

@@ -85,7 +85,9 @@ def test_gradients_of_cumulative_functions(operation: Any) -> None:
     x = np.array([[1.5, 0.0, -2.0, 0.5], [3.0, 1.0, 0.0, 0.0]])
     weight = tw.asarray(np.arange(8.0).reshape(2, 4) + 1)
     for axis in (0, 1):
-        found = tw.grad(lambda a, axis=axis: (operation(a, axis) * weight).sum())(tw.asarray(x)).numpy()
+        found = tw.grad(lambda a, axis=axis: (operation(a, axis) * weight).sum())(
+            tw.asarray(x)
+        ).numpy()
         step = 1e-6
         for at in np.ndindex(x.shape):
             moved = [x.copy(), x.copy()]

@@ -11,19 +11,20 @@ namespace {
 constexpr int64_t kParallelRows = 1 << 14;
 constexpr int64_t kMostParts = 8;  // each looks at all places, and writes those of its own range
 
+// Without branches: of several parts each would guess wrongly where random places belong. What is
+// another part's goes to a place of our own.
 template <class T>
 void put_range(const PutJob& job, int64_t line, int64_t low, int64_t high) {
   T* target = reinterpret_cast<T*>(job.target) + line * job.n;
-  const T* updates = reinterpret_cast<const T*>(job.updates);
-  if (job.single) {
-    const T value = *updates;
-    for (int64_t i = 0; i < job.count; ++i)
-      if (job.places[i] >= low && job.places[i] < high) target[job.places[i]] = value;
-    return;
+  const T* updates = reinterpret_cast<const T*>(job.updates) + (job.single ? 0 : line * job.count);
+  const int64_t step = job.single ? 0 : 1;
+  const uint64_t width = uint64_t(high - low);
+  T elsewhere;
+  for (int64_t i = 0; i < job.count; ++i, updates += step) {
+    const int64_t place = job.places[i];
+    T* to = uint64_t(place - low) < width ? target + place : &elsewhere;
+    *static_cast<volatile T*>(to) = *updates;
   }
-  updates += line * job.count;
-  for (int64_t i = 0; i < job.count; ++i)
-    if (job.places[i] >= low && job.places[i] < high) target[job.places[i]] = updates[i];
 }
 
 void put_rows(const PutJob& job, int64_t line, int64_t low, int64_t high) {

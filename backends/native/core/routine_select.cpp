@@ -55,7 +55,10 @@ void run_gather(const Routine&, const RoutinePlan& plan, void* const* buffers) {
   const int64_t bytes = plan.sizes[0] * plan.sizes[3];  // of a row
   if (!plan.bytes[2]) return;
   const int64_t* positions = static_cast<const int64_t*>(buffers[1]);
-  auto place = [=](int64_t i) { return std::clamp<int64_t>(positions[i], 0, last); };
+  auto place = [=](int64_t i) {
+    const int64_t given = positions[i];
+    return __builtin_expect(uint64_t(given) <= uint64_t(last), 1) ? given : given < 0 ? 0 : last;
+  };
   // body(row of the source, row of the target) for rows [begin, end) of the result.
   auto each = [=](int64_t begin, int64_t end, auto body) {
     for (int64_t row = begin; row < end;) {
