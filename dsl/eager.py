@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _N, _OUTER, _REDUCED, _INNER = map(symbol, ("n", "outer", "reduced", "inner"))
 _BATCH, _M, _K, _COLUMNS = map(symbol, ("batch", "m", "k", "columns"))
+ROUTINES = ("gather", "extent", "count")  # of the core, that eager code alone calls
 _LENGTH = uint8  # dtype of an array that only tells a length
 _MOST_SHAPES = 32  # of products, before one program serves all further shapes
 _kernels: dict[Any, Any] = {}

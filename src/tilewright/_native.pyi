@@ -203,7 +203,7 @@ def write(cell: Cell, value: Cell) -> None:
     else holds the buffer, else into a copy that the root then holds. They may overlap."""
 
 def put(cell: Cell, places: Cell, value: Cell, outer: int, n: int, inner: int) -> None:
-    """Write at int64 places of the middle axis of a contiguous outer x n x inner; others are not."""
+    """Write at int64 places of the middle axis of a contiguous array of outer x n x inner."""
 
 def raw(cell: Cell) -> Array:
     """A bfloat16 or float16 array's bits as uint16, sharing the value; others as `alias`."""

@@ -77,8 +77,10 @@ constexpr int64_t kShortRow = 8;  // elements up to which a row is a case of its
 template <int length, class T>
 void copy_short_rows(const CopyJob& job, T* target, const T* source, int64_t rows) {
   const int last = job.ndim - 1;
-  const int64_t target_step = job.target_strides[last - 1], target_stride = job.target_strides[last];
-  const int64_t source_step = job.source_strides[last - 1], source_stride = job.source_strides[last];
+  const int64_t target_step = job.target_strides[last - 1];
+  const int64_t target_stride = job.target_strides[last];
+  const int64_t source_step = job.source_strides[last - 1];
+  const int64_t source_stride = job.source_strides[last];
   for (int64_t row = 0; row < rows; ++row, target += target_step, source += source_step)
     for (int i = 0; i < length; ++i) target[i * target_stride] = source[i * source_stride];
 }
