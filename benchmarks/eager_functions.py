@@ -156,5 +156,8 @@ FUNCTIONS: dict[str, Function] = {
     **ORDER,
     **PRODUCTS,
 }
-IN_JAX: Mapping[str, Call] = {"a[at] = v": _put_jax}
+IN_JAX: Mapping[str, Call] = {
+    "a[at] = v": _put_jax,
+    "transpose, copied": lambda f, a: f.array(a["m"].T),
+}
 MOST: Mapping[str, int] = {"einsum ij,kj->ik": 1_000_000}  # elements of what is more than linear

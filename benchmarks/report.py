@@ -10,6 +10,7 @@ from importlib import metadata
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from . import machine
@@ -71,7 +72,7 @@ def _row(result: Result, peers: list[str]) -> list[str]:
     ratios = [f"{result.ratio(n):.2f}x" if n in known and ours else "" for n in peers]
     flops = result.case.flops
     rate = f"{flops / result.median(OURS) / 1e9:.0f}" if flops and ours else ""
-    return [result.case.name, *times, *ratios, rate, _verdict(result)]
+    return [escape(result.case.name), *times, *ratios, rate, _verdict(result)]
 
 
 def _verdict(result: Result) -> str:

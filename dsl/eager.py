@@ -16,7 +16,7 @@ from .. import _native
 from . import eager_moves as moves
 from . import views
 from .device import HOST, common_index, current, scope
-from .dtypes import DType, int64, uint8
+from .dtypes import DType, float32, float64, int64, uint8
 from .eager_moves import move, reshaped
 from .engine import engine
 from .graph import Aval, Graph, Node, Var
@@ -254,7 +254,8 @@ def _product_program(
     one shape takes a tenth of one, and is the faster.
     """
     shapes: tuple[Shape, ...] = tuple(x.shape for x in args)
-    if args[0].ndim == 2 and shapes[0][0] == shapes[1][1] == 1:
+    is_summed = args[0].dtype.is_integer or args[0].dtype in (float32, float64)
+    if is_summed and args[0].ndim == 2 and shapes[0][0] == shapes[1][1] == 1:
         shapes = ((1, _K), (_K, 1))  # vectors: a plain reduction, for all lengths
     count = _shapes_seen.setdefault((current().index, key), set())
     # Schedules of grids have one form, and a driver's compiler takes its time for each kernel.

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ..dsl.dtypes import float32, float64
 from ..dsl.graph import Graph, Node, Var, params_text, verify
 from ..dsl.primitive import REGISTRY
 from ..dsl.timeline import stage
@@ -242,9 +243,8 @@ def sum_vector_products(node: Node, view: View) -> Found:
     if node.primitive.name != "matmul":
         return None
     a, b = (v.aval for v in node.inputs)
-    if a.dtype.itemsize < 4 or not a.dtype.is_float or a.shape[:-2] != b.shape[:-2]:
-        return None
-    if a.shape[-2] != 1 or b.shape[-1] != 1:
+    is_summed = a.dtype.is_integer or a.dtype in (float32, float64)
+    if not is_summed or a.shape[:-2] != b.shape[:-2] or a.shape[-2] != 1 or b.shape[-1] != 1:
         return None
     made: list[Node] = []
 

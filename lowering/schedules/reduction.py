@@ -100,7 +100,9 @@ def default_knobs(group: Group, machine: Machine) -> ReductionKnobs:
     return ReductionKnobs(vectors=next(iter(fitting), 1))
 
 
-@tunable(ReductionKnobs, choices=reduction_choices, default=default_knobs, refuse=_refuse)
+@tunable(
+    ReductionKnobs, choices=reduction_choices, default=default_knobs, refuse=_refuse, revision=2
+)
 def reduction(
     name: str, group: Group, machine: Machine, knobs: ReductionKnobs | None = None
 ) -> KernelSource:
