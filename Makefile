@@ -14,7 +14,7 @@ help:
 	@echo "make demo      the main job: array code and training on real digits"
 	@echo "make test      all tests, lint, types and house limits"
 	@echo "make lint      ruff and mypy; make format rewrites what ruff can"
-	@echo "make wheel     a wheel in dist/ that needs no compiler"
+	@echo "make wheel     a wheel in dist/ that needs no compiler and brings compiled kernels"
 	@echo "make sanitize  the native tests under ASan and UBSan"
 	@echo "make bench     every benchmark of benchmarks/, one after the other"
 	@echo "make clean     remove .venv and all that was built"
@@ -38,8 +38,11 @@ format: .venv/has-test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-wheel:
-	$(PYTHON) scripts/environment.py --wheel dist
+# Compiles the kernels of eager code for each level of the architecture (some minutes, once for
+# each change of the sources that decide on code), so that users of the wheel need not.
+wheel: .venv/has-wheel
+	$(BIN)/tilewright warmup --library build/kernels
+	$(PYTHON) scripts/environment.py --wheel dist --kernels build/kernels
 
 sanitize: .venv/has-test
 	$(BIN)/python scripts/sanitize.py

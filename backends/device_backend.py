@@ -62,6 +62,10 @@ class DeviceBackend:
         return f"{self.device.facts.processor}, {self.device.facts.driver}"
 
     @property
+    def loop_kernels(self) -> bool:
+        return self.manifest.loop_kernels
+
+    @property
     def pooled_temporaries(self) -> bool:
         return self.manifest.pooled_temporaries
 

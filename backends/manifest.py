@@ -35,8 +35,9 @@ class Manifest:
     memory of its own names its table of the native core (core/device.h) in `run_side`, and
     `device_backend.py` does the rest. `default_float` is what arrays are made of that nothing else
     says the dtype of; where a device lacks it, float32. `pooled_temporaries`: the device cannot
-    pass a place inside a block of memory to a kernel. `find_routine`
-    makes a native routine ready; without it each one is a DeviceError.
+    pass a place inside a block of memory to a kernel. `loop_kernels`: there is a schedule for
+    loops as kernels (kind `loop`). `find_routine` makes a native routine ready; without it each
+    one is a DeviceError.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Manifest:
     find_needs: Callable[[], tuple[str, ...]] = tuple
     run_side: str = ""
     pooled_temporaries: bool = False
+    loop_kernels: bool = False
     default_float: DType = float64
     default_int: DType = int64
 

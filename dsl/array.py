@@ -12,12 +12,12 @@ from . import autodiff, indexing, record
 from . import device as placing
 from . import functions as f
 from .dtypes import DTypeLike, bfloat16
-from .errors import GradientError
+from .errors import ArgumentError, GradientError
 from .functions.convert import duplicate
 from .functions.shapes import ShapeLike
-from .interop import NumPyProtocols
+from .interop import NumPyProtocols, StandardProtocols
 from .methods import Layout, Reductions, Selection
-from .operators import binary_slow, is_known, require_known
+from .operators import binary_slow, is_known, require_known, to_python
 
 if TYPE_CHECKING:
     from .functions.convert import ArrayLike, Axis
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Array", "binary_slow"]
 
 
-class Array(_native.Cell, Reductions, Selection, Layout, NumPyProtocols):
+class Array(_native.Cell, Reductions, Selection, Layout, NumPyProtocols, StandardProtocols):
     """An n-dimensional array. Make one with `tw.array`, `tw.zeros`, ...
 
     Basic slices, transposes and reshapes are views, as in NumPy: a write to them is seen in the
@@ -72,6 +72,15 @@ class Array(_native.Cell, Reductions, Selection, Layout, NumPyProtocols):
     def __setitem__(self, key: Any, value: ArrayLike) -> None:
         indexing.put(self, key, value)
 
+    def __contains__(self, item: Any) -> bool:
+        return bool((self == item).any())
+
+    def __complex__(self) -> complex:
+        return complex(to_python("complex", self))
+
+    def __delitem__(self, key: Any) -> None:
+        raise ArgumentError("del: elements of an array cannot be taken out; see tw.delete")
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         host = self.numpy()
         if dtype is not None and np.dtype(dtype) != host.dtype:
@@ -102,7 +111,7 @@ class Array(_native.Cell, Reductions, Selection, Layout, NumPyProtocols):
         memory = memoryview(_native.raw(host) if self.dtype is bfloat16 else host)
         return np.asarray(memory).view(self.dtype.dtype)
 
-    def item(self, *args: Any) -> bool | int | float:
+    def item(self, *args: Any) -> Any:
         """The only element, or the one at an index or a flat position, as a Python number."""
         require_known(self, "item")
         return self.numpy().item(*args) if args else _native.item(self)
@@ -157,9 +166,10 @@ class Array(_native.Cell, Reductions, Selection, Layout, NumPyProtocols):
 
     def requires_grad_(self, requires_grad: bool = True) -> Array:
         """Mark the array as one whose gradient is wanted; returns it."""
-        if requires_grad and not self.dtype.is_float:
+        if requires_grad and not self.dtype.is_inexact:
             raise GradientError(
-                f"requires_grad_: got an array of {self.dtype}; only floats have gradients"
+                f"requires_grad_: got an array of {self.dtype}; only floats and complex numbers "
+                "have gradients"
             )
         self.requires_grad = requires_grad
         return self

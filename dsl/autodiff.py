@@ -225,6 +225,11 @@ def backward(root: Array, cotangent: Array | None = None, *, retain_graph: bool 
                 f"backward: got an array of shape {root.shape}; without a cotangent it must be a "
                 "scalar, for example its sum()"
             )
+        if root.dtype.is_complex:
+            raise GradientError(
+                f"backward: got a {root.dtype}; without a cotangent it must be real, for example "
+                "its abs() or its real part"
+            )
         cotangent = one_like(root)
     grads = walk([(node, cotangent)], frozenset(), keep_graph=False)
     with _grad_mode(False):

@@ -103,10 +103,16 @@ class Provider(Protocol):
     def open(self, name: str) -> Device:
         """The device of a name such as "cpu" or "backend:1"; raises DeviceError."""
 
+    def names(self) -> Sequence[str]:
+        """The names of all devices beside the host that can be used here."""
+
 
 class _Missing:
     def open(self, name: str) -> Device:
         raise DeviceError("no devices are installed; import tilewright, not tilewright.dsl")
+
+    def names(self) -> Sequence[str]:
+        return ()
 
 
 HOST: Device = Device("cpu", 0, Facts("", "", 0, 0, ALL, float64, int64))
@@ -145,6 +151,15 @@ def device(like: DeviceLike) -> Device:
         return HOST
     found = _provider.open(like)
     return _by_index.setdefault(found.index, found)
+
+
+def available() -> tuple[Device, ...]:
+    """All devices that can be used here, the host first.
+
+    >>> available()[0]
+    tilewright.device('cpu')
+    """
+    return HOST, *map(device, _provider.names())
 
 
 def current() -> Device:

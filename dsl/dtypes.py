@@ -18,7 +18,7 @@ from .errors import DTypeError
 
 @dataclass(frozen=True, eq=False, repr=False)
 class DType:
-    """One element type: `code` is its number in the native core, `kind` one of b, i, u, f."""
+    """One element type: `code` is its number in the native core, `kind` one of b, i, u, f, c."""
 
     name: str
     code: int
@@ -32,6 +32,20 @@ class DType:
     @property
     def is_float(self) -> bool:
         return self.kind == "f"
+
+    @property
+    def is_complex(self) -> bool:
+        return self.kind == "c"
+
+    @property
+    def is_inexact(self) -> bool:
+        """Whether it is a float or complex: the types that have gradients."""
+        return self.kind in "fc"
+
+    @property
+    def real(self) -> DType:
+        """The type of the real and the imaginary part; of what is not complex, itself."""
+        return _PARTS.get(self.name, self)
 
     @property
     def is_integer(self) -> bool:
@@ -90,21 +104,27 @@ float16 = DType("float16", 9, 2, "f")
 bfloat16 = DType("bfloat16", 10, 2, "f")
 float32 = DType("float32", 11, 4, "f")
 float64 = DType("float64", 12, 8, "f")
+complex64 = DType("complex64", 13, 8, "c")
+complex128 = DType("complex128", 14, 16, "c")
 
 ALL = (
     bool_, int8, int16, int32, int64, uint8, uint16, uint32, uint64,
-    float16, bfloat16, float32, float64,
+    float16, bfloat16, float32, float64, complex64, complex128,
 )  # fmt: skip
 FLOATS = tuple(d for d in ALL if d.is_float)
+COMPLEX = (complex64, complex128)
+INEXACT = (*FLOATS, *COMPLEX)
+REALS = tuple(d for d in ALL if d not in COMPLEX)
+_PARTS = {"complex64": float32, "complex128": float64}
 INTEGERS = tuple(d for d in ALL if d.is_integer)
 _BY_NAME = {d.name: d for d in ALL} | {"bool_": bool_}
-_PYTHON = {bool: bool_, int: int64, float: float64}
+_PYTHON = {bool: bool_, int: int64, float: float64, complex: complex128}
 
 DTypeLike = DType | str | type | np.dtype[Any]
 
 
 def dtype(like: Any) -> DType:
-    """The `DType` for a name, a NumPy dtype or scalar type, or Python's bool, int, float.
+    """The `DType` for a name, a NumPy dtype or scalar type, or Python's bool, int, float, complex.
 
     >>> dtype("float32"), dtype(float)
     (tilewright.float32, tilewright.float64)
@@ -154,22 +174,37 @@ def promote(a: DType, b: DType) -> DType:
 
 
 def _promote_bfloat16(other: DType) -> DType:
+    if other.is_complex:
+        return other
     if other.kind == "b" or (other.is_integer and other.itemsize == 1):
         return bfloat16
     return promote(float32, other)
 
 
-def promote_scalar(array: DType, scalar: bool | int | float) -> DType:
+def complex_of(of: DType) -> DType:
+    """The complex type that holds numbers of a type: complex64 for half types and float32.
+
+    >>> complex_of(float32), complex_of(int64)
+    (tilewright.complex64, tilewright.complex128)
+    """
+    if of.is_complex:
+        return of
+    return complex64 if of is bfloat16 else promote(of, complex64)
+
+
+def promote_scalar(array: DType, scalar: bool | int | float | complex) -> DType:
     """The result type of an array with a Python scalar, which is weak (NEP 50).
 
     >>> promote_scalar(float32, 2.5), promote_scalar(int32, 2.5), promote_scalar(bool_, 1)
     (tilewright.float32, tilewright.float64, tilewright.int64)
     """
-    rank = {"b": 0, "i": 1, "u": 1, "f": 2}
+    rank = {"b": 0, "i": 1, "u": 1, "f": 2, "c": 3}
     of_scalar = dtype(type(scalar)) if type(scalar) in _PYTHON else dtype(float)
-    return array if rank[array.kind] >= rank[of_scalar.kind] else of_scalar
+    if rank[array.kind] >= rank[of_scalar.kind]:
+        return array
+    return complex_of(array) if of_scalar.is_complex and array.is_float else of_scalar
 
 
 def inexact(of: DType) -> DType:
-    """The float type in which a function such as `exp` or `/` computes, as NumPy chooses it."""
-    return of if of.is_float else float64
+    """The type in which a function such as `exp` or `/` computes, as NumPy chooses it."""
+    return of if of.is_inexact else float64

@@ -7,7 +7,8 @@ symbolic sizes, compiled once for its dtypes and kept. Movement is native copyin
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -16,8 +17,9 @@ from .. import _native
 from . import eager_moves as moves
 from . import views
 from .device import HOST, common_index, current, scope
-from .dtypes import DType, float32, float64, int64, uint8
+from .dtypes import DType, float32, float64, uint8
 from .eager_moves import move, reshaped
+from .eager_routines import host_gather, native_routine
 from .engine import engine
 from .graph import Aval, Graph, Node, Var
 from .primitive import REGISTRY, Contract, Map, Native, Primitive, Reduce, Scatter
@@ -28,13 +30,12 @@ if TYPE_CHECKING:
 
 _N, _OUTER, _REDUCED, _INNER = map(symbol, ("n", "outer", "reduced", "inner"))
 _BATCH, _M, _K, _COLUMNS = map(symbol, ("batch", "m", "k", "columns"))
-ROUTINES = ("gather", "extent", "count")  # of the core, that eager code alone calls
 _LENGTH = uint8  # dtype of an array that only tells a length
 _MOST_SHAPES = 32  # of products, before one program serves all further shapes
 _kernels: dict[Any, Any] = {}
 # The common case, checked and known: pointwise, without parameters.
 _pointwise_kernels: dict[tuple[Any, ...], _native.MapKernel] = {}
-_shapes_seen: dict[Any, set[Any]] = {}
+_shapes_seen: dict[Any, int] = {}
 
 
 def run(primitive: Primitive, cells: tuple[Array, ...], params: dict[str, Any]) -> Array:
@@ -73,7 +74,7 @@ def _run(primitive: Primitive, cells: tuple[Array, ...], params: dict[str, Any])
         if known_kernel is not None and all(c.shape == shape for c in cells):
             return known_kernel(*cells)
     out = primitive.infer(*(Aval(c.shape, c.dtype) for c in cells), **params)
-    special = _SPECIAL.get(primitive.name)
+    special = SPECIAL.get(primitive.name)
     if special is not None:
         return special(out, *cells, **params)
     lower = primitive.lower
@@ -95,7 +96,7 @@ def run_program(
     if isinstance(lower, Scatter):
         return _scatter(primitive, out, *cells, params=params)
     if isinstance(lower, Native):
-        return _native_routine(lower, out, cells, params)
+        return native_routine(lower, out, cells, params)
     return _exact(primitive, cells, params)
 
 
@@ -113,6 +114,21 @@ def forget_programs() -> None:
     for key, found in list(_kernels.items()):
         if not isinstance(found, _native.MapKernel):
             del _kernels[key]
+
+
+@contextmanager
+def nothing_kept() -> Iterator[None]:
+    """Inside, eager code asks the engine for every kernel anew, and forgets it at the end."""
+    kept = dict(_kernels), dict(_pointwise_kernels), dict(_shapes_seen)
+    tables: tuple[dict[Any, Any], ...] = _kernels, _pointwise_kernels, _shapes_seen
+    for table in tables:
+        table.clear()
+    try:
+        yield
+    finally:
+        for table, before in zip(tables, kept, strict=True):
+            table.clear()
+            table.update(before)
 
 
 def graph_of(
@@ -185,6 +201,8 @@ def _reduce(primitive: Primitive, out: Aval, x: Array, params: dict[str, Any]) -
         axes = tuple(range(len(kept), x.ndim))
     first, last = (axes[0], axes[-1] + 1) if axes else (x.ndim, x.ndim)
     sizes = prod(x.shape[:first]), prod(x.shape[first:last]), prod(x.shape[last:])
+    if sizes[1] == 1:  # nothing is joined, so what comes before may as well come behind
+        sizes = 1, 1, sizes[0] * sizes[2]
     names = tuple(s for s, n in zip((_OUTER, _REDUCED, _INNER), sizes, strict=True) if n != 1)
     if not names or _REDUCED not in names:
         names = (_REDUCED, *names)
@@ -248,31 +266,36 @@ def _flat_batch(x: Array, batch: Shape, matrix: tuple[int, int]) -> Array:
 def _product_program(
     primitive: Primitive, key: Any, args: list[Array], turned: tuple[bool, bool], params: Any
 ) -> Any:
-    """A program for exactly these sizes, or, once there are many, one for all sizes.
+    """A program for exactly these sizes, or one for all sizes.
 
     The one for all holds every form of the schedule and takes seconds to compile; a program for
-    one shape takes a tenth of one, and is the faster.
+    one shape takes a tenth of one, and is the faster. So the one for all is used where it is
+    there already and the other is not, and where there have been many shapes.
     """
     shapes: tuple[Shape, ...] = tuple(x.shape for x in args)
     is_summed = args[0].dtype.is_integer or args[0].dtype in (float32, float64)
-    if is_summed and args[0].ndim == 2 and shapes[0][0] == shapes[1][1] == 1:
-        shapes = ((1, _K), (_K, 1))  # vectors: a plain reduction, for all lengths
-    count = _shapes_seen.setdefault((current().index, key), set())
-    # Schedules of grids have one form, and a driver's compiler takes its time for each kernel.
-    most = 0 if current().index else _MOST_SHAPES
-    if shapes not in count and len(count) >= most and _K not in shapes[0]:
-        lead: Shape = (_BATCH,) * (args[0].ndim - 2)
-        sizes = ((_M, _K), (_K, _COLUMNS))
-        shapes = tuple(
-            (*lead, *(reversed(s) if t else s)) for s, t in zip(sizes, turned, strict=True)
-        )
-    else:
-        count.add(shapes)
+    is_vector = args[0].ndim == 2 and shapes[0][0] == shapes[1][1] == 1
+    if is_summed and is_vector:
+        shapes = ((1, _K), (_K, 1))  # a plain reduction, for all lengths
+
+    def graph_for(of: tuple[Shape, ...]) -> Graph:
+        inputs = [Var(Aval(s, x.dtype)) for s, x in zip(of, args, strict=True)]
+        before = [_turn_node(v) for v, t in zip(inputs, turned, strict=True) if t]
+        return graph_of(primitive, tuple(inputs), dict(params), *before)
 
     def make() -> Any:
-        inputs = [Var(Aval(s, x.dtype)) for s, x in zip(shapes, args, strict=True)]
-        before = [_turn_node(v) for v, t in zip(inputs, turned, strict=True) if t]
-        return engine().program(graph_of(primitive, tuple(inputs), dict(params), *before))
+        lead: Shape = (_BATCH,) * (args[0].ndim - 2)
+        sizes = ((_M, _K), (_K, _COLUMNS))
+        open_ = [(*lead, *(reversed(s) if t else s)) for s, t in zip(sizes, turned, strict=True)]
+        exact, general = graph_for(shapes), graph_for(tuple(open_))
+        if _K in shapes[0]:
+            return engine().program(exact)
+        if not engine().is_ready(exact) and engine().is_ready(general):
+            return engine().program(general)
+        count = _shapes_seen[current().index, key] = _shapes_seen.get((current().index, key), 0) + 1
+        # Schedules of grids have one form, and a driver's compiler takes its time for each kernel.
+        most = 0 if current().index else _MOST_SHAPES
+        return engine().program(general if count > most else exact)
 
     return cached((*key, shapes), make)
 
@@ -320,52 +343,6 @@ def _scatter(
     return reshaped(program(reshaped(x, sizes), indices, flat)[0], out.shape)
 
 
-def _random_bits(out: Aval, state: Array, *, shape: Any) -> Array:
-    """Philox over a flat range; the length is told by an input that is never read."""
-
-    def make() -> Any:
-        primitive = REGISTRY["random_bits"]
-        inputs = (Var(Aval((4,), state.dtype)), Var(Aval((_N,), _LENGTH)))
-        bits = Var(primitive.infer(inputs[0].aval, shape=(_N,)))
-        node = Node(primitive, inputs[:1], {"shape": (_N,)}, (bits,))
-        return engine().program(Graph(inputs, (bits,), (node,), name="eager_random_bits"))
-
-    program = cached(("random_bits",), make)
-    length: Array = _native.empty((prod(shape),), _LENGTH.code)
-    return reshaped(program(state, length)[0], out.shape)
-
-
-def _host_gather(out: Aval, x: Array, indices: Array, *, axis: int) -> Array:
-    """The same by a routine of the core."""
-    sizes = (
-        x.dtype.itemsize, prod(x.shape[:axis]), x.shape[axis], prod(x.shape[axis + 1 :]),
-        indices.size,
-    )  # fmt: skip
-    taken: Array = engine().routine("gather")((x, indices), known(out.shape), out.dtype.code, sizes)
-    return taken
-
-
-def extent(numbers: Array) -> tuple[int, int]:
-    """The smallest and the largest of int64 numbers on the host; there must be one."""
-    low, high = engine().routine("extent")((numbers,), (2,), int64.code, (numbers.size,)).tolist()
-    return low, high
-
-
-def count(mask: Array) -> int:
-    """How many elements of a bool array on the host are true."""
-    found = engine().routine("count")((mask,), (1,), int64.code, (mask.size,))
-    return int(found.item())
-
-
-def _native_routine(
-    lower: Native, out: Aval, cells: tuple[Array, ...], params: dict[str, Any]
-) -> Array:
-    """A routine of the core, at once: no program, as nothing is compiled."""
-    avals = (Aval(c.shape, c.dtype) for c in cells)
-    sizes = known(lower.sizes(*avals, out=out, **params))
-    return engine().routine(lower.name)(cells, known(out.shape), out.dtype.code, sizes)
-
-
 def _exact(primitive: Primitive, cells: tuple[Array, ...], params: dict[str, Any]) -> Array:
     """A primitive without a canonical form: a program for exactly these shapes."""
     avals = tuple(Aval(c.shape, c.dtype) for c in cells)
@@ -381,7 +358,7 @@ def _cast(out: Aval, x: Array, *, dtype: DType) -> Array:
     return _pointwise(REGISTRY["cast"], (x,), {"dtype": dtype})
 
 
-_SPECIAL: dict[str, Callable[..., Array]] = {
+SPECIAL: dict[str, Callable[..., Array]] = {
     **{name: moves.window_copy(name) for name in views.MOVES},
     "cast": _cast,
     "full": moves.full,
@@ -389,7 +366,9 @@ _SPECIAL: dict[str, Callable[..., Array]] = {
     "pad": moves.pad,
     "concatenate": moves.concatenate,
     "update_slice": moves.update_slice,
-    "gather": _host_gather,
-    "random_bits": _random_bits,
+    "gather": host_gather,
     "stop_gradient": moves.same,
+    "fence": moves.same,
+    "as_real": moves.reinterpreted,
+    "as_complex": moves.reinterpreted,
 }

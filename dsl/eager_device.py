@@ -16,7 +16,7 @@ from .. import _native
 from . import eager, views
 from . import eager_moves as moves
 from .device import current
-from .dtypes import DType, uint8, uint16, uint32, uint64
+from .dtypes import DType, complex128, uint8, uint16, uint32, uint64
 from .engine import engine
 from .graph import Aval, Graph, Var
 from .primitive import REGISTRY, Expr, Map, Primitive, Reader, Vocabulary
@@ -25,7 +25,8 @@ from .sizes import Dim, Shape, known, symbol
 if TYPE_CHECKING:
     from .array import Array
 
-_RAW = {1: uint8, 2: uint16, 4: uint32, 8: uint64}  # what is moved has no type but its size
+# what is moved has no type but its size
+_RAW = {1: uint8, 2: uint16, 4: uint32, 8: uint64, 16: complex128}
 _MOST_PARTS = 8  # of one joining kernel
 _N = symbol("n")
 
@@ -34,11 +35,11 @@ def run(primitive: Primitive, cells: tuple[Array, ...], params: dict[str, Any]) 
     """Apply a primitive to cells of the current device, now."""
     out = primitive.infer(*(Aval(c.shape, c.dtype) for c in cells), **params)
     current().require(primitive.name, (out.dtype,))
-    special = _SPECIAL.get(primitive.name)
+    special = SPECIAL.get(primitive.name)
     if special is not None:
         return special(out, *cells, **params)
     if out.size == 0:
-        return _empty(out)
+        return empty(out)
     if isinstance(primitive.lower, Map) and primitive.lower.pointwise:
         return _pointwise(primitive, out, cells, params)
     return eager.run_program(primitive, out, cells, params)
@@ -47,12 +48,13 @@ def run(primitive: Primitive, cells: tuple[Array, ...], params: dict[str, Any]) 
 eager.set_device_run(run)
 
 
-def _empty(out: Aval) -> Array:
+def empty(out: Aval) -> Array:
+    """Memory for a result on the current device."""
     made: Array = _native.empty(known(out.shape), out.dtype.code, current().index)
     return made
 
 
-def _launch(
+def launch(
     key: Any,
     make: Callable[[], Graph],
     cells: tuple[Array, ...],
@@ -61,7 +63,7 @@ def _launch(
 ) -> Array:
     """Run the kernel of a graph of one node on whole arrays; `sizes` has its unknowns."""
     kernel, names = eager.cached(key, lambda: engine().sized_kernel(make()))
-    result = _empty(out)
+    result = empty(out)
     kernel([*map(_native.contiguous, cells), result], [sizes[name] for name in names])
     return result
 
@@ -101,7 +103,7 @@ def contiguous(cell: Array) -> Array:
     """The elements of a view as an array of its own; the view stays where it is."""
     out = Aval(cell.shape, cell.dtype)
     if cell.size == 0:
-        return _empty(out)
+        return empty(out)
     base = cell if cell._base is None else cell._base
     runs = views.merged(cell.shape, cell._steps)
     rank, raw = len(runs), _RAW[cell.dtype.itemsize]
@@ -113,10 +115,10 @@ def contiguous(cell: Array) -> Array:
         window = {"start": symbol("start"), "shape": shape, "strides": steps}
         return eager.graph_of(_WINDOW, (x,), window)
 
-    sizes = {"whole": base.size, "start": cell._offset}
+    sizes = {"whole": base.nbytes // cell.itemsize, "start": cell._offset}
     sizes |= {f"n{i}": n for i, (n, _) in enumerate(runs)}
     sizes |= {f"s{i}": step for i, (_, step) in enumerate(runs)}
-    return _launch(("window", raw, rank), make, (base,), out, sizes)
+    return launch(("window", raw, rank), make, (base,), out, sizes)
 
 
 def write(cell: Array, value: Array) -> None:
@@ -155,7 +157,7 @@ def _pointwise(
     operands = tuple(_element(c) if mask >> i & 1 else c for i, c in enumerate(cells))
     dtypes = tuple(c.dtype for c in cells)
     key = ("pointwise", primitive.name, dtypes, mask, tuple(sorted(params.items())))
-    return _launch(
+    return launch(
         key,
         lambda: eager.pointwise_graph(primitive, dtypes, params, mask),
         operands,
@@ -172,17 +174,21 @@ def _is_single(cell: Array) -> bool:
 def _element(cell: Array) -> Array:
     """The one element that all of an operand is."""
     base = cell if cell._base is None else cell._base
-    one: Array = _native.contiguous(_native.view(base, (), (), cell._offset, ()))
+    view = _native.view(base, (), (), cell._offset, (), cell.dtype.code)
+    one: Array = _native.contiguous(view)
     return one
 
 
 # --------------------------------------------------------------------------- sources
 
 
+_NUMBERS: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "complex": complex}
+
+
 @lru_cache(4096)
 def _scalar(index: int, dtype: DType, kind: str, text: str) -> Array:
     """One element on a device, from its text: that tells 0.0 from -0.0, and every nan is one."""
-    value = text == "True" if kind == "bool" else int(text) if kind == "int" else float(text)
+    value = text == "True" if kind == "bool" else _NUMBERS[kind](text)
     return _native.transfer(_native.from_scalar(value, dtype.code), index)
 
 
@@ -200,20 +206,9 @@ def _full(out: Aval, *, value: Any, shape: Any, dtype: DType) -> Array:
 
 def _iota(out: Aval, *, size: Any, dtype: DType) -> Array:
     if out.size == 0:
-        return _empty(out)
+        return empty(out)
     make = lambda: eager.graph_of(REGISTRY["iota"], (), {"size": _N, "dtype": dtype})  # noqa: E731
-    return _launch(("iota", dtype), make, (), out, {"n": size})
-
-
-def _random_bits(out: Aval, state: Array, *, shape: Any) -> Array:
-    if out.size == 0:
-        return _empty(out)
-
-    def make() -> Graph:
-        x = Var(Aval((4,), state.dtype))
-        return eager.graph_of(REGISTRY["random_bits"], (x,), {"shape": (_N,)})
-
-    return _launch(("random_bits",), make, (state,), out, {"n": int(prod(shape))})
+    return launch(("iota", dtype), make, (), out, {"n": size})
 
 
 # --------------------------------------------------------------------------- windows put in, joined
@@ -234,7 +229,7 @@ def _update_slice(out: Aval, x: Array, update: Array, *, start: Any, strides: An
     sizes = {f"n{i}": n for i, n in enumerate(x.shape)}
     sizes |= {f"u{i}": n for i, n in enumerate(update.shape)}
     sizes |= {f"b{i}": n for i, n in enumerate(start)}
-    return _launch(("update_slice", raw, rank, tuple(strides)), make, (x, update), out, sizes)
+    return launch(("update_slice", raw, rank, tuple(strides)), make, (x, update), out, sizes)
 
 
 def _pad(out: Aval, x: Array, *, low: Any, high: Any, value: Any) -> Array:
@@ -245,7 +240,7 @@ def _pad(out: Aval, x: Array, *, low: Any, high: Any, value: Any) -> Array:
 def _concatenate(out: Aval, *parts: Array, axis: int) -> Array:
     present = [p for p in parts if p.size]
     if not present:
-        return _empty(out)
+        return empty(out)
     if len(present) > _MOST_PARTS:
         first = _joined(present[:_MOST_PARTS], axis)
         return _concatenate(out, first, *present[_MOST_PARTS:], axis=axis)
@@ -266,22 +261,22 @@ def _joined(parts: list[Array], axis: int) -> Array:
     shape = (*parts[0].shape[:axis], sum(lengths), *parts[0].shape[axis + 1 :])
     sizes = {"outer": outer, "inner": inner} | {f"m{i}": n for i, n in enumerate(lengths)}
     out = Aval(shape, parts[0].dtype)
-    return _launch(("concatenate", raw, len(parts)), make, tuple(parts), out, sizes)
+    return launch(("concatenate", raw, len(parts)), make, tuple(parts), out, sizes)
 
 
 def _gather(out: Aval, x: Array, indices: Array, *, axis: int) -> Array:
-    return _empty(out) if out.size == 0 else eager.gather(out, x, indices, axis=axis)
+    return empty(out) if out.size == 0 else eager.gather(out, x, indices, axis=axis)
 
 
 def _cast(out: Aval, x: Array, *, dtype: DType) -> Array:
     if dtype is x.dtype:
         return moves.same(out, x)
     return (
-        _empty(out) if out.size == 0 else _pointwise(REGISTRY["cast"], out, (x,), {"dtype": dtype})
+        empty(out) if out.size == 0 else _pointwise(REGISTRY["cast"], out, (x,), {"dtype": dtype})
     )
 
 
-_SPECIAL: dict[str, Callable[..., Array]] = {
+SPECIAL: dict[str, Callable[..., Array]] = {
     **{name: moves.window_copy(name) for name in views.MOVES},
     "cast": _cast,
     "full": _full,
@@ -290,6 +285,8 @@ _SPECIAL: dict[str, Callable[..., Array]] = {
     "concatenate": _concatenate,
     "update_slice": _update_slice,
     "gather": _gather,
-    "random_bits": _random_bits,
     "stop_gradient": moves.same,
+    "fence": moves.same,
+    "as_real": moves.reinterpreted,
+    "as_complex": moves.reinterpreted,
 }

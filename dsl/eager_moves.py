@@ -26,7 +26,8 @@ def move(name: str, x: Array, **params: Any) -> Array:
         found = views.window(name, x, params)
     assert found is not None, f"{name} of a contiguous array is always a window"
     base = x if x._base is None else x._base
-    moved: Array = _native.view(base, *found, ())
+    dtype = x.dtype.real if name in ("real", "imag") else x.dtype
+    moved: Array = _native.view(base, *found, (), dtype.code)
     return moved
 
 
@@ -102,6 +103,12 @@ def update_slice(out: Aval, x: Array, update: Array, *, start: Any, strides: Any
     _native.write(copy, x)
     _put(copy, update, start, strides)
     return copy
+
+
+def reinterpreted(out: Aval, x: Array) -> Array:
+    """The same bytes, as complex numbers or as their floats."""
+    made: Array = _native.reinterpret(x, out.dtype.code, known(out.shape))
+    return made
 
 
 def same(out: Aval, x: Array, **params: Any) -> Array:

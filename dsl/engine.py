@@ -21,6 +21,9 @@ class Engine(Protocol):
         """Compile `graph`, or take it from the disk cache. Its inputs are those of the graph
         followed by the constants; sizes may be symbolic."""
 
+    def is_ready(self, graph: Graph) -> bool:
+        """Whether `program` or `kernel` gives this graph's without compiling."""
+
     def prepacked(self, graph: Graph, read_only: frozenset[int]) -> Any:
         """A program, called in the same way, that keeps what depends only on the inputs at the
         positions `read_only` for as long as these cells keep their values."""
@@ -61,9 +64,17 @@ def install_factory(factory: Factory) -> None:
     _factory = factory
 
 
-def install(engine: Engine, of: device.Device = device.HOST) -> None:
-    """Make `engine` the one that serves a device in this process."""
-    _engines[of.index] = engine
+def install(engine: Engine | None, of: device.Device = device.HOST) -> None:
+    """Make `engine` the one that serves a device in this process; None: as if none had been."""
+    if engine is None:
+        _engines.pop(of.index, None)
+    else:
+        _engines[of.index] = engine
+
+
+def installed(of: device.Device = device.HOST) -> Engine | None:
+    """The engine that serves a device by now, if there is one."""
+    return _engines.get(of.index)
 
 
 def engine(of: device.Device | None = None) -> Engine:

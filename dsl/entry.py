@@ -164,7 +164,7 @@ def _gradient_of_call(entry: Entry, inputs: Sequence[Array]) -> staged_gradient.
     """The programs of a call that goes on the tape; None if it does not."""
     if not _native.grad_enabled():
         return None
-    wanted = tuple(x.dtype.is_float and is_tracked(x) for x in inputs)
+    wanted = tuple(x.dtype.is_inexact and is_tracked(x) for x in inputs)
     return entry.gradient(wanted) if any(wanted) and not _is_self_contained(entry) else None
 
 

@@ -25,12 +25,12 @@ class DTypeError(TilewrightError, TypeError):
     """Data types do not fit the operation."""
 
 
-class AxisError(TilewrightError, ValueError, IndexError):
-    """An axis is out of range or given twice."""
+class AxisError(TilewrightError, np.exceptions.AxisError):
+    """An axis is out of range."""
 
 
 class BoundsError(TilewrightError, IndexError):
-    """An index is out of range."""
+    """An index is out of range, or no index at all."""
 
 
 class TraceError(TilewrightError, TypeError):
@@ -47,6 +47,14 @@ class LinAlgError(TilewrightError, np.linalg.LinAlgError):
 
 class DeviceError(TilewrightError, RuntimeError):
     """A device is absent, has failed, or two devices were mixed."""
+
+
+class DeviceNameError(DeviceError, ValueError):
+    """There is no device of this name."""
+
+
+class ProtocolError(TilewrightError, AttributeError, TypeError):
+    """An object lacks the methods by which arrays are exchanged."""
 
 
 class CompileError(TilewrightError, RuntimeError):

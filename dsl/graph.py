@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -134,9 +134,29 @@ def _require(holds: bool, node: Node, message: str) -> None:
         raise TraceError(f"graph: node {node.primitive.name} at {node.source}: {message}")
 
 
+def subgraphs(node: Node) -> tuple[Graph, ...]:
+    """The graphs among a node's parameters, which control flow runs."""
+    found: list[Graph] = []
+    for value in node.params.values():
+        found += [g for g in (value if isinstance(value, tuple) else (value,)) if _is_graph(g)]
+    return tuple(found)
+
+
+def _is_graph(value: Any) -> bool:
+    return isinstance(value, Graph)
+
+
+def all_nodes(graph: Graph) -> Iterator[Node]:
+    """The nodes of a graph and of the graphs inside it."""
+    for node in graph.nodes:
+        yield node
+        for inner in subgraphs(node):
+            yield from all_nodes(inner)
+
+
 def graph_dtypes(graph: Graph) -> set[DType]:
     """The dtypes of all values of a graph."""
-    made = [v for n in graph.nodes for v in n.outputs]
+    made = [v for n in all_nodes(graph) for v in n.outputs]
     return {v.aval.dtype for v in (*graph.inputs, *(v for v, _ in graph.constants), *made)}
 
 
@@ -168,4 +188,6 @@ def params_text(value: Any) -> str:
     """A parameter as text that is the same in every process (floats in full precision)."""
     if isinstance(value, tuple):
         return f"({', '.join(params_text(v) for v in value)}{',' if len(value) == 1 else ''})"
+    if isinstance(value, Graph):
+        return f"{{{graph_text(value)}}}"
     return str(value) if isinstance(value, DType) else repr(value)

@@ -7,7 +7,6 @@ program -> commit state -> rebuild the results. Nothing is committed before the 
 from __future__ import annotations
 
 import functools
-import gc
 import inspect
 import threading
 import weakref
@@ -247,7 +246,7 @@ def trace_call(f: Callable[..., Any], leaves: list[Any], structure: tree.Tree) -
         if id(c.cell) in around.arrays and not c.origin.is_grad
     )
     del args, kwargs, result, cells
-    _refuse_survivors(f, trace)
+    trace.refuse_survivors("jit", _name(f))
     return entry
 
 
@@ -316,17 +315,6 @@ def _release(trace: Trace) -> None:
         if slot.current is not None and slot.current._traced is not None:
             slot.current = None
             slot.initial = slot.initial if slot.was_read else None
-
-
-def _refuse_survivors(f: Callable[..., Any], trace: Trace) -> None:
-    if trace.survivors():
-        gc.collect()  # cycles through the tape are not the user's doing
-    for cell in trace.survivors():
-        source = cell._traced.source
-        raise TraceError(
-            f"jit: a traced value made at {source} outlives the call of {_name(f)}: something "
-            "outside still holds it; return it instead"
-        )
 
 
 def _name(f: Callable[..., Any]) -> str:

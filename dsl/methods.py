@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from . import functions as f
 from .dtypes import DTypeLike
-from .errors import ArgumentError
+from .dtypes import dtype as as_dtype
+from .errors import ArgumentError, DTypeError
 from .functions.outputs import NO_VALUE
 
 if TYPE_CHECKING:
@@ -175,13 +176,24 @@ class Selection:
 
     @property
     def real(self) -> Array:
-        """The real parts: the array itself, as there are no complex numbers yet."""
+        """The real parts: of a complex array a view, else the array itself."""
         return f.real(self)
+
+    @real.setter
+    def real(self, value: ArrayLike) -> None:
+        f.real(self)[...] = value
 
     @property
     def imag(self) -> Array:
-        """The imaginary parts: zeros."""
+        """The imaginary parts: of a complex array a view, else zeros."""
         return f.imag(self)
+
+    @imag.setter
+    def imag(self, value: ArrayLike) -> None:
+        me = cast("Array", self)
+        if not me.dtype.is_complex:
+            raise DTypeError(f"imag: got an array of {me.dtype}, which has no imaginary part")
+        me.imag[...] = value
 
     def conj(self) -> Array:
         """The complex conjugates."""
@@ -276,6 +288,6 @@ class Layout:
     def view(self, dtype: DTypeLike | None = None) -> Array:
         """A view of the array. Bytes cannot be read as another data type yet."""
         me = cast("Array", self)
-        if dtype is not None and me.dtype != dtype:
+        if dtype is not None and me.dtype is not as_dtype(dtype):
             raise ArgumentError(f"view: got {dtype} for an array of {me.dtype}; they must be equal")
         return me[...]

@@ -9,6 +9,16 @@ import numpy as np
 
 from . import dtypes, host
 from . import functions as f
+from .device import following
+from .errors import LinAlgError
+from .functions import (
+    decompositions,
+    fourier,
+    matrix_products,
+    norms,
+    numpy_eigenvalues,
+    solving,
+)
 from .ufuncs import UFUNCS, Ufunc
 
 # Names of NumPy that mean another thing here: random numbers have functions of their own.
@@ -29,6 +39,7 @@ _TYPES: dict[str, Any] = {d.name: d for d in dtypes.ALL} | {
     "uintp": dtypes.uint64, "longlong": dtypes.int64, "ulonglong": dtypes.uint64,
     "byte": dtypes.int8, "ubyte": dtypes.uint8, "short": dtypes.int16, "ushort": dtypes.uint16,
     "intc": dtypes.int32, "uintc": dtypes.uint32,
+    "csingle": dtypes.complex64, "cdouble": dtypes.complex128,
 }  # fmt: skip
 
 
@@ -40,4 +51,21 @@ def _offered() -> dict[str, Any]:
     return {n: v for n, v in sorted(names.items()) if hasattr(np, n) and n not in _OTHERS}
 
 
+def _public(*modules: Any) -> dict[str, Any]:
+    """What modules export; inside their functions arrays are made where the operands are."""
+    found = {n: getattr(m, n) for m in modules for n in m.__all__}
+    return {n: v if isinstance(v, type) else following(v) for n, v in found.items()}
+
+
 OFFERED = _offered()
+LINALG = _public(decompositions, matrix_products, norms, solving) | {
+    "LinAlgError": LinAlgError, "matmul": f.matmul, "matrix_transpose": f.matrix_transpose,
+    "tensordot": f.tensordot,
+}  # fmt: skip
+# What NumPy gives otherwise than the array API.
+NUMPY_LINALG = LINALG | _public(numpy_eigenvalues)
+FFT = _public(fourier)
+# By the module that NumPy's functions say they are of.
+BY_MODULE: dict[str, dict[str, Any]] = {
+    "numpy": OFFERED, "numpy.linalg": NUMPY_LINALG, "numpy.fft": FFT,
+}  # fmt: skip

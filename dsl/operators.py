@@ -52,28 +52,30 @@ _UNARY: dict[str, Callable[[Any], Any]] = {
 }
 # Operators that are one primitive for dtypes of these kinds. `**` is not: it has special cases.
 _DIRECT = {
-    "add": ("add", "iuf"),
-    "sub": ("sub", "iuf"),
-    "mul": ("mul", "iuf"),
-    "truediv": ("div", "f"),
+    "add": ("add", "iufc"),
+    "sub": ("sub", "iufc"),
+    "mul": ("mul", "iufc"),
+    "truediv": ("div", "fc"),
     "floordiv": ("floordiv", "iuf"),
     "mod": ("mod", "iuf"),
     "and": ("bitwise_and", "biu"),
     "or": ("bitwise_or", "biu"),
     "xor": ("bitwise_xor", "biu"),
-    "lt": ("lt", "biuf"),
-    "le": ("le", "biuf"),
-    "eq": ("eq", "biuf"),
-    "ne": ("ne", "biuf"),
-    "gt": ("gt", "biuf"),
-    "ge": ("ge", "biuf"),
+    "lt": ("lt", "biufc"),
+    "le": ("le", "biufc"),
+    "eq": ("eq", "biufc"),
+    "ne": ("ne", "biufc"),
+    "gt": ("gt", "biufc"),
+    "ge": ("ge", "biufc"),
 }
 _DEVICE: dict[str, Callable[[Any, Any], Any]] = {
     "contiguous": lambda x, _: eager_device.contiguous(x),
     "write": eager_device.write,
 }  # what the core asks for where it cannot touch the memory
 _known_fast: set[tuple[str, DType]] = set()
-_PYTHON: dict[str, type] = {"bool": bool, "int": int, "float": float, "index": int}
+_PYTHON: dict[str, type] = {
+    "bool": bool, "int": int, "float": float, "index": int, "complex": complex,
+}  # fmt: skip
 
 
 @following
@@ -110,8 +112,11 @@ def _speed_up(op: str, a: Any, b: Any) -> None:
         _native.set_operator(op, x.dtype.code, kernel)
 
 
+_OPERANDS = (_native.Cell, bool, int, float, complex, np.ndarray, np.generic, list, tuple)
+
+
 def _is_operand(x: Any) -> bool:
-    return isinstance(x, _native.Cell | bool | int | float | np.ndarray | np.generic | list | tuple)
+    return isinstance(x, _OPERANDS)
 
 
 def _in_place(op: str, target: Array, other: Any) -> Array:
@@ -130,13 +135,15 @@ def _in_place(op: str, target: Array, other: Any) -> Array:
 
 def _same_kind(source: DType, target: DType) -> bool:
     """NumPy's rule of what an operator in place may convert."""
-    rank = {"b": 0, "u": 1, "i": 2, "f": 3}
+    rank = {"b": 0, "u": 1, "i": 2, "f": 3, "c": 4}
     return rank[source.kind] <= rank[target.kind]
 
 
 def to_python(op: str, x: Array) -> Any:
     """bool(x), int(x), float(x), or x as an index."""
     require_known(x, op)
+    if x.ndim and op != "bool":
+        raise DTypeError(f"{op}: got an array of shape {x.shape}; it must have no axes")
     if x.size != 1:
         raise ShapeError(f"{op}: got an array of shape {x.shape}; it must hold one element")
     if op == "index" and not x.dtype.is_integer:

@@ -2,8 +2,9 @@
 
 In every rule arrays are positional and parameters are keyword. `lower` says what the primitive
 computes in one of four forms (`Map`, `Reduce`, `Contract`, `Scatter`), and the schedules in
-`lowering/` decide how; or it names a routine of the native core (`Native`). Rules are handed their
-vocabulary `t`, so records never import a compiler.
+`lowering/` decide how; or it names a routine of the native core (`Native`), or runs graphs that are
+its parameters (`Control`). Rules are handed their vocabulary `t`, so records never import a
+compiler.
 """
 
 from __future__ import annotations
@@ -26,9 +27,12 @@ Index = tuple[Expr, ...]
 class Vocabulary(Protocol):
     """What a `lower` rule may say; the kernel compiler implements it."""
 
-    def const(self, value: bool | int | float, dtype: DType) -> Expr: ...
+    def const(self, value: bool | int | float | complex, dtype: DType) -> Expr: ...
     def cast(self, x: Expr, dtype: DType) -> Expr: ...
     def select(self, condition: Expr, x: Expr, y: Expr) -> Expr: ...
+    def complex(self, real: Expr, imag: Expr) -> Expr:
+        """A complex element of two elements of one float type."""
+
     def call(self, name: str, *args: Expr) -> Expr:
         """A function of the vocabulary by name: exp, log, floor, sqrt, fma, maximum, ..."""
 
@@ -110,7 +114,15 @@ class Native:
     sizes: Callable[..., tuple[Dim, ...]]
 
 
-Lower = Map | Reduce | Contract | Scatter | Native
+@dataclass(frozen=True)
+class Control:
+    """Runs the graphs in its parameters, by an instruction of the executor: `kind` is `cond`,
+    `while`, `scan` or `while_vjp` (dsl/control.py says what each means)."""
+
+    kind: str
+
+
+Lower = Map | Reduce | Contract | Scatter | Native | Control
 
 
 @dataclass(frozen=True)
@@ -125,7 +137,8 @@ class Sample:
 class Primitive:
     """One operation of the IR with all its rules; calling it binds it to arrays.
 
-    `infer(*avals, **params)` gives the result's aval and raises the user's errors.
+    `infer(*avals, **params)` gives the result's aval (control flow: a tuple) and raises the user's
+    errors.
     `vjp(cotangent, out, *inputs, **params)` gives one cotangent (or None) an input.
     `reference(*numpy_arrays, **params)` is the meaning, in NumPy.
     `samples(dtype)` yields the inputs of the registry's tests for each dtype of `dtypes`.
@@ -138,7 +151,7 @@ class Primitive:
     """
 
     name: str
-    infer: Callable[..., Aval]
+    infer: Callable[..., Any]
     lower: Lower
     reference: Callable[..., Any]
     samples: Callable[[DType], Iterable[Sample]]
@@ -149,7 +162,8 @@ class Primitive:
     scale: Callable[..., Any] | None = None
 
     def infer_all(self, *avals: Aval, **params: Any) -> tuple[Aval, ...]:
-        return (self.infer(*avals, **params),)
+        found = self.infer(*avals, **params)
+        return found if isinstance(found, tuple) else (found,)
 
     def __call__(self, *arrays: Array, **params: Any) -> Array:
         return _bind(self, *arrays, **params)

@@ -16,6 +16,7 @@ import numpy as np
 from .. import _native
 from . import device as placing
 from . import eager, eager_device, views
+from . import eager_random as eager_random  # how draws run
 from . import trace as tracing
 from .autodiff import LeafNode, TapeNode, is_tracked, node_of, snapshot
 from .dtypes import DType, to_numpy
@@ -66,7 +67,7 @@ def _bind_values(primitive: Primitive, values: tuple[Array, ...], params: dict[s
         out = eager.run(primitive, values, params)
     else:
         out = trace.append(primitive, tuple(_var(v, trace) for v in values), params)
-    if _native.grad_enabled() and out.dtype.is_float:
+    if _native.grad_enabled() and out.dtype.is_inexact:
         _tape(primitive, values, params, out)
     return out
 
@@ -78,7 +79,7 @@ def _var(value: Array, trace: tracing.Trace) -> Any:
 def _tape(
     primitive: Primitive, values: tuple[Array, ...], params: dict[str, Any], out: Array
 ) -> None:
-    nodes = tuple(node_of(v) if v.dtype.is_float else None for v in values)
+    nodes = tuple(node_of(v) if v.dtype.is_inexact else None for v in values)
     if primitive.vjp is None or not any(nodes):
         return
     rule = primitive.vjp
@@ -112,7 +113,7 @@ def read(cell: Array) -> Array:
         if cell._traced is not None:
             _escaped(cell)
         return cell
-    if cell._traced is not None:
+    if cell._traced is not None and not trace.is_inside(cell._traced.trace):
         return cell
     captured = trace.lift(_native.contiguous(cell) if cell._is_view else cell)
     if _native.grad_enabled() and captured.current._node is None:
@@ -167,7 +168,7 @@ def _updated(value: Array, moves: Any, new: Array) -> Array:
 
 def _set_value(root: Array, new: Array) -> None:
     trace = tracing.current()
-    if trace is None or root._traced is not None:
+    if trace is None or (root._traced is not None and not trace.is_inside(root._traced.trace)):
         _native.assign(root, _root(new))
         return
     captured = trace.lift(root)
@@ -257,8 +258,10 @@ def _view(primitive: Primitive, cell: Array, params: dict[str, Any]) -> Array | 
     moves = () if base is cell else cell._moves
     moves = (*moves, (primitive, tuple(params.items())))
     if base._traced is not None:
-        return _native.traced_view(base, known(aval.shape), moves)
+        if views.after(base.shape, moves) is None:
+            return None  # as in eager code, so that later writes mean the same
+        return _native.traced_view(base, known(aval.shape), moves, aval.dtype.code)
     window = views.window(primitive.name, cell, params)
     if window is None:
         return None
-    return _native.view(base, *window, moves)
+    return _native.view(base, *window, moves, aval.dtype.code)

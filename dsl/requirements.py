@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from .graph import Graph, Node
 from .primitive import Map, Reduce, Scatter
+from .primitives.random import BY_POSITION
 from .sizes import Atom, Dim, Size, maximum, product
 
 
@@ -146,7 +147,7 @@ _RULES: dict[str, Rule] = {
     "broadcast_to": _nothing,
     "full": _nothing,
     "iota": _nothing,
-    "random_bits": _nothing,
+    **dict.fromkeys(BY_POSITION, _nothing),
     "slice": _window,
     "update_slice": _window,
     "pad": _pad,

@@ -120,7 +120,7 @@ class Sizing:
 
 def _example(rng: np.random.Generator, aval: Aval) -> Any:
     shape = tuple(evaluate(d, {}) for d in aval.shape)
-    made = rng.normal(size=shape) if aval.dtype.is_float else rng.integers(0, 2, shape)
+    made = rng.normal(size=shape) if aval.dtype.is_inexact else rng.integers(0, 2, shape)
     return np.asarray(made).astype(to_numpy(aval.dtype))
 
 

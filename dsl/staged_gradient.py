@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from . import trace as tracing
 from .autodiff import OutputNode, TapeNode, enable_grad, node_of, snapshot, walk
+from .control import evaluate
 from .engine import engine
 from .graph import Aval, Graph, Var
 from .primitives.families import zeros_like
-from .record import bind, read
+from .record import read
 
 if TYPE_CHECKING:
     from .array import Array
@@ -28,15 +29,6 @@ class Pair:
     n_outputs: int
     wanted: tuple[bool, ...]
     differentiable: tuple[int, ...]  # positions of the float outputs
-
-
-def evaluate(graph: Graph, values: Sequence[Array]) -> list[Array]:
-    """Apply the nodes of a graph to arrays, by bind: eagerly, staged or taped."""
-    inputs = (*graph.inputs, *(v for v, _ in graph.constants))
-    env = dict(zip(inputs, values, strict=True))
-    for node in graph.nodes:
-        env[node.output] = bind(node.primitive, *(env[v] for v in node.inputs), **node.params)
-    return [read(env[v]) for v in graph.outputs]
 
 
 def build(graph: Graph, wanted: tuple[bool, ...]) -> Pair:

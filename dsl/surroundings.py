@@ -100,7 +100,7 @@ def _members(owner: Any) -> Iterator[tuple[Place, Any]]:
 
 
 def _of_function(function: types.FunctionType) -> Iterator[tuple[Place, Any]]:
-    if function.__module__.split(".")[0] == _PACKAGE:
+    if (function.__module__ or "").split(".")[0] == _PACKAGE:
         return  # our own functions keep no state of the user's
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         if _filled(cell):

@@ -7,10 +7,11 @@ see nothing of it. A cell's `.grad` slot is state of the same kind.
 
 from __future__ import annotations
 
+import gc
 import sys
 import threading
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
@@ -85,14 +86,16 @@ class Observation:
 class Trace:
     """A graph in the making."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, parent: Trace | None = None) -> None:
         self.name = name
+        self.parent = parent  # the trace of the program of which this one is a branch or a loop
         self.nodes: list[Node] = []
         self.inputs: list[Var] = []
         self.constants: list[tuple[Var, Any]] = []
         self.captured: dict[int, Captured] = {}
         self.slots: dict[int, GradSlot] = {}
         self.observed: dict[tuple[int, str], Observation] = {}
+        self.weak: set[Var] = set()  # scalars that promote as Python numbers do (NEP 50)
         self.is_open = True
         self.device: int | None = None  # where it runs, once an array says so
         self._made: list[weakref.ref[Array]] = []
@@ -101,11 +104,19 @@ class Trace:
         self, primitive: Primitive, inputs: tuple[Var, ...], params: Mapping[str, Any]
     ) -> Array:
         """Add a node and return the traced array of its output."""
+        return self.append_all(primitive, inputs, params)[0]
+
+    def append_all(
+        self, primitive: Primitive, inputs: tuple[Var, ...], params: Mapping[str, Any]
+    ) -> list[Array]:
+        """Add a node and return the traced arrays of all its outputs."""
         avals = primitive.infer_all(*(v.aval for v in inputs), **params)
         source = user_source()
         node = Node(primitive, inputs, dict(params), tuple(map(Var, avals)), source)
         self.nodes.append(node)
-        return self.array(node.output, source)
+        if inputs and self.weak.issuperset(inputs) and primitive.name != "cast":
+            self.weak.update(v for v in node.outputs if v.aval.shape == ())
+        return [self.array(var, source) for var in node.outputs]
 
     def array(self, var: Var, source: Source | None = None) -> Array:
         """A new traced array that holds `var`."""
@@ -121,6 +132,8 @@ class Trace:
         return self.array(var)
 
     def add_constant(self, value: np.ndarray[Any, Any], aval: Aval) -> Array:
+        if self.parent is not None:  # only whole programs have constants
+            return self.lift(self.parent.add_constant(value, aval)).current
         var = Var(aval)
         self.constants.append((var, value))
         return self.array(var, user_source())
@@ -137,18 +150,33 @@ class Trace:
             )
 
     def lift(self, cell: Array, origin: Origin | None = None) -> Captured:
-        """The trace's picture of a concrete root cell, made an input at its first use."""
+        """The trace's picture of a root cell that is concrete, or of a trace around this one; made
+        an input at its first use."""
         found = self.captured.get(id(cell))
         if found is None:
-            if placing.wanders(cell):
-                here = placing.current().index if self.device is None else self.device
-                placing.settle(cell, here)
-            self.place("a captured array is", cell._device)
+            if cell._traced is None:
+                self._settle(cell)
             var = Var(Aval(cell.shape, cell.dtype))
+            if is_weak(cell):
+                self.weak.add(var)
             current = self.array(var)
             found = Captured(cell, origin or Origin(cell), var, current)
             self.captured[id(cell)] = found
         return found
+
+    def _settle(self, cell: Array) -> None:
+        """A program runs where its arrays are."""
+        if placing.wanders(cell):
+            here = placing.current().index if self.device is None else self.device
+            placing.settle(cell, here)
+        self.place("a captured array is", cell._device)
+
+    def is_inside(self, other: Trace) -> bool:
+        """Whether this trace is a branch or a loop of `other`, at any depth."""
+        around = self.parent
+        while around is not None and around is not other:
+            around = around.parent
+        return around is not None
 
     def grad_slot(self, cell: Array) -> GradSlot:
         found = self.slots.get(id(cell))
@@ -169,6 +197,16 @@ class Trace:
         alive = [ref() for ref in self._made]
         return [a for a in alive if a is not None and a._traced is not None]
 
+    def refuse_survivors(self, what: str, name: str) -> None:
+        """Raise TraceError if something still holds a value of this trace, which has ended."""
+        if self.survivors():
+            gc.collect()  # cycles through the tape are not the user's doing
+        for cell in self.survivors():
+            raise TraceError(
+                f"{what}: a traced value made at {cell._traced.source} outlives the call of "
+                f"{name}: something outside still holds it; return it instead"
+            )
+
 
 class _State(threading.local):
     def __init__(self) -> None:
@@ -184,9 +222,17 @@ def current() -> Trace | None:
 
 
 @contextmanager
-def open_trace(name: str) -> Iterator[Trace]:
-    """Open a trace in this thread; every primitive is staged until it closes."""
-    trace = Trace(name)
+def open_trace(name: str, parent: Trace | None = None) -> Iterator[Trace]:
+    """Open a trace in this thread; every primitive is staged until it closes. With `parent` it is
+    a branch or a loop of that trace, whose values it may read."""
+    with resumed(Trace(name, parent)) as trace:
+        yield trace
+
+
+@contextmanager
+def resumed(trace: Trace) -> Iterator[Trace]:
+    """Go on with a trace."""
+    trace.is_open = True
     _state.stack.append(trace)
     _native.set_tracing(True)
     try:
@@ -206,6 +252,37 @@ def traced_var(cell: Array, trace: Trace) -> Var:
         f"a traced value of {payload.trace.name} made at {payload.source} was used after its "
         "trace ended; return it from the function instead of keeping it outside"
     )
+
+
+def is_weak(cell: Any) -> bool:
+    """Whether an array is a traced value that stands for a Python number, and takes the dtype of
+    its partners."""
+    payload: TracedValue | None = cell._traced
+    return payload is not None and payload.var in payload.trace.weak
+
+
+_NUMBERS = {"b": False, "i": 0, "u": 0, "f": 0.0, "c": 0j}
+
+
+def number_for(x: Any) -> Any:
+    """A Python number of the kind for which a traced value stands; others are what they are."""
+    return _NUMBERS[x.dtype.kind] if isinstance(x, _native.Cell) and is_weak(x) else x
+
+
+def keep_weak(operands: Sequence[Any], found: list[Array]) -> list[Array]:
+    """What was made of operands of an operation stands for numbers if all of them do."""
+    numbers = [number_for(x) for x in operands]
+    stands_in = any(n is not x for n, x in zip(numbers, operands, strict=True))
+    if stands_in and not any(isinstance(n, _native.Cell) for n in numbers):
+        for cell in found:
+            set_weak(cell)
+    return found
+
+
+def set_weak(cell: Array) -> None:
+    """Let a traced scalar promote as a Python number does."""
+    payload: TracedValue = cell._traced
+    payload.trace.weak.add(payload.var)
 
 
 _PACKAGE = __name__.split(".")[0]

@@ -17,6 +17,7 @@ from .autodiff import (
     snapshot,
     walk,
 )
+from .dtypes import float64
 from .errors import GradientError
 from .primitive import REGISTRY
 from .primitives.families import zeros_like
@@ -107,10 +108,11 @@ def _track_leaf(f: Callable[..., Any], x: Any) -> Array:
     dtype = getattr(x, "dtype", None)
     if isinstance(x, float):
         x = REGISTRY["full"](value=x, shape=(), dtype=_float64())
-    elif dtype is None or not hasattr(x, "_node") or not x.dtype.is_float:
+    elif dtype is None or not hasattr(x, "_node") or not x.dtype.is_inexact:
         kind = type(x).__name__ if dtype is None else dtype
         raise GradientError(
-            f"grad: an argument of {_name(f)} is {kind}; only float arrays can be differentiated"
+            f"grad: an argument of {_name(f)} is {kind}; only float and complex arrays can be "
+            "differentiated"
         )
     value = read(x)
     outer = node_of(value)
@@ -118,15 +120,21 @@ def _track_leaf(f: Callable[..., Any], x: Any) -> Array:
     return snapshot(value, TapeNode("argument", (outer,), lambda cotangents, keep: cotangents))
 
 
+_OF_COMPLEX = " (of a complex number its abs, real or imag)"
+
+
 def _float64() -> Any:
-    return REGISTRY["full"].dtypes[-1]
+    return float64
 
 
 def _require_scalar(f: Callable[..., Any], value: Any) -> None:
     shape = getattr(value, "shape", None)
     if shape != () or not value.dtype.is_float:
         got = type(value).__name__ if shape is None else f"{value.dtype}{list(shape)}"
-        raise GradientError(f"grad: {_name(f)} returned {got}; it must return a float scalar")
+        raise GradientError(
+            f"grad: {_name(f)} returned {got}; it must return a float scalar"
+            + _OF_COMPLEX * (shape is not None and value.dtype.is_complex)
+        )
 
 
 def _pull(value: Array, leaves: list[Array], start: int) -> list[Array]:

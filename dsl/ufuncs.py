@@ -14,9 +14,17 @@ import numpy as np
 from . import functions as f
 from .dtypes import dtype as as_dtype
 from .errors import ArgumentError, BoundsError, DTypeError
-from .functions.convert import asarray, common_shape, convert, is_scalar, many_axes, one_axis
+from .functions.convert import (
+    asarray,
+    common_shape,
+    convert,
+    is_array,
+    is_scalar,
+    many_axes,
+    one_axis,
+)
 from .functions.cumulative import part, scan
-from .functions.outputs import NO_VALUE, casts, store
+from .functions.outputs import NO_VALUE, casts, check_casting, store
 
 if TYPE_CHECKING:
     from .array import Array
@@ -74,6 +82,7 @@ class Ufunc:
             raise TypeError(
                 f"{self.__name__}: got {len(args)} arguments; it takes {self.nin} and its outputs"
             )
+        check_casting(self.__name__, casting)
         inputs, outputs = args[: self.nin], args[self.nin :]
         if outputs and out is not None:
             raise TypeError(f"{self.__name__}: got out twice, by place and by name")
@@ -97,6 +106,8 @@ class Ufunc:
 
     def _stored(self, result: Array, target: Any, where: Any, casting: str) -> Array:
         name = self.__name__
+        if is_array(target) and common_shape(name, result.shape, target.shape) == target.shape:
+            result = f.broadcast_to(result, target.shape)  # out takes part in broadcasting
         if where is True:
             return store(name, result, target, casting)
         mask = asarray(where)

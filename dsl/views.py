@@ -1,17 +1,19 @@
 """Movement primitives as windows into a buffer, and their inverses for writes.
 
 A window is (shape, strides, offset) in elements into the base's contiguous buffer, as NumPy's
-views are. Where no window can say it (a reshape of a transposed array), the result is a copy.
+views are; the parts of complex numbers are windows in steps of floats. Where no window can say it
+(a reshape of a transposed array), the result is a copy.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .primitive import REGISTRY, Primitive
+from .sizes import Shape
 
 if TYPE_CHECKING:
     from .array import Array
@@ -23,6 +25,19 @@ Bind = Callable[[Primitive, tuple["Array", ...], dict[str, Any]], "Array"]
 def window(name: str, cell: Array, params: dict[str, Any]) -> Window | None:
     """The window that movement primitive `name` gives on the window of `cell`."""
     return MOVES[name](cell.shape, cell._steps, cell._offset, **params)
+
+
+def after(shape: Shape, moves: Sequence[tuple[Primitive, Any]]) -> Window | None:
+    """The window that moves give on a whole array. Of sizes that are not known nothing can be said:
+    they are taken for a contiguous window."""
+    sizes = tuple(n for n in shape if isinstance(n, int))
+    if len(sizes) != len(shape):
+        return (), (), 0
+    found: Window | None = (sizes, row_major(sizes), 0)
+    for primitive, params in moves:
+        if found is not None:
+            found = MOVES[primitive.name](*found, **dict(params))
+    return found
 
 
 def _reshape(
@@ -101,11 +116,22 @@ def _slice(
     return sizes, steps, offset
 
 
+def _part(number: int) -> Callable[..., Window]:
+    """The real (0) or the imaginary (1) parts, in steps of floats."""
+
+    def window(old: tuple[int, ...], strides: tuple[int, ...], offset: int) -> Window:
+        return old, tuple(2 * s for s in strides), 2 * offset + number
+
+    return window
+
+
 MOVES: dict[str, Callable[..., Window | None]] = {
     "reshape": _reshape,
     "transpose": _transpose,
     "broadcast_to": _broadcast_to,
     "slice": _slice,
+    "real": _part(0),
+    "imag": _part(1),
 }
 
 
@@ -121,6 +147,10 @@ def put_back(
     if primitive.name == "slice":
         kept = {"start": params["start"], "strides": params["strides"]}
         return bind(REGISTRY["update_slice"], (value, new), kept)
+    if primitive.name in ("real", "imag"):
+        is_real = primitive.name == "real"
+        other = bind(REGISTRY["imag" if is_real else "real"], (value,), {})
+        return bind(REGISTRY["complex"], (new, other) if is_real else (other, new), {})
     raise ValueError("assignment destination is read-only: it is a broadcast view")
 
 

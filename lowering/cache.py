@@ -12,12 +12,15 @@ import hashlib
 import os
 import tempfile
 import warnings
+from functools import cache
 from pathlib import Path
 
+FORMAT = "1"  # of programs, kernels and entries
 MAGIC = b"tilewright-cache-1\n"
 DEFAULT_LIMIT = 2 << 30  # bytes
 _PRUNE_EVERY = 64  # writes
 _SOURCES = (".py", ".cl", ".cuh", ".h")
+_ROOT = Path(__file__).parent.parent
 
 
 class Cache:
@@ -26,8 +29,8 @@ class Cache:
     def __init__(self, folder: Path, limit: int = DEFAULT_LIMIT) -> None:
         self.folder = folder
         self.limit = limit
+        self.problem = ""  # why the folder cannot be written to, once that is known
         self._memory: dict[str, bytes] = {}
-        self._writable = True
         self._writes = 0
 
     def get(self, key: str) -> bytes | None:
@@ -50,16 +53,16 @@ class Cache:
 
     def put(self, key: str, payload: bytes) -> None:
         """Store an entry; on failure it is kept in memory, with one warning."""
-        if not self._writable:
+        if self.problem:
             self._memory[key] = payload
             return
         try:
             self._write(self._path(key), payload)
         except OSError as error:
-            self._writable = False
+            self.problem = error.strerror or str(error)
             self._memory[key] = payload
             warnings.warn(
-                f"cache: got {error.strerror or error} for {self.folder}; compiled code is kept "
+                f"cache: got {self.problem} for {self.folder}; compiled code is kept "
                 "in memory only (TILEWRIGHT_CACHE_DIR names another folder)",
                 stacklevel=3,
             )
@@ -121,13 +124,15 @@ def default_folder() -> Path:
     return Path(platformdirs.user_cache_dir("tilewright"))
 
 
-def sources_digest(folders: list[Path]) -> str:
+@cache
+def sources_digest() -> str:
     """A digest of the sources that decide what code is generated: Python, and what is put before
-    the kernels of devices."""
+    the kernels of devices. The core's own C++ is not among them; wheels do not have it."""
     digest = hashlib.sha256()
-    for folder in folders:
+    for folder in (_ROOT / "lowering", _ROOT / "dsl" / "primitives", _ROOT / "backends"):
         for path in sorted(p for suffix in _SOURCES for p in folder.rglob(f"*{suffix}")):
-            digest.update(path.name.encode() + b"\0" + path.read_bytes())
+            if "native" not in path.relative_to(folder).parts:
+                digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 
 

@@ -6,9 +6,7 @@ No simplifying pass runs: tirx would fold `x != x` and integer overflow; LLVM si
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from ..dsl.errors import CompileError
@@ -19,10 +17,10 @@ from .tvm_api import tirx, tvm
 def object_code(source: KernelSource, target: Mapping[str, Any]) -> bytes:
     """The relocatable object with one function a phase."""
     built = _build(source, target)
-    with tempfile.TemporaryDirectory(prefix="tilewright-") as folder:
-        path = os.path.join(folder, "kernel.o")
-        built.write_to_file(path, "o")
-        return Path(path).read_bytes()
+    # A file in memory: LLVM ends the process where it cannot write to a disk that is full.
+    with open(os.memfd_create("kernel.o", os.MFD_CLOEXEC), "rb") as file:
+        built.write_to_file(f"/proc/self/fd/{file.fileno()}", "o")
+        return file.read()
 
 
 def assembly(source: KernelSource, target: Mapping[str, Any]) -> str:

@@ -1,7 +1,8 @@
-"""The engine: graphs in, loaded programs out; three levels of memory before the compiler.
+"""The engine: graphs in, loaded programs out; four levels of memory before the compiler.
 
-Programs are known by the text of their graph: in this process, on disk (machine code and words,
-loaded without importing a compiler), and only then compiled.
+Programs are known by the text of their graph: in this process, loaded or as bytes; in the user's
+cache on disk; in the library of kernels that comes with the package. Only then are they compiled.
+What is on disk comes first, as it was compiled for exactly this machine.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from .. import _native
@@ -18,17 +18,15 @@ from ..dsl.errors import CompileError
 from ..dsl.graph import Aval, Graph, graph_text
 from ..dsl.sizes import evaluate, symbols
 from . import dump, pipeline
-from .cache import Cache, default_folder, key_of, sources_digest
+from .cache import FORMAT, Cache, default_folder, key_of, sources_digest
 from .entry import KernelEntry, ProgramEntry
-from .fusion import Group, fuse
+from .fusion import Group
+from .library import Library
+from .loops import with_loop_kernels
 from .memory import MemoryPlan
 from .prepack import Prepacked, Split, split_graph
-from .program import Step, plan_program, pooled_peak
+from .program import pooled_peak
 from .protocols import Backend, Choices
-from .rewrites import rewrite
-
-FORMAT = "1"  # of programs, kernels and entries
-_ROOT = Path(__file__).parent.parent
 
 
 @dataclass(frozen=True)
@@ -43,13 +41,19 @@ class ExportedProgram:
 
 
 class Engine:
-    """Implements `dsl.engine.Engine` for one backend; `choices` knows the tuned knobs."""
+    """Implements `dsl.engine.Engine` for one backend; `choices` knows the tuned knobs, `library`
+    has kernels that came with the package."""
 
     def __init__(
-        self, backend: Backend, cache: Cache | None = None, choices: Choices | None = None
+        self,
+        backend: Backend,
+        cache: Cache | None = None,
+        choices: Choices | None = None,
+        library: Library | None = None,
     ) -> None:
         self.backend = backend
         self.choices = choices
+        self.library = library
         self.cache = Cache(default_folder()) if cache is None else cache
         self._programs: dict[str, Any] = {}
         self._entries: dict[str, ProgramEntry] = {}
@@ -70,6 +74,21 @@ class Engine:
                 found = self._programs[text] = self._load(graph, text)
         return found
 
+    def is_ready(self, graph: Graph) -> bool:
+        """Whether the program of a graph is there, so that nothing must be compiled for it."""
+        return self.stored(graph) is not None
+
+    def stored(self, graph: Graph) -> ProgramEntry | None:
+        """The program of a graph as bytes, if it was compiled before."""
+        text = graph_text(graph)
+        with self._lock:
+            return self._stored(text, self.chosen(graph, text))
+
+    def compile(self, graph: Graph) -> None:
+        """Have the program of a graph compiled and kept on disk, if it is not; load nothing."""
+        with self._lock:
+            self._entry(graph, graph_text(graph))
+
     def kernel(self, graph: Graph) -> Any:
         """The one kernel of a graph whose buffers are the graph's inputs and outputs in order."""
         with self._lock:
@@ -84,7 +103,7 @@ class Engine:
         """The one kernel of a graph as in `kernel`, and the names of its unknown sizes, which may
         stand in parameters alone."""
         with self._lock:
-            groups = pipeline.kernel_groups(graph)
+            groups = self._groups(graph)
             if len(groups) != 1:
                 raise CompileError(f"kernel: graph {graph.name} has {len(groups)} kernels, not 1")
             entry = self.kernel_entry(groups[0])
@@ -129,6 +148,7 @@ class Engine:
             return self._assemble(self._entry(graph, text), graph.name)
         except ValueError:
             # The bytes are sound but of another build: compile again, once.
+            self.library = None
             self._entries.pop(text, None)
             self.cache.remove(self._key(text, self.chosen(graph, text)))
             return self._assemble(self._entry(graph, text), graph.name)
@@ -153,18 +173,30 @@ class Engine:
         for name in pipeline.routines_of(graph):
             self.backend.routine(name)  # DeviceError where the device has none
         chosen = self.chosen(graph, text)
-        key = self._key(text, chosen)
-        raw = self.cache.get(key)
-        entry = None if raw is None else ProgramEntry.from_bytes(raw)
+        entry = self._stored(text, chosen)
         timeline.moment("program found on disk" if entry else "program not cached", graph.name)
         if entry is None:
             made = pipeline.compile_program(
-                graph, self.compiler, self.cache, self.scope, chosen,
+                self._lowered(graph), self.compiler, self.cache, self.scope, chosen,
                 pooled=self.backend.pooled_temporaries,
             )  # fmt: skip
             entry = ProgramEntry(made.words, made.kernels)
-            self.cache.put(key, entry.to_bytes())
+            self.cache.put(self._key(text, chosen), entry.to_bytes())
         self._entries[text] = entry
+        return entry
+
+    def _stored(self, text: str, chosen: Mapping[str, str]) -> ProgramEntry | None:
+        """A program that was compiled before: by this process, on this machine, or, for kernels
+        without tuned knobs, by whoever made the library."""
+        found = self._entries.get(text)
+        if found is not None:
+            return found
+        raw = self.cache.get(self._key(text, chosen))
+        if raw is None and self.library is not None and not chosen:
+            raw = self.library.get(library_key(text))
+        entry = None if raw is None else ProgramEntry.from_bytes(raw)
+        if entry is not None:
+            self._entries[text] = entry
         return entry
 
     def _key(self, text: str, chosen: Mapping[str, str]) -> str:
@@ -194,7 +226,7 @@ class Engine:
         raw = self.cache.get(key)
         if raw is not None:
             return raw.decode().split()
-        found = pipeline.structures(graph)
+        found = pipeline.structures(self._groups(graph))
         self.cache.put(key, "\n".join(found).encode())
         return found
 
@@ -206,7 +238,14 @@ class Engine:
         """The kernels that every call of a program launches, in order (those that run only when
         the inputs `read_only` change are not among them)."""
         split = self._split(graph, read_only)
-        return pipeline.kernel_groups(graph if split is None else split.main)
+        return self._groups(graph if split is None else split.main)
+
+    def _lowered(self, graph: Graph) -> Graph:
+        """The graph as the backend compiles it."""
+        return with_loop_kernels(graph) if self.backend.loop_kernels else graph
+
+    def _groups(self, graph: Graph) -> tuple[Group, ...]:
+        return pipeline.kernel_groups(self._lowered(graph))
 
     def refresh(self) -> None:
         """Forget the programs in memory: what is asked for next uses the tuned knobs of now."""
@@ -218,9 +257,8 @@ class Engine:
     def scope(self) -> str:
         """What compiled code depends on beside the graph: the machine and our own sources."""
         if self._scope is None:
-            folders = [_ROOT / "lowering", _ROOT / "dsl" / "primitives", _ROOT / "backends"]
-            digest = sources_digest(folders)
-            self._scope = key_of(FORMAT, self.backend.name, self.backend.fingerprint, digest)
+            own = self.backend.name, self.backend.fingerprint
+            self._scope = key_of(FORMAT, *own, sources_digest())
         return self._scope
 
     @property
@@ -251,14 +289,14 @@ class Engine:
         if stage == "graph":
             return graph_text(graph)
         if stage == "kernels":
-            return pipeline.kernels_text(graph)
+            return pipeline.kernels_text(self._lowered(graph))
         if stage == "memory":
             return str(self.memory(graph))
         if stage not in ("tir", "asm"):
             raise ValueError(f"stage: got {stage!r}; it must be graph, kernels, tir, asm or memory")
         texts = {}
         chosen = self.chosen(graph, graph_text(graph))
-        for group in pipeline.kernel_groups(graph):
+        for group in self._groups(graph):
             key = pipeline.group_key(group)
             if group.kind == "native":
                 texts[key] = f"# the native routine of {group.anchors[0].primitive.name}"
@@ -275,21 +313,20 @@ class Engine:
         if missing:
             raise ValueError(f"memory: got no value for the sizes {missing}")
         entry = self._entry(graph, graph_text(graph))
-        graph = rewrite(graph)
         numbers: dict[str, int] = {}
-        steps = []
-        for group in fuse(graph):
-            if group.kind == "native":
-                steps.append(Step(None, group))
-                continue
-            number = numbers.setdefault(pipeline.group_key(group), len(numbers))
-            steps.append(Step(number, group, entry.kernels[number].sizes))
-        plan = plan_program(graph, steps, self.backend.pooled_temporaries)
+        launched: list[tuple[int, tuple[str, ...]]] = []
+
+        def number(group: Group) -> tuple[int, tuple[str, ...]]:
+            found = numbers.setdefault(pipeline.group_key(group), len(numbers))
+            launched.append((found, entry.kernels[found].sizes))
+            return launched[-1]
+
+        plan = pipeline.plan_graph(
+            self._lowered(graph), number, pooled=self.backend.pooled_temporaries
+        )
         kernels = self._loaded(entry)
         scratch = [
-            kernels[s.kernel].scratch_bytes(*(values[n] for n in s.sizes))
-            for s in steps
-            if s.kernel is not None
+            kernels[i].scratch_bytes(*(values.get(n, 1) for n in sizes)) for i, sizes in launched
         ]
         results = tuple((name, evaluate(size, values)) for name, size in plan.results)
         return replace(
@@ -307,6 +344,14 @@ def _n_inputs(graph: Graph) -> int:
     return len(graph.inputs) + len(graph.constants)
 
 
-def make_engine(backend: Backend, choices: Choices | None = None) -> Engine:
+def library_key(text: str) -> str:
+    """The key in a library of a program by the text of its graph: that a library's machine and
+    sources fit is checked once for all of it."""
+    return key_of("program", text)
+
+
+def make_engine(
+    backend: Backend, choices: Choices | None = None, library: Library | None = None
+) -> Engine:
     """The engine of a backend with the user's disk cache."""
-    return Engine(backend, choices=choices)
+    return Engine(backend, choices=choices, library=library)

@@ -23,7 +23,7 @@ from .spaces import (
     base,
     computes_positions,
     edge_of,
-    is_native,
+    is_called,
     mapping_of,
     space_of,
     without_ones,
@@ -40,9 +40,9 @@ class Group:
     """One kernel: `nodes` in order (free ones included), what it reads and what it writes.
 
     `kind`: map, row (reductions of rows, with maps before, between and after), reduce (one
-    reduction), contract, scatter or native (a routine of the core). `space` is the iteration space
-    without axes of one element; its first `n_outer` axes are those of a row reduction's result.
-    `anchors` are the nodes that are not maps.
+    reduction), contract, scatter, native (a routine of the core), loop (control flow as a kernel)
+    or control. `space` is the iteration space without axes of one element; its first `n_outer`
+    axes are those of a row reduction's result. `anchors` are the nodes that are not maps.
     """
 
     kind: str
@@ -84,9 +84,9 @@ class _Fusion:
     # ------------------------------------------------------------------ free nodes
 
     def _stored_results(self) -> set[Var]:
-        """What must lie in memory: results and what routines read. A reshape's source stands for
-        the reshape."""
-        read = (v for n in self.graph.nodes if is_native(n) for v in n.inputs)
+        """What must lie in memory: results and what routines and control flow read. A reshape's
+        source stands for the reshape."""
+        read = (v for n in self.graph.nodes if is_called(n) for v in n.inputs)
         return {base(v, self.producer) for v in (*self.graph.outputs, *read)}
 
     def _free_nodes(self) -> dict[Node, int]:

@@ -21,8 +21,8 @@ def group_text(group: Group, names: dict[Var, str]) -> str:
             [name(v) for v in node.inputs]
             + [f"{k}={params_text(v)}" for k, v in sorted(node.params.items())]
         )
-        out = node.output
-        lines.append(f"  {name(out)}: {out.aval} = {node.primitive.name}({args})")
+        outs = ", ".join(f"{name(v)}: {v.aval}" for v in node.outputs)
+        lines.append(f"  {outs} = {node.primitive.name}({args})")
     lines.append(f"  writes {_list(group.outputs, name)}")
     return "\n".join(lines)
 

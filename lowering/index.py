@@ -79,6 +79,16 @@ def address(t: TirxVocabulary, index: Index) -> Expr:
     return int64(0) if offset is None else offset
 
 
+def without_last(t: TirxVocabulary, index: Index) -> tuple[Index, Expr]:
+    """The position along all axes but the last, and that along the last."""
+    *runs, last = index.runs
+    if len(last.shape) == 1:
+        return Index(tuple(runs)), last.position
+    size = t.size(last.shape[-1])
+    rest = Run(last.shape[:-1], t.let(t.call("index_div", last.position, size)))
+    return Index((*runs, rest)), t.let(t.call("index_mod", last.position, size))
+
+
 def join(t: TirxVocabulary, parts: list[Expr], shape: Shape) -> Expr:
     """The row-major position of components."""
     total: Expr = None

@@ -98,17 +98,28 @@ def host() -> Machine:
 
     Raises DeviceError for a level that is unknown or that this machine does not have.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-    if platform.machine() in ("aarch64", "arm64"):
-        return _machine("aarch64", "generic", _caches(), cores)
-    fields = _cpuinfo(_read(_CPUINFO))
     wanted = os.environ.get("TILEWRIGHT_CPU")
-    if wanted:
-        have = _LEVEL_NAMES[: _LEVEL_NAMES.index(level(_flags(fields))) + 1]
-        if wanted not in have:
-            raise DeviceError(f"TILEWRIGHT_CPU: got {wanted}; here it may be {', '.join(have)}")
-        return _machine("x86_64", wanted, _caches(), cores)
-    return _machine("x86_64", x86_name(fields), _caches(), cores, _flags(fields))
+    if wanted and platform.machine() not in ("aarch64", "arm64"):
+        return lesser("TILEWRIGHT_CPU", wanted)
+    if platform.machine() in ("aarch64", "arm64"):
+        return _machine("aarch64", "generic", _caches(), _cores())
+    fields = _cpuinfo(_read(_CPUINFO))
+    return _machine("x86_64", x86_name(fields), _caches(), _cores(), _flags(fields))
+
+
+def lesser(operation: str, name: str) -> Machine:
+    """This machine as one of a lower level; raises DeviceError for one that it does not have."""
+    known = level(_flags(_cpuinfo(_read(_CPUINFO))))
+    is_x86 = platform.machine() not in ("aarch64", "arm64")
+    have = _LEVEL_NAMES[: _LEVEL_NAMES.index(known) + 1] if is_x86 else ()
+    if name not in have:
+        may = f"it may be {', '.join(have)}" if have else "this processor has no levels"
+        raise DeviceError(f"{operation}: got {name}; here {may}")
+    return _machine("x86_64", name, _caches(), _cores())
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
 
 
 def for_level(name: str, cores: int = 2) -> Machine:

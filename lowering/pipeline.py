@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..dsl import timeline
-from ..dsl.graph import Graph, Var, graph_text
+from ..dsl.graph import Graph, Var, all_nodes, graph_text, subgraphs
 from ..dsl.primitive import Native
 from .cache import Cache, key_of
+from .complex_products import with_real_products
 from .entry import KernelEntry
 from .fusion import Group, fuse
 from .fusion_text import group_text
@@ -28,15 +29,52 @@ class Compiled:
     plan: Plan
 
 
+def _prepared(graph: Graph) -> Graph:
+    return rewrite(with_real_products(graph))
+
+
 def kernel_groups(graph: Graph) -> tuple[Group, ...]:
-    """The kernels of a graph, in order of execution."""
-    return fuse(rewrite(graph))
+    """The kernels of a graph, and of the graphs inside it, in order of execution."""
+    found: list[Group] = []
+    for group in fuse(_prepared(graph)):
+        inner = subgraphs(group.anchors[0]) if group.kind == "control" else ()
+        found += [g for part in inner for g in kernel_groups(part)] if inner else [group]
+    return tuple(found)
 
 
 def kernels_text(graph: Graph) -> str:
     """The fusion groups as text."""
     names: dict[Var, str] = {}
-    return "\n".join(group_text(group, names) for group in kernel_groups(graph))
+    parts = []
+    for group in fuse(_prepared(graph)):
+        parts.append(group_text(group, names))
+        inner = subgraphs(group.anchors[0]) if group.kind == "control" else ()
+        for part in inner:
+            text = f"{part.name}:\n{kernels_text(part)}"
+            parts.append("\n".join(f"  {line}" for line in text.splitlines()))
+    return "\n".join(parts)
+
+
+# The number of a group's kernel, and the names of its unknown sizes.
+Numbered = Callable[[Group], tuple[int, tuple[str, ...]]]
+
+
+def plan_graph(graph: Graph, number: Numbered, *, pooled: bool) -> Plan:
+    """The plan of a graph and of the graphs inside it, whose kernels `number` knows."""
+    graph = _prepared(graph)
+    steps: list[Step] = []
+    inside: list[Plan] = []
+    for group in fuse(graph):
+        if group.kind == "native":
+            steps.append(Step(None, group))
+        elif group.kind == "control":
+            parts = subgraphs(group.anchors[0])
+            numbers = tuple(range(len(inside), len(inside) + len(parts)))
+            inside += [plan_graph(part, number, pooled=pooled) for part in parts]
+            steps.append(Step(None, group, programs=numbers))
+        else:
+            steps.append(Step(number(group)[0], group, number(group)[1]))
+    return plan_program(graph, steps, pooled, inside)
 
 
 @timeline.stage("compile", lambda graph, *_, **__: graph.name)
@@ -51,22 +89,18 @@ def compile_program(
 ) -> Compiled:
     """Compile a graph; kernels that are in the cache (under `scope`) are taken from it. `chosen`
     has the tuned knobs of kernels by `structure`; `pooled` as in `plan_program`."""
-    graph = rewrite(graph)
     entries: dict[str, int] = {}
     kernels: list[KernelEntry] = []
-    steps: list[Step] = []
-    for group in fuse(graph):
-        if group.kind == "native":
-            steps.append(Step(None, group))
-            continue
+
+    def number(group: Group) -> tuple[int, tuple[str, ...]]:
         text = group_key(group)
         if text not in entries:
             entries[text] = len(kernels)
             choice = chosen.get(structure_of(text), "")
             kernels.append(cached_kernel(group, choice, compiler, cache, scope))
-        number = entries[text]
-        steps.append(Step(number, group, kernels[number].sizes))
-    plan = plan_program(graph, steps, pooled)
+        return entries[text], kernels[entries[text]].sizes
+
+    plan = plan_graph(graph, number, pooled=pooled)
     return Compiled(program_words(plan.layout), tuple(kernels), plan)
 
 
@@ -87,9 +121,9 @@ def structure_of(group_key: str) -> str:
     return key_of("structure", group_key)
 
 
-def structures(graph: Graph) -> list[str]:
-    """The digests of all kernels of a graph."""
-    return list(dict.fromkeys(structure_of(group_key(g)) for g in kernel_groups(graph)))
+def structures(groups: Sequence[Group]) -> list[str]:
+    """The digests of kernels, each once."""
+    return list(dict.fromkeys(structure_of(group_key(g)) for g in groups))
 
 
 @timeline.stage("schedule", lambda group, *_: group_name(group))
@@ -100,7 +134,7 @@ def source_of(group: Group, compiler: Compiler, choice: str = "") -> KernelSourc
 
 def routines_of(graph: Graph) -> tuple[str, ...]:
     """The names of the native routines that a graph needs."""
-    rules = (node.primitive.lower for node in graph.nodes)
+    rules = (node.primitive.lower for node in all_nodes(graph))
     return tuple(dict.fromkeys(rule.name for rule in rules if isinstance(rule, Native)))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ..dsl.graph import Graph, Node, Var
+from ..dsl.graph import Graph, Node, Var, subgraphs
 from ..dsl.primitive import Native
 from ..dsl.sizes import Dim, evaluate, symbol
 from ..dsl.timeline import stage
@@ -20,6 +20,7 @@ from .words import (
     OUTPUT,
     TEMPORARY,
     Call,
+    Flow,
     Instruction,
     Launch,
     ProgramLayout,
@@ -30,18 +31,20 @@ from .words import (
 
 @dataclass(frozen=True)
 class Step:
-    """One launch: which kernel, on which values, with which sizes; or, with `kernel` None, the
-    call of the routine that the group's one node is."""
+    """One launch: which kernel, on which values, with which sizes; or, with `kernel` None, what the
+    group's one node is: the call of a routine, or control flow over these programs, by number."""
 
     kernel: int | None
     group: Group
     sizes: tuple[str, ...] = ()
+    programs: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
 class Plan:
     """A program's layout with what its memory plan needs."""
 
+    name: str
     layout: ProgramLayout
     memory: MemoryPlan
     temporaries: tuple[tuple[Var, int, int], ...]  # those of the pool: first and last step
@@ -49,15 +52,20 @@ class Plan:
 
 
 @stage("plan", lambda graph, *_: graph.name)
-def plan_program(graph: Graph, steps: Sequence[Step], pooled: bool = False) -> Plan:
+def plan_program(
+    graph: Graph, steps: Sequence[Step], pooled: bool = False, programs: Sequence[Plan] = ()
+) -> Plan:
     """Give each value a slot and order the instructions; with `pooled`, all temporaries come from
-    the pool, for devices that cannot pass places inside a block of memory."""
-    return _Planner(graph, steps, pooled).plan()
+    the pool, for devices that cannot pass places inside a block of memory. `programs` are those
+    that control flow runs."""
+    return _Planner(graph, steps, pooled, programs).plan()
 
 
 class _Planner:
-    def __init__(self, graph: Graph, steps: Sequence[Step], pooled: bool) -> None:
-        self.graph, self.steps, self.pooled = graph, steps, pooled
+    def __init__(
+        self, graph: Graph, steps: Sequence[Step], pooled: bool, programs: Sequence[Plan]
+    ) -> None:
+        self.graph, self.steps, self.pooled, self.programs = graph, steps, pooled, programs
         self.producer = {v: n for n in graph.nodes for v in n.outputs}
         self.slots: list[Slot] = []
         self.slot_of: dict[Var, int] = {}
@@ -94,9 +102,10 @@ class _Planner:
             ),
             instructions=tuple(self._instructions(pooled)),
             arena=arena,
+            programs=tuple((p.name, p.layout) for p in self.programs),
         )
         spans = tuple((v, self.first[v], self.last[v]) for v in pooled)
-        return Plan(layout, memory, spans, sizes)
+        return Plan(self.graph.name, layout, memory, spans, sizes)
 
     def _slot(self, var: Var, slot: Slot) -> None:
         self.slot_of[var] = len(self.slots)
@@ -132,7 +141,8 @@ class _Planner:
 
     def _step(self, step: Step) -> Instruction:
         if step.kernel is None:
-            return self._call(step.group.anchors[0])
+            node = step.group.anchors[0]
+            return self._flow(node, step.programs) if step.programs else self._call(node)
         slots = tuple(self.slot_of[v] for v in (*step.group.inputs, *step.group.outputs))
         return Launch(step.kernel, slots, tuple(symbol(name) for name in step.sizes))
 
@@ -143,6 +153,24 @@ class _Planner:
         avals = (v.aval for v in node.inputs)
         sizes = lower.sizes(*avals, out=node.output.aval, **node.params)
         return Call(lower.name, tuple(self.slot_of[v] for v in values), sizes)
+
+    def _flow(self, node: Node, programs: tuple[int, ...]) -> Flow:
+        kind, params = node.primitive.name, node.params
+        values = tuple(self.slot_of[base(v, self.producer)] for v in node.inputs)
+        inside = subgraphs(node)
+        taken = inside[-1].inputs  # the last takes all that the others do
+        n_constants = params.get("n_constants", 0)
+        return Flow(
+            kind=kind,
+            programs=programs,
+            n_constants=n_constants,
+            n_carries=params.get("n_carries", len(inside[0].inputs) - n_constants),
+            inputs=values,
+            outputs=tuple(self.slot_of[v] for v in node.outputs),
+            shapes=tuple(v.aval.shape for v in taken),
+            length=params.get("length", 0),
+            reverse=params.get("reverse", False),
+        )
 
 
 def _name(var: Var) -> str:

@@ -60,6 +60,10 @@ class Backend(Protocol):
         """Whether all temporaries of programs come from the pool, none from an arena."""
 
     @property
+    def loop_kernels(self) -> bool:
+        """Whether there is a schedule for loops as kernels (kind `loop`)."""
+
+    @property
     def run_side(self) -> str:
         """The name of a device's table in the native core (core/device.h); "" for the host."""
 

@@ -16,12 +16,14 @@ from ..dsl.primitive import Expr, Map
 from ..dsl.sizes import product
 from .index import (
     Index,
+    Run,
     address,
     broadcast_index,
     components,
     from_components,
     reshaped_index,
     transposed_index,
+    without_last,
 )
 from .tvm_api import tirx
 from .vocabulary import TirxVocabulary, int64
@@ -109,6 +111,8 @@ class Scope:
 
     def _computed(self, var: Var, index: Index) -> Expr:
         node = self.producer[var]
+        if node.primitive.name in ("as_real", "as_complex"):
+            return self._reinterpreted(node, index)
         mover = MOVERS.get(node.primitive.name)
         if mover is not None:
             return self.element(node.inputs[0], self._moved(index, node, mover))
@@ -121,6 +125,19 @@ class Scope:
             )
             return self.t.rounded(value, var.aval.dtype)
         return self._indexed(lower, node, var, index)
+
+    def _reinterpreted(self, node: Node, index: Index) -> Expr:
+        """Complex numbers as pairs of floats, or the other way round; runs are kept."""
+        source = node.inputs[0]
+        if node.primitive.name == "as_complex":
+            places = (Index((*index.runs, Run((2,), int64(i)))) for i in (0, 1))
+            return self.t.complex(*(self.element(source, at) for at in places))
+        memory = self.sources.get(source)
+        if isinstance(memory, Memory):
+            return memory.floats(index)
+        whole, part = without_last(self.t, index)
+        z = self.element(source, whole)
+        return self.t.select(part < int64(1), z.real, z.imag)
 
     def _indexed(self, lower: Map, node: Node, var: Var, index: Index) -> Expr:
         readers = [InputReader(self, v) for v in node.inputs]
@@ -139,15 +156,22 @@ class Scope:
         return moved
 
 
-def buffer_source(t: TirxVocabulary, var: Var, buffer: Any) -> Source:
-    """Reads `var` from a flat buffer that holds it contiguously."""
+@dataclass
+class Memory:
+    """Reads a value from a flat buffer that holds it contiguously."""
 
-    def read(index: Index) -> Expr:
-        if product(var.aval.shape) == 1:
-            return t.load_cast(tirx.BufferLoad(buffer, [int64(0)]), var.aval.dtype)
-        return t.load_cast(tirx.BufferLoad(buffer, [address(t, index)]), var.aval.dtype)
+    t: TirxVocabulary
+    var: Var
+    buffer: Any
 
-    return read
+    def __call__(self, index: Index) -> Expr:
+        aval = self.var.aval
+        at = int64(0) if product(aval.shape) == 1 else address(self.t, index)
+        return self.t.load(self.buffer, at, aval.dtype)
+
+    def floats(self, index: Index) -> Expr:
+        """The floats of a complex value, at a position that has one axis more."""
+        return self.t.load(self.buffer, address(self.t, index), self.var.aval.dtype.real)
 
 
 def sequence(statements: list[Any]) -> Any:

@@ -161,6 +161,8 @@ def drop_neutral_operand(node: Node, view: View) -> Var | Node | None:
     if name not in ("add", "sub", "mul", "div"):
         return None
     x, y = node.inputs
+    if x.aval.dtype.is_complex:  # the zero imaginary part of a constant counts beside infinities
+        return None
     if _is_neutral(name, view.constant(y), x.aval.dtype.is_float):
         return x
     if name in ("add", "mul") and _is_neutral(name, view.constant(x), x.aval.dtype.is_float):
@@ -227,6 +229,21 @@ def join_broadcasts(node: Node, view: View) -> Var | Node | None:
     return apply("broadcast_to", inner.inputs[0], like=node, shape=node.output.aval.shape)
 
 
+def drop_empty_product(node: Node, view: View) -> Var | Node | None:
+    """A product without rows, columns or batch is an empty constant."""
+    out = node.output.aval
+    if node.primitive.name != "matmul" or 0 not in out.shape:
+        return None
+    return apply("full", like=node, shape=out.shape, value=0, dtype=out.dtype)
+
+
+def drop_reinterpretation(node: Node, view: View) -> Var | Node | None:
+    """The floats of complex numbers that are made of floats, and the other way round."""
+    back = {"as_real": "as_complex", "as_complex": "as_real"}.get(node.primitive.name)
+    inner = view.made_by(node.inputs[0], back) if back else None
+    return inner.inputs[0] if inner else None
+
+
 def drop_trivial_reduction(node: Node, view: View) -> Var | Node | None:
     """A sum, product, maximum or minimum over axes of one element each is a reshape."""
     if node.primitive.name not in ("sum", "prod", "max", "min"):
@@ -263,6 +280,8 @@ RULES: tuple[Rule, ...] = (
     drop_stop_gradient,
     drop_neutral_operand,
     drop_double_negation,
+    drop_empty_product,
+    drop_reinterpretation,
     drop_trivial_reduction,
     fold_constant_movement,
     join_reshapes,

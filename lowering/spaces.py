@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..dsl.graph import Node, Var
-from ..dsl.primitive import Map, Native, Reduce
+from ..dsl.primitive import Control, Map, Native, Reduce
 from ..dsl.sizes import Shape
 
 # For each axis of a value: the axis of the reader's space that steps along it, or None.
@@ -19,7 +19,12 @@ def mapping_of(shape: Shape) -> Mapping:
 
 # Read through by any kernel, at positions that move with the loop: to store their results would
 # only cost memory.
-MOVEMENT = ("broadcast_to", "reshape", "transpose", "slice", "full", "iota")
+MOVEMENT = (
+    "broadcast_to", "reshape", "transpose", "slice", "full", "iota", "as_real", "as_complex",
+)  # fmt: skip
+
+# The same bytes, seen as an array of another shape, or as the floats of complex numbers.
+SAME_BYTES = ("reshape", "as_real", "as_complex")
 
 _SIMPLE = ("broadcast_to", "transpose", "full", "iota")  # their positions cost nothing
 
@@ -40,9 +45,9 @@ def without_ones(shape: Shape) -> Shape:
     return tuple(n for n in shape if n != 1)
 
 
-def is_native(node: Node) -> bool:
-    """Whether a node is a routine of the core, which reads and writes memory only."""
-    return isinstance(node.primitive.lower, Native)
+def is_called(node: Node) -> bool:
+    """Whether a node is a routine of the core or control flow: these read and write memory only."""
+    return isinstance(node.primitive.lower, Native | Control)
 
 
 def computes_positions(node: Node) -> bool:
@@ -62,9 +67,9 @@ def space_of(node: Node) -> Shape:
 
 
 def base(var: Var, producer: dict[Var, Node]) -> Var:
-    """What holds a value that is only a reshape of another in memory."""
+    """What holds a value that is only another view of the same bytes."""
     node = producer.get(var)
-    while node is not None and node.primitive.name == "reshape":
+    while node is not None and node.primitive.name in SAME_BYTES:
         before = producer.get(node.inputs[0])
         if before is not None and not _is_stored(before):
             return var
@@ -76,7 +81,7 @@ def base(var: Var, producer: dict[Var, Node]) -> Var:
 def _is_stored(node: Node) -> bool:
     """Whether a value may be asked to lie in memory: all but movement, which is read through."""
     lower = node.primitive.lower
-    return not isinstance(lower, Map) or lower.pointwise or node.primitive.name == "reshape"
+    return not isinstance(lower, Map) or lower.pointwise or node.primitive.name in SAME_BYTES
 
 
 def edge_of(source: Var, node: Node, mapping: Mapping | None, shape: Shape) -> Edge:

@@ -2,6 +2,7 @@
 
 Elements are scalar expressions: bool as tirx bool, float16 and bfloat16 as float32 expressions
 that hold half values (`rounded` brings the result of each rule back to one), the rest as they are.
+A complex element is a `Complex` of two such expressions, and lies in memory as two floats.
 Intermediate values are named by `Bind` statements of the open block, so that an expression stays
 a tree of small size. tirx folds `x * 0` and `x + 0` also for floats, so zeros are hidden from it.
 """
@@ -17,17 +18,14 @@ import numpy as np
 from ..dsl.dtypes import DType, bfloat16, bool_, float16, to_numpy
 from ..dsl.primitive import Expr
 from ..dsl.sizes import Dim, Size
-from . import math
+from .calls import CALLS, float_constant, not_equal, type_of, zero
+from .math.complex import Complex
+from .math.complex import call as call_complex
 from .tvm_api import tirx
 from .wrapping import wrapping
 
 _HALF = (float16, bfloat16)
 CELL = "cell"  # the name of cells in memory that names stand for (see `_through_cell`)
-
-
-def type_of(x: Expr) -> str:
-    """The tirx type of an expression."""
-    return str(x.ty)
 
 
 def int64(value: int) -> Expr:
@@ -42,14 +40,20 @@ def computed(dtype: DType) -> str:
 
 def stored(dtype: DType) -> str:
     """The tirx type of a buffer of `dtype`."""
-    return {"bool": "uint8", "bfloat16": "uint16"}.get(dtype.name, dtype.name)
+    return {"bool": "uint8", "bfloat16": "uint16"}.get(dtype.name, dtype.real.name)
+
+
+def elements(dtype: DType, count: Dim) -> Dim:
+    """How many elements of its tirx type a buffer of `count` elements has."""
+    return count * 2 if dtype.is_complex else count
 
 
 class TirxVocabulary:
     """Implements `dsl.primitive.Vocabulary`; `sizes` maps unknown sizes to their parameters.
 
-    `scalar_only` is set by functions that tirx cannot vectorise: the loop is then a serial one.
-    `near_angles` is set while code is made for angles that math/trigonometric.py calls near.
+    `plain_loops` says that LLVM is to vectorise the kernel; `scalar_only` is set by functions that
+    tirx cannot vectorise: the loop is then a serial one. `near_angles` is set while code is made
+    for angles that math/trigonometric.py calls near.
     """
 
     def __init__(self, sizes: dict[str, Any]) -> None:
@@ -57,12 +61,17 @@ class TirxVocabulary:
         self.blocks: list[list[Any]] = []
         self.scalar_only = False
         self.near_angles = False
+        self.plain_loops = False
         self.lane: tuple[Expr, int] | None = None
         self._unwrapped: frozenset[str] | None = None
 
     # ------------------------------------------------------------------ Vocabulary
 
-    def const(self, value: bool | int | float, dtype: DType) -> Expr:
+    def const(self, value: bool | int | float | complex, dtype: DType) -> Expr:
+        if dtype.is_complex:
+            whole = complex(value)
+            return Complex(self, *(self.const(p, dtype.real) for p in (whole.real, whole.imag)))
+        assert not isinstance(value, complex), f"{dtype} has no complex constants"
         if dtype is bool_:
             return tirx.const(bool(value), "bool")
         if not dtype.is_float:
@@ -72,6 +81,10 @@ class TirxVocabulary:
         return float_constant(rounded, computed(dtype))
 
     def cast(self, x: Expr, dtype: DType) -> Expr:
+        if isinstance(x, Complex):
+            return self._cast_complex(x, dtype)
+        if dtype.is_complex:
+            return Complex(self, self.cast(x, dtype.real), self.const(0, dtype.real))
         if dtype is bool_:
             return x if type_of(x) == "bool" else not_equal(x, zero(type_of(x)))
         if type_of(x) == "bool":
@@ -81,11 +94,27 @@ class TirxVocabulary:
         converted = x if type_of(x) == computed(dtype) else tirx.Cast(computed(dtype), x)
         return self.rounded(converted, dtype)
 
+    def _cast_complex(self, x: Complex, dtype: DType) -> Expr:
+        if dtype is bool_:
+            return tirx.Or(*(self.cast(part, bool_) for part in x.parts))
+        if dtype.is_complex:
+            return x.map(lambda part: self.cast(part, dtype.real))
+        return self.cast(x.real, dtype)
+
     def select(self, condition: Expr, x: Expr, y: Expr) -> Expr:
+        if isinstance(x, Complex):
+            condition = self.let(condition)
+            pairs = zip(x.parts, y.parts, strict=True)
+            return Complex(self, *(tirx.Select(condition, a, b) for a, b in pairs))
         return tirx.Select(condition, x, y)
+
+    def complex(self, real: Expr, imag: Expr) -> Expr:
+        return Complex(self, real, imag)
 
     def call(self, name: str, *args: Expr) -> Expr:
         """A function of the vocabulary by name."""
+        if args and isinstance(args[0], Complex):
+            return call_complex(self, name, *args)
         found = CALLS.get(name)
         if found is None:
             raise KeyError(f"vocabulary: there is no function {name}")
@@ -130,6 +159,8 @@ class TirxVocabulary:
 
     def let(self, x: Expr) -> Expr:
         """Name a value, so that its uses do not copy the expression."""
+        if isinstance(x, Complex):
+            return x.named()
         if isinstance(x, tirx.Var | tirx.IntImm | tirx.FloatImm) or not self.blocks:
             return x
         if self._unwrapped is not None:
@@ -150,7 +181,7 @@ class TirxVocabulary:
         each name is used twice; they do not look through memory. Indices (int64) they should see.
         """
         at, size = self.lane or (int64(0), 1)
-        cell = tirx.decl_buffer((int64(size),), type_of(x), CELL, scope="local")
+        cell = tirx.decl_buffer((int64(size),), type_of(x), CELL, scope="local", layout=None)
         builtin = {"disable_lower_builtin": tirx.IntImm("bool", 1)}
         self.blocks[-1].append(tirx.AllocBuffer(cell, builtin))
         self.blocks[-1].append(tirx.BufferStore(cell, x, [at]))
@@ -163,8 +194,9 @@ class TirxVocabulary:
             value = rule()
         finally:
             self._unwrapped = outside
-        many = isinstance(value, tuple)
-        return tuple(wrapping(v, but) for v in value) if many else wrapping(value, but)
+        if isinstance(value, tuple):
+            return tuple(_wrapping(v, but) for v in value)
+        return _wrapping(value, but)
 
     def emit(self, statement: Any) -> None:
         """Append a statement to the innermost block."""
@@ -181,6 +213,22 @@ class TirxVocabulary:
         if dtype not in _HALF:
             return x
         return self.load_cast(self.store_cast(x, dtype), dtype)
+
+    def load(self, buffer: Any, at: Expr, dtype: DType) -> Expr:
+        """The element at a position of a buffer."""
+        if not dtype.is_complex:
+            return self.load_cast(tirx.BufferLoad(buffer, [at]), dtype)
+        first = at * int64(2)
+        return Complex(self, *(tirx.BufferLoad(buffer, [first + int64(i)]) for i in (0, 1)))
+
+    def store(self, buffer: Any, at: Expr, x: Expr, dtype: DType) -> None:
+        """Put an element at a position of a buffer."""
+        if not dtype.is_complex:
+            self.emit(tirx.BufferStore(buffer, self.store_cast(x, dtype), [at]))
+            return
+        first = at * int64(2)
+        for i, part in enumerate(self.let(self.cast(x, dtype)).parts):
+            self.emit(tirx.BufferStore(buffer, part, [first + int64(i)]))
 
     def load_cast(self, raw: Expr, dtype: DType) -> Expr:
         """What a buffer holds -> an element."""
@@ -216,136 +264,5 @@ class TirxVocabulary:
         return self.let(tirx.Cast("uint16", tirx.Select(not_equal(x, x), quiet, nearest)))
 
 
-def float_constant(value: float, dtype: str) -> Expr:
-    """A float constant; a zero is hidden in a call, so that tirx folds nothing into it."""
-    imm = tirx.FloatImm(dtype, value)
-    if value != 0:
-        return imm
-    name = "llvm.trunc" if np.signbit(value) else "llvm.fabs"
-    return tirx.call_llvm_pure_intrin(dtype, name, imm)
-
-
-def not_equal(a: Expr, b: Expr) -> Expr:
-    """a != b; for floats LLVM would be given the comparison that is false for nan."""
-    return tirx.Not(tirx.EQ(a, b)) if _is_float(a) else tirx.NE(a, b)
-
-
-def zero(dtype: Any) -> Expr:
-    """The zero of a tirx type."""
-    name = str(dtype)
-    return float_constant(0.0, name) if name.startswith("float") else tirx.const(0, name)
-
-
-# --------------------------------------------------------------------------- functions
-
-Function = Callable[..., Expr]
-
-
-def _is_float(x: Expr) -> bool:
-    return type_of(x).startswith("float")
-
-
-def _llvm(name: str) -> Function:
-    return lambda t, *xs: tirx.call_llvm_pure_intrin(type_of(xs[0]), f"llvm.{name}", *xs)
-
-
-def _logical(on_bool: Function, on_bits: Function) -> Function:
-    return lambda t, *xs: (on_bool if type_of(xs[0]) == "bool" else on_bits)(*xs)
-
-
-def _neg(t: TirxVocabulary, x: Expr) -> Expr:
-    # 0 - x would lose the sign of zero
-    return x * tirx.FloatImm(type_of(x), -1.0) if _is_float(x) else zero(type_of(x)) - x
-
-
-def _abs(t: TirxVocabulary, x: Expr) -> Expr:
-    if _is_float(x):
-        return _llvm("fabs")(t, x)
-    x = t.let(x)
-    return tirx.Select(x < zero(type_of(x)), zero(type_of(x)) - x, x)
-
-
-def _extremum(compare: Function) -> Function:
-    def function(t: TirxVocabulary, a: Expr, b: Expr) -> Expr:
-        if type_of(a) == "bool":
-            return (tirx.Or if compare is tirx.GT else tirx.And)(a, b)
-        a, b = t.let(a), t.let(b)
-        first = compare(a, b)
-        return tirx.Select(tirx.Or(first, not_equal(a, a)) if _is_float(a) else first, a, b)
-
-    return function
-
-
-def _copysign(t: TirxVocabulary, x: Expr, y: Expr) -> Expr:
-    return _llvm("copysign")(t, x, y)
-
-
-def _bitcast(t: TirxVocabulary, x: Expr, dtype: DType) -> Expr:
-    return tirx.reinterpret(dtype.name, x)
-
-
-def _rsqrt(t: TirxVocabulary, x: Expr) -> Expr:
-    return tirx.Div(tirx.FloatImm(type_of(x), 1.0), _llvm("sqrt")(t, x))
-
-
-def _compare(build: Function) -> Function:
-    def function(t: TirxVocabulary, a: Expr, b: Expr) -> Expr:
-        if type_of(a) == "bool":
-            a, b = (tirx.Cast("uint8", x) for x in (a, b))
-        return build(a, b)
-
-    return function
-
-
-def _elementary(name: str) -> Function:
-    # looked up at the call: a function of ours if there is one, else LLVM's
-    def function(t: TirxVocabulary, *xs: Expr) -> Expr:
-        own = getattr(math, name, None)
-        return own(t, *(t.let(x) for x in xs)) if own else _llvm(name)(t, *xs)
-
-    return function
-
-
-_ELEMENTARY = (
-    "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "sinc",
-    "asin", "acos", "atan", "atan2", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh",
-    "sigmoid", "erf", "pow", "cbrt", "hypot", "ldexp", "mantissa", "exponent", "gcd", "bit_count",
-    "fmod", "i0", "i1",
-)  # fmt: skip
-
-CALLS: dict[str, Function] = {
-    **{name: _elementary(name) for name in _ELEMENTARY},
-    **{name: _llvm(name) for name in ("floor", "ceil", "trunc", "sqrt", "fma")},
-    "round": _llvm("rint"),
-    "rsqrt": _rsqrt,
-    "neg": _neg,
-    "abs": _abs,
-    "maximum": _extremum(tirx.GT),
-    "minimum": _extremum(tirx.LT),
-    "copysign": _copysign,
-    "signbit": lambda t, x: _copysign(t, tirx.FloatImm(type_of(x), 1.0), x) < zero(type_of(x)),
-    "div": lambda t, a, b: tirx.Div(a, b),
-    "floordiv": lambda t, a, b: tirx.floordiv(a, b),
-    "mod": lambda t, a, b: tirx.floormod(a, b),
-    "truncmod": lambda t, a, b: tirx.truncmod(a, b),
-    "index_div": lambda t, a, b: tirx.truncdiv(a, b),
-    "index_mod": lambda t, a, b: tirx.truncmod(a, b),
-    "bitwise_and": _logical(tirx.And, tirx.bitwise_and),
-    "bitwise_or": _logical(tirx.Or, tirx.bitwise_or),
-    "bitwise_xor": _logical(
-        lambda a, b: tirx.NE(tirx.Cast("uint8", a), tirx.Cast("uint8", b)), tirx.bitwise_xor
-    ),
-    "bitwise_not": _logical(tirx.Not, tirx.bitwise_not),
-    "shl": lambda t, a, b: tirx.shift_left(a, b),
-    "shr": lambda t, a, b: tirx.shift_right(a, b),
-    "eq": _compare(tirx.EQ),
-    "ne": _compare(not_equal),
-    "lt": _compare(tirx.LT),
-    "le": _compare(tirx.LE),
-    "gt": _compare(tirx.GT),
-    "ge": _compare(tirx.GE),
-    "isnan": lambda t, x: not_equal(x, x) if _is_float(x) else tirx.const(False, "bool"),
-    "bitcast": _bitcast,
-    "nextafter": lambda t, x, y, dtype: math.nextafter(t, t.let(x), t.let(y), dtype),
-    "let": lambda t, x: t.let(x),
-}
+def _wrapping(x: Expr, but: frozenset[str]) -> Expr:
+    return x if isinstance(x, Complex) else wrapping(x, but)

@@ -15,7 +15,8 @@ DEVICE_KERNEL_MAGIC = 0x544431
 PROGRAM_MAGIC = 0x545031
 INPUT, OUTPUT, ARENA, TEMPORARY = range(4)
 LAUNCH, ALLOC, FREE, COPY = range(4)
-CALL = 6  # 4 and 5 are kept for control flow
+CALL = 6
+CONTROL = {"while": 4, "cond": 5, "scan": 7, "while_vjp": 8}
 
 Numbering = Mapping[str, int]
 
@@ -121,7 +122,32 @@ class Call:
         return [*words, len(self.sizes), *sizes]
 
 
-Instruction = Launch | SlotAction | Copy | Call
+@dataclass(frozen=True)
+class Flow:
+    """Runs programs inside this one (core/control.h): `programs` are their numbers, `shapes` those
+    of the values that they take; a scan's `length` is its number of turns."""
+
+    kind: str
+    programs: tuple[int, ...]
+    n_constants: int
+    n_carries: int
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    shapes: tuple[Shape, ...]
+    length: Dim = 0
+    reverse: bool = False
+
+    def words(self, index: Numbering) -> list[int]:
+        words = [CONTROL[self.kind], len(self.programs), *self.programs]
+        words += [self.n_constants, self.n_carries, *expression(self.length, index)]
+        words += [int(self.reverse), len(self.inputs), *self.inputs]
+        words += [len(self.outputs), *self.outputs, len(self.shapes)]
+        for shape in self.shapes:
+            words += [len(shape), *_expressions(shape, index)]
+        return words
+
+
+Instruction = Launch | SlotAction | Copy | Call | Flow
 
 
 @dataclass(frozen=True)
@@ -134,12 +160,14 @@ class ProgramLayout:
     outputs: tuple[tuple[int, DType, Shape], ...]
     instructions: tuple[Instruction, ...]
     arena: Dim
+    programs: tuple[tuple[str, ProgramLayout], ...] = ()  # those that control flow runs, by name
 
 
 def program_words(layout: ProgramLayout) -> bytes:
-    """The words of the contract: header, inputs, slots, outputs, instructions."""
+    """The words of the contract: header, inputs, slots, outputs, programs inside, instructions."""
     index = {name: i for i, name in enumerate(layout.symbols)}
     version = 2 if any(isinstance(i, Call) for i in layout.instructions) else 1
+    version = 3 if layout.programs else version
     words = [PROGRAM_MAGIC, version, len(layout.inputs), len(layout.outputs), len(layout.symbols)]
     words += [len(layout.slots), *expression(layout.arena, index)]
     for dtype, shape in layout.inputs:
@@ -148,6 +176,11 @@ def program_words(layout: ProgramLayout) -> bytes:
         words += [slot.kind, slot.number, *expression(slot.bytes, index)]
     for number, dtype, shape in layout.outputs:
         words += [number, dtype.code, len(shape), *_expressions(shape, index)]
+    if layout.programs:
+        words.append(len(layout.programs))
+    for name, inner in layout.programs:
+        raw = program_words(inner)
+        words += [*_text(name), len(raw) // 8, *struct.unpack(f"<{len(raw) // 8}q", raw)]
     words.append(len(layout.instructions))
     for instruction in layout.instructions:
         words += instruction.words(index)

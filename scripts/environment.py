@@ -5,7 +5,8 @@ python3-venv or python3-dev is missing, it unpacks pip or the headers from Debia
 `apt-get download`, which needs no root. cmake and ninja come from PyPI.
 
     environment.py --extra test     install the package (editable) with the extra's dependencies
-    environment.py --wheel dist     build a wheel into dist/
+    environment.py --wheel dist     build a wheel into dist/; with --kernels FOLDER one that holds
+                                    the libraries of kernels there (tilewright warmup --library)
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import argparse
 import importlib.util
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import sys
@@ -130,15 +132,26 @@ def build_requirements() -> list[str]:
         return [*tomllib.load(file)["build-system"]["requires"], "cmake>=3.18", "ninja"]
 
 
+def check_kernels(folder: Path | None) -> None:
+    """End with a message if there are no libraries where the wheel is to take them from."""
+    if folder is not None and not list(folder.glob("*.kernels")):
+        sys.exit(f"tilewright: there are no libraries of kernels in {folder}: make wheel")
+
+
 def main() -> None:
     """Bring `.venv` up to date, then install the package or build a wheel."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--extra", help="install the package with this extra of pyproject.toml")
     parser.add_argument("--wheel", type=Path, help="build a wheel into this folder")
+    parser.add_argument("--kernels", type=Path, help="libraries of kernels for the wheel")
     options = parser.parse_args()
     check_machine()
+    check_kernels(options.kernels)
     make_venv()
     variables = build_variables()
+    if options.kernels:
+        define = shlex.quote(f"-DTILEWRIGHT_KERNELS={options.kernels.resolve()}")
+        variables["CMAKE_ARGS"] = f"{variables.get('CMAKE_ARGS', '')} {define}".strip()
     # Without build isolation the paths of pybind11 and cmake stay, and so does what was built.
     pip("install", "--quiet", *build_requirements())
     if options.extra:

@@ -13,7 +13,8 @@ from typing import Any
 
 from tilewright import Array
 from tilewright.dsl import host
-from tilewright.dsl.namespace import OFFERED
+from tilewright.dsl.functions.random import Generator
+from tilewright.dsl.namespace import BY_MODULE, OFFERED
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
@@ -37,7 +38,6 @@ SECTIONS = {
     "fft": "`fft`",
     "random.Generator": "`random.Generator`",
 }
-RANDOM = "`tw.random` has generators of its own; NumPy's distributions are to come"
 
 
 def read(name: str) -> Any:
@@ -49,13 +49,14 @@ def is_there(section: str, name: str) -> bool:
     """Whether the code offers a name of a section."""
     if section.startswith("main"):
         return name in OFFERED
-    return section == "ndarray" and hasattr(Array, name)
+    classes = {"ndarray": Array, "random.Generator": Generator}
+    if section in classes:
+        return hasattr(classes[section], name)
+    return name in BY_MODULE.get(f"numpy.{section}", {})
 
 
 def reason(section: str, name: str) -> str:
     """Why a name is absent; raises KeyError for one without a reason."""
-    if section == "random.Generator":
-        return RANDOM
     reasons = {n: why for why, names in read("numpy-notes.json")["absent"].items() for n in names}
     full = f"{section}.{name}"
     return str(reasons[full] if full in reasons else reasons[name])

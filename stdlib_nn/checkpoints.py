@@ -2,7 +2,8 @@
 
 The format is https://github.com/huggingface/safetensors: a JSON header and raw data, nothing that
 is executed. Ours carry a SHA-256 of names, types and data, so that damage is found; files of
-others load too. A process that is killed while it saves leaves the old file as it was.
+others load too. The format has no complex128: such arrays are pairs of F64, and the metadata names
+them. A process that is killed while it saves leaves the old file as it was.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ _FORMAT = {"format": "tilewright", "version": "1"}
 _CODES = {
     "BOOL": "bool", "I8": "int8", "I16": "int16", "I32": "int32", "I64": "int64",
     "U8": "uint8", "U16": "uint16", "U32": "uint32", "U64": "uint64",
-    "F16": "float16", "BF16": "bfloat16", "F32": "float32", "F64": "float64",
+    "F16": "float16", "BF16": "bfloat16", "F32": "float32", "F64": "float64", "C64": "complex64",
 }  # fmt: skip
 
 
@@ -50,7 +51,10 @@ def save(path: str | os.PathLike[str], state: State) -> None:
     [1.0, 2.0]
     """
     host = {name: _host(name, value) for name, value in named_arrays(state).items()}
+    wide = sorted(name for name, value in host.items() if value.dtype == np.complex128)
+    host |= {name: _pairs(host[name]) for name in wide}
     metadata = _FORMAT | {"sha256": _digest(host)}
+    metadata |= {"complex128": json.dumps(wide)} if wide else {}
     write_bytes(Path(path), safetensors.numpy.save(host, metadata))
 
 
@@ -99,6 +103,24 @@ def _host(name: str, value: Array) -> np.ndarray[Any, Any]:
     return np.ascontiguousarray(value.numpy()).reshape(value.shape)
 
 
+def _pairs(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Complex numbers as pairs of floats, in one axis more."""
+    return np.frombuffer(x.tobytes(), np.float64).reshape(*x.shape, 2)
+
+
+def _joined(found: dict[str, np.ndarray[Any, Any]], names: str, path: str) -> None:
+    """Make the arrays that the metadata names complex again."""
+    try:
+        listed = json.loads(names)
+        for name in listed:
+            pairs = found[name]
+            if pairs.dtype != np.float64 or pairs.shape[-1:] != (2,):
+                raise ValueError(f"{name} is {pairs.dtype}{pairs.shape}")
+            found[name] = np.frombuffer(pairs.tobytes(), np.complex128).reshape(pairs.shape[:-1])
+    except (ValueError, TypeError, KeyError) as error:
+        raise ArtifactError(f"load: {path} names no proper complex128 arrays: {error}") from None
+
+
 def _array(host: np.ndarray[Any, Any]) -> Array:
     return asarray(host)
 
@@ -129,4 +151,6 @@ def _parse(data: bytes, path: str) -> dict[str, np.ndarray[Any, Any]]:
         found[name] = np.frombuffer(entry["data"], kind).reshape(entry["shape"])
     if "sha256" in metadata and metadata["sha256"] != _digest(found):
         raise ArtifactError(f"load: {path} is damaged: its checksum does not fit its content")
+    if "complex128" in metadata:
+        _joined(found, metadata["complex128"], path)
     return found

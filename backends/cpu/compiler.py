@@ -7,6 +7,7 @@ from ...lowering.kernel import KernelSource
 from ...lowering.rules import Rules, Schedule
 from ...lowering.schedules.contract import contract
 from ...lowering.schedules.elementwise import elementwise
+from ...lowering.schedules.loop import loop
 from ...lowering.schedules.reduction import reduction
 from ...lowering.schedules.rowwise import rowwise
 from ...lowering.schedules.scatter import scatter
@@ -17,6 +18,7 @@ SCHEDULES: dict[str, Schedule] = {
     "reduce": reduction,
     "contract": contract,
     "scatter": scatter,
+    "loop": loop,
 }
 
 

@@ -7,6 +7,7 @@ from . import (
     arithmetic,
     bits,
     choices,
+    complex_numbers,
     convert,
     creation,
     cumulative,
@@ -14,6 +15,7 @@ from . import (
     differences,
     einstein,
     elementary,
+    fitting,
     floats,
     foreign,
     functional,
@@ -22,6 +24,7 @@ from . import (
     integers,
     joining,
     kinds,
+    limits,
     linear,
     logic,
     nan,
@@ -47,6 +50,7 @@ from . import (
 from .arithmetic import *  # noqa: F403
 from .bits import *  # noqa: F403
 from .choices import *  # noqa: F403
+from .complex_numbers import *  # noqa: F403
 from .convert import *  # noqa: F403
 from .creation import *  # noqa: F403
 from .cumulative import *  # noqa: F403
@@ -54,6 +58,7 @@ from .diagonals import *  # noqa: F403
 from .differences import *  # noqa: F403
 from .einstein import *  # noqa: F403
 from .elementary import *  # noqa: F403
+from .fitting import *  # noqa: F403
 from .floats import *  # noqa: F403
 from .foreign import *  # noqa: F403
 from .functional import *  # noqa: F403
@@ -62,6 +67,7 @@ from .histograms import *  # noqa: F403
 from .integers import *  # noqa: F403
 from .joining import *  # noqa: F403
 from .kinds import *  # noqa: F403
+from .limits import *  # noqa: F403
 from .linear import *  # noqa: F403
 from .logic import *  # noqa: F403
 from .nan import *  # noqa: F403
@@ -97,6 +103,7 @@ __all__ = [
     *arithmetic.__all__,
     *bits.__all__,
     *choices.__all__,
+    *complex_numbers.__all__,
     *convert.__all__,
     *creation.__all__,
     *cumulative.__all__,
@@ -104,6 +111,7 @@ __all__ = [
     *differences.__all__,
     *einstein.__all__,
     *elementary.__all__,
+    *fitting.__all__,
     *floats.__all__,
     *foreign.__all__,
     *functional.__all__,
@@ -112,6 +120,7 @@ __all__ = [
     *integers.__all__,
     *joining.__all__,
     *kinds.__all__,
+    *limits.__all__,
     *linear.__all__,
     *logic.__all__,
     *nan.__all__,

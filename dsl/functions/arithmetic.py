@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def _whole(primitive: Primitive, x: ArrayLike) -> Array:
     """floor and its like: integers are whole already."""
     x = asarray(x)
-    return primitive(x) if x.dtype.is_float else x
+    return primitive(x) if x.dtype.is_inexact else x
 
 
 def _no_bool(name: str, dtype: DType, instead: str) -> None:
@@ -85,7 +85,7 @@ def divide(x: ArrayLike, y: ArrayLike) -> Array:
     """
     given = lifted(x, y)
     dtype = result_type(*given)
-    return combine("divide", p.div, dtype if dtype.is_float else float64, *given)
+    return combine("divide", p.div, dtype if dtype.is_inexact else float64, *given)
 
 
 true_divide = divide
@@ -126,10 +126,10 @@ def power(x: ArrayLike, y: ArrayLike) -> Array:
     """
     given = lifted(x, y)
     dtype = result_type(*given)
-    if not dtype.is_float:
+    if not dtype.is_inexact:
         return _integer_power(int8 if dtype is bool_ else dtype, *given)
     if is_scalar(given[1]) and is_array(given[0]):
-        simple = _simple_power(convert(given[0], dtype), float(given[1]))
+        simple = _simple_power(convert(given[0], dtype), complex(given[1]))
         if simple is not None:
             return simple
     return combine("power", p.pow_, dtype, *given)
@@ -138,7 +138,7 @@ def power(x: ArrayLike, y: ArrayLike) -> Array:
 pow = power
 
 
-def _simple_power(x: Array, exponent: float) -> Array | None:
+def _simple_power(x: Array, exponent: complex) -> Array | None:
     """NumPy's shortcuts for exponents that have them."""
     if exponent == 2.0:
         return p.mul(x, x)
@@ -197,14 +197,14 @@ def minimum(x: ArrayLike, y: ArrayLike) -> Array:
 
 def clip(
     a: ArrayLike,
-    a_min: ArrayLike | None = None,
-    a_max: ArrayLike | None = None,
-    out: Array | None = None,
-    *,
     min: ArrayLike | None = None,
     max: ArrayLike | None = None,
+    out: Array | None = None,
+    *,
+    a_min: ArrayLike | None = None,
+    a_max: ArrayLike | None = None,
 ) -> Array:
-    """a brought into [a_min, a_max], or [min, max]; None is no limit.
+    """a brought into [min, max], which NumPy also calls a_min and a_max; None is no limit.
 
     >>> clip([1, 5, 9], 2, 8)
     array([2, 5, 8])
@@ -279,9 +279,9 @@ def round(a: ArrayLike, decimals: int = 0, out: Array | None = None) -> Array:
     array([0., 2., 2.])
     """
     x = asarray(a)
-    if decimals < 0 or (x.dtype.is_float and decimals):
+    if decimals < 0 or (x.dtype.is_inexact and decimals):
         scale = 10.0 ** (decimals if decimals > 0 else -decimals)
-        y = x if x.dtype.is_float else convert(x, float64)
+        y = x if x.dtype.is_inexact else convert(x, float64)
         near = p.round_(y * scale) / scale if decimals > 0 else p.round_(y / scale) * scale
         return store("round", convert(near, x.dtype), out)
     return store("round", _whole(p.round_, x), out)

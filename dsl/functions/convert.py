@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +12,15 @@ from ... import _native
 from .. import device as placing
 from .. import primitives as p
 from .. import record
+from .. import trace as tracing
 from ..device import DeviceLike
 from ..dtypes import (
     DType,
     DTypeLike,
     bfloat16,
     bool_,
+    complex128,
+    complex_of,
     dtype,
     float16,
     float32,
@@ -38,7 +42,7 @@ Axis = int | Sequence[int] | None
 
 def is_scalar(x: Any) -> bool:
     """Whether x is a Python scalar, whose type is weak in promotion (NEP 50)."""
-    return type(x) in (bool, int, float)
+    return type(x) in (bool, int, float, complex)
 
 
 def is_array(x: Any) -> bool:
@@ -99,8 +103,8 @@ def _from_others(a: Any, wanted: DType | None, copy: bool | None) -> Array:
     if _holds_arrays(a):
         parts = [asarray(part) for part in a]
         joined = join_parts([expand_first(x) for x in same_dtype(*parts)], 0)
-        return joined if wanted is None else convert(joined, wanted)
-    found = np.asarray(a) if is_scalar(a) else _nested(a)
+        return joined if wanted is None else converted(joined, wanted)
+    found = _read(a, wanted)
     if wanted is None and found.dtype != object and not _holds_numpy(a):
         wanted = _weak(dtype(found.dtype))
     return _from_host(found, wanted)
@@ -109,6 +113,8 @@ def _from_others(a: Any, wanted: DType | None, copy: bool | None) -> Array:
 def _weak(of: DType) -> DType:
     """The dtype of an array made of Python numbers on the current device."""
     place = placing.current()
+    if of is complex128:
+        return complex_of(place.default_float)
     return {float64: place.default_float, int64: place.default_int}.get(of, of)
 
 
@@ -149,7 +155,7 @@ def _from_array(x: Array, wanted: DType | None, copy: bool | None) -> Array:
     if wanted is not None and wanted is not x.dtype:
         if copy is False:
             raise ValueError(f"asarray: got {x.dtype}, {wanted} cannot be made without a copy")
-        return convert(x, wanted)
+        return converted(x, wanted)
     return duplicate(x) if copy else x
 
 
@@ -185,11 +191,15 @@ def _from_host(host: np.ndarray[Any, Any], wanted: DType | None) -> Array:
     return record.constant(host.astype(wanted.dtype), wanted)
 
 
-def _nested(obj: Any) -> np.ndarray[Any, Any]:
+def _read(obj: Any, wanted: DType | None) -> np.ndarray[Any, Any]:
+    """Numbers and nested lists of them, on the host, as NumPy reads them: an integer that does not
+    fit `wanted` is an OverflowError."""
     try:
-        return np.asarray(obj)
+        return np.asarray(obj, None if wanted is None else wanted.dtype)
     except ValueError as error:
-        raise ShapeError(f"asarray: got nested lists of unequal lengths ({error})") from None
+        raise ShapeError(f"asarray: got what is no array: {error}") from None
+    except TypeError as error:
+        raise DTypeError(f"asarray: got what {wanted} cannot hold: {error}") from None
 
 
 def _holds_arrays(obj: Any) -> bool:
@@ -199,8 +209,30 @@ def _holds_arrays(obj: Any) -> bool:
 
 
 def convert(x: Array, to: DType) -> Array:
-    """x with elements of another type; x itself if it has it."""
+    """x with elements of another type; x itself if it has it.
+
+    Raises DTypeError where imaginary parts would be lost: only `astype` and its like do that."""
+    if x.dtype.is_complex and not to.is_complex and to is not bool_:
+        raise DTypeError(f"got {x.dtype}; it does not convert to {to}: take the real part")
     return x if x.dtype is to else p.cast(x, dtype=to)
+
+
+def converted(x: Array, to: DType) -> Array:
+    """x with elements of another type, as the user asks for it: of complex numbers that are to be
+    real the imaginary parts are discarded, with NumPy's warning."""
+    if x.dtype.is_complex and not to.is_complex and to is not bool_:
+        text = "Casting complex values to real discards the imaginary part"
+        warnings.warn(text, np.exceptions.ComplexWarning, stacklevel=4)
+        return p.cast(x, dtype=to)
+    return convert(x, to)
+
+
+def real_only(name: str, x: ArrayLike) -> Array:
+    """x as an array; DTypeError if it is complex."""
+    found = asarray(x)
+    if found.dtype.is_complex:
+        raise DTypeError(f"{name}: got {found.dtype}; it takes real numbers")
+    return found
 
 
 def expand_first(x: Array) -> Array:
@@ -225,12 +257,13 @@ def result_type(*arrays_and_dtypes: Any) -> DType:
     >>> result_type(float32, 2.5)
     tilewright.float32
     """
-    scalars = [x for x in arrays_and_dtypes if is_scalar(x)]
-    strong = [_dtype_of(x) for x in arrays_and_dtypes if not is_scalar(x)]
+    operands = [tracing.number_for(x) for x in arrays_and_dtypes]
+    scalars = [x for x in operands if is_scalar(x)]
+    strong = [_dtype_of(x) for x in operands if not is_scalar(x)]
     if not strong:
         strong = [_weak(dtype(type(scalars.pop())))] if scalars else []
     if not strong:
-        raise DTypeError("result_type: got nothing; it takes at least one array, dtype or scalar")
+        raise ArgumentError("result_type: got nothing; it takes arrays, dtypes and scalars")
     found = strong[0]
     for other in strong[1:]:
         found = promote(found, other)
@@ -263,27 +296,28 @@ def same_dtype(*operands: ArrayLike) -> list[Array]:
 
 def to_dtype(to: DType, *operands: Any) -> list[Array]:
     """Operands (arrays or Python scalars) as arrays of one dtype."""
-    return [convert(x, to) if is_array(x) else record.constant(x, to) for x in operands]
+    made = [convert(x, to) if is_array(x) else record.constant(x, to) for x in operands]
+    return tracing.keep_weak(operands, made)
 
 
 def inexact(of: DType) -> DType:
-    """The float type in which NumPy computes `exp` and its like."""
-    if of.is_float:
+    """The float or complex type in which NumPy computes `exp` and its like."""
+    if of.is_inexact:
         return of
     wanted = {1: float16, 2: float32}.get(of.itemsize, float64)
     return placing.current().fitting_float(wanted)
 
 
-# --------------------------------------------------------------------------- broadcasting
+# --------------------------------------------------------------------------- shapes and axes
 
 
-def broadcast_shapes(*args: Shape | Dim) -> Shape:
+def broadcast_shapes(*shapes: Shape | Dim) -> Shape:
     """The common shape of arrays that are combined elementwise; a number is a 1-D shape.
 
     >>> broadcast_shapes((3, 1), (4,))
     (3, 4)
     """
-    return common_shape("broadcast_shapes", *(_sizes(x) for x in args))
+    return common_shape("broadcast_shapes", *(_sizes(x) for x in shapes))
 
 
 def as_index(name: str, n: Any) -> Any:
@@ -326,15 +360,12 @@ def broadcast(name: str, *arrays: Array) -> list[Array]:
     return [x if x.shape == shape else p.broadcast_to(x, shape=shape) for x in arrays]
 
 
-# --------------------------------------------------------------------------- axes
-
-
 def one_axis(name: str, axis: int, ndim: int) -> int:
     """`axis` counted from the front; raises AxisError when out of range."""
     try:
         place = axis.__index__()
     except AttributeError:
-        raise AxisError(f"{name}: got axis {axis!r}; it must be an int") from None
+        raise DTypeError(f"{name}: got axis {axis!r}; it must be an int") from None
     if not -ndim <= place < ndim:
         raise AxisError(
             f"{name}: got axis {axis} for an array of {ndim} axes; "
@@ -350,7 +381,7 @@ def many_axes(name: str, axis: Axis, ndim: int) -> tuple[int, ...]:
     given = tuple(axis) if isinstance(axis, Sequence) else (axis,)
     axes = tuple(one_axis(name, a, ndim) for a in given)
     if len(set(axes)) != len(axes):
-        raise AxisError(f"{name}: got axes {given}; an axis is named twice")
+        raise ArgumentError(f"{name}: got axes {given}; an axis is named twice")
     return tuple(sorted(axes))
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .. import device as placing
 from .. import primitives as p
 from .. import record
 from ..device import DeviceLike
 from ..dtypes import DType, DTypeLike, bool_, dtype, float64, int64
-from ..errors import DivisionError, ShapeError
+from ..errors import ArgumentError, DivisionError, ShapeError
 from .convert import (
     ArrayLike,
     as_index,
@@ -66,9 +66,10 @@ def _exact() -> DType:
 _dtype = dtype
 
 
-def _fitting(value: bool | int | float, to: DType) -> bool | int | float:
+def _fitting(value: complex, to: DType) -> complex:
     """A Python scalar of the kind of `to`, so that equal programs have equal parameters."""
-    return {"b": bool, "f": float}.get(to.kind, int)(value)
+    kind: Any = {"b": bool, "f": float, "c": complex}.get(to.kind, int)
+    return kind(value)  # type: ignore[no-any-return]
 
 
 def zeros(
@@ -186,7 +187,10 @@ def arange(
     begin, end = (0, start_or_stop) if stop is None else (start_or_stop, stop)
     if step == 0:
         raise DivisionError("arange: got step 0; it must not be 0")
-    count = max(math.ceil((end - begin) / step), 0)
+    span = (end - begin) / step
+    if not math.isfinite(span):
+        raise ArgumentError(f"arange: got {begin}, {end}, {step}; they must be finite")
+    count = max(math.ceil(span), 0)
     with record.at(device):
         wanted = _dtype(dtype) if dtype is not None else result_type(begin, end, step)
         if (begin, step) == (0, 1) and wanted is not bool_:

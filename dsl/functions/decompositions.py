@@ -1,7 +1,7 @@
 """Decompositions of matrices, by LAPACK: Cholesky, QR, eigenvalues, singular values.
 
-The last two axes are matrices, all others a batch. float32 and float64 keep their dtype, integers
-are computed in float64. Exported by `tilewright.linalg`.
+The last two axes are matrices, all others a batch. float32, float64 and complex types keep their
+dtype, integers are computed in float64. Exported by `tilewright.linalg`.
 """
 
 from __future__ import annotations
@@ -9,14 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from .. import primitives as p
-from .. import record
-from ..dtypes import bool_, float64
-from ..errors import ArgumentError, DTypeError, LinAlgError, TraceError
+from ..dtypes import float64
+from ..errors import ArgumentError, DTypeError, LinAlgError
 from ..primitives.factors import qr_parts
-from ..primitives.matrices import REALS, turned
+from ..primitives.matrices import LAPACK_DTYPES, adjoint, real_part
 from ..primitives.spectral import FULL, REDUCED, VALUES, eig_parts, eigh_parts, svd_parts
 from .convert import ArrayLike, asarray, convert
-from .reductions import any as any_of
 
 if TYPE_CHECKING:
     from ..array import Array
@@ -54,10 +52,12 @@ class SVDResult(NamedTuple):
 def real(name: str, a: ArrayLike) -> Array:
     """An array as LAPACK computes: integers in float64; DTypeError for the half types."""
     x = asarray(a)
-    if x.dtype in REALS:
+    if x.dtype in LAPACK_DTYPES:
         return x
     if x.dtype.is_float:
-        raise DTypeError(f"{name}: got {x.dtype}; linear algebra takes float32 and float64")
+        raise DTypeError(
+            f"{name}: got {x.dtype}; linear algebra takes float32, float64 and complex types"
+        )
     return convert(x, float64)
 
 
@@ -72,7 +72,7 @@ def matrices(name: str, a: ArrayLike, *, square: bool = False) -> Array:
 
 
 def cholesky(a: ArrayLike, /, *, upper: bool = False) -> Array:
-    """The lower triangular L with a = L @ L.T (or with `upper` the upper U with a = U.T @ U).
+    """The lower triangular L with a = L @ L^H (or with `upper` the upper U with a = U^H @ U).
 
     Only that triangle of `a` is read. Raises LinAlgError unless `a` is positive definite.
 
@@ -81,7 +81,7 @@ def cholesky(a: ArrayLike, /, *, upper: bool = False) -> Array:
            [1., 2.]])
     """
     x = matrices("cholesky", a, square=True)
-    return turned(p.cholesky(turned(x))) if upper else p.cholesky(x)
+    return adjoint(p.cholesky(adjoint(x))) if upper else p.cholesky(x)
 
 
 def qr(a: ArrayLike, mode: Literal["reduced", "complete", "r"] = "reduced") -> Any:
@@ -102,11 +102,12 @@ def _triangle(name: str, a: ArrayLike, uplo: str) -> Array:
     x = matrices(name, a, square=True)
     if uplo not in ("L", "U", "l", "u"):
         raise ArgumentError(f"{name}: got UPLO {uplo!r}; it must be 'L' or 'U'")
-    return turned(x) if uplo in ("U", "u") else x
+    return adjoint(x) if uplo in ("U", "u") else x
 
 
 def eigh(a: ArrayLike, UPLO: str = "L") -> EighResult:
-    """Eigenvalues (ascending) and eigenvectors (columns) of symmetric matrices.
+    """Eigenvalues (ascending) and eigenvectors (columns) of symmetric or
+    Hermitian matrices.
 
     Only the triangle that UPLO names is read. Vectors of equal eigenvalues have no gradient.
 
@@ -123,13 +124,13 @@ def eigvalsh(a: ArrayLike, UPLO: str = "L") -> Array:
     >>> eigvalsh([[2.0, 0.0], [0.0, 1.0]])
     array([1., 2.])
     """
-    return p.eigh(_triangle("eigvalsh", a, UPLO), vectors=False)
+    return real_part(p.eigh(_triangle("eigvalsh", a, UPLO), vectors=False))
 
 
 def svd(
     a: ArrayLike, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False
 ) -> Any:
-    """U, the singular values (descending) and V^T: a = (U * S) @ Vh, if not full.
+    """U, the singular values (descending) and V^H: a = (U * S) @ Vh, if not full.
 
     `compute_uv=False` gives the values alone. Vectors have gradients unless there are equal or
     zero values; full matrices only if they are square.
@@ -139,7 +140,7 @@ def svd(
     """
     x = matrices("svd", a)
     if not compute_uv:
-        return p.svd(x, mode=VALUES)
+        return real_part(p.svd(x, mode=VALUES))
     mode = FULL if full_matrices and x.shape[-1] != x.shape[-2] else REDUCED
     return SVDResult(*svd_parts(p.svd(x, mode=mode), x, mode))
 
@@ -150,38 +151,29 @@ def svdvals(x: ArrayLike, /) -> Array:
     >>> svdvals([[3.0, 0.0], [0.0, 4.0]])
     array([4., 3.])
     """
-    return p.svd(matrices("svdvals", x), mode=VALUES)
+    return real_part(p.svd(matrices("svdvals", x), mode=VALUES))
 
 
 def eig(a: ArrayLike) -> EigResult:
-    """Eigenvalues and right eigenvectors (columns) of square matrices whose eigenvalues are real.
+    """Eigenvalues and right eigenvectors (columns) of square matrices, always complex.
 
-    Raises DTypeError if some are complex, as there is no complex dtype yet, and TraceError in a
-    staged function, which can't know. There are no gradients: use `eigh`.
+    There are no gradients: use `eigh` for symmetric and Hermitian matrices.
+
+    >>> eig([[0.0, -1.0], [1.0, 0.0]]).eigenvalues
+    array([0.+1.j, 0.-1.j])
     """
-    values, vectors = _real_eigenvalues("eig", a)
-    return EigResult(values, vectors)
+    x = matrices("eig", a, square=True)
+    return EigResult(*eig_parts(p.eig(x), x.shape[-1]))
 
 
 def eigvals(a: ArrayLike) -> Array:
-    """The eigenvalues of square matrices whose eigenvalues are real; raises as `eig`.
+    """The eigenvalues of square matrices, always complex.
 
     >>> eigvals([[2.0, 1.0], [0.0, 3.0]])
-    array([2., 3.])
+    array([2.+0.j, 3.+0.j])
     """
-    return _real_eigenvalues("eigvals", a)[0]
-
-
-def _real_eigenvalues(name: str, a: ArrayLike) -> tuple[Array, Array]:
-    x = matrices(name, a, square=True)
-    if record.is_tracing() or not x._is_concrete:
-        raise TraceError(f"{name}: a staged program can't know whether eigenvalues are complex")
-    values, imaginary, vectors = eig_parts(p.eig(x), x.shape[-1])
-    if bool(any_of(convert(imaginary, bool_))):
-        raise DTypeError(
-            f"{name}: got a matrix with complex eigenvalues; there is no complex dtype"
-        )
-    return values, vectors
+    x = matrices("eigvals", a, square=True)
+    return eig_parts(p.eig(x), x.shape[-1])[0]
 
 
 __all__ = [

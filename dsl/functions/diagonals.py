@@ -11,7 +11,7 @@ import numpy as np
 from .. import primitives as p
 from .. import record
 from ..dtypes import DTypeLike, int64
-from ..errors import ArgumentError, AxisError, ShapeError
+from ..errors import ArgumentError, ShapeError
 from .convert import ArrayLike, as_index, asarray, one_axis
 from .creation import ones, zeros
 from .logic import equal, where
@@ -34,7 +34,7 @@ def diagonal(a: ArrayLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> A
         raise ArgumentError(f"diagonal: got {x.shape}; it takes two axes or more")
     first, second = (one_axis("diagonal", axis, x.ndim) for axis in (axis1, axis2))
     if first == second:
-        raise AxisError(f"diagonal: got axes {axis1} and {axis2}; they must be distinct")
+        raise ArgumentError(f"diagonal: got axes {axis1} and {axis2}; they must be distinct")
     others = [axis for axis in range(x.ndim) if axis not in (first, second)]
     moved = transpose(x, (*others, first, second))
     rows, columns = moved.shape[-2:]

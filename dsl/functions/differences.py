@@ -128,7 +128,7 @@ def gradient(f: ArrayLike, *varargs: ArrayLike, axis: Any = None, edge_order: in
     if edge_order not in (1, 2):
         raise ArgumentError(f"gradient: got edge_order {edge_order}; it is 1 or 2")
     steps = _steps(x, axes, varargs)
-    if not x.dtype.is_float:
+    if not x.dtype.is_inexact:
         x = convert(x, float64)
     for a in axes:
         if x.shape[a] < edge_order + 1:

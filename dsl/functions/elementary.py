@@ -59,7 +59,7 @@ def square(x: ArrayLike) -> Array:
 def reciprocal(x: ArrayLike) -> Array:
     """1 / x; of integers, the whole part (0 for 0)."""
     x = asarray(x)
-    if x.dtype.is_float:
+    if x.dtype.is_inexact:
         return divide(1, x)
     return where(equal(absolute(x), 1), x, 0)
 
@@ -154,7 +154,7 @@ def i0(x: ArrayLike) -> Array:
     array([1.        , 1.26606588])
     """
     x = asarray(x)
-    return p.i0(x if x.dtype.is_float else convert(x, float64))
+    return p.i0(x if x.dtype.is_inexact else convert(x, float64))
 
 
 def sigmoid(x: ArrayLike) -> Array:

@@ -1,4 +1,4 @@
-"""Parts of floats (signs, exponents, neighbours), what passes over nan, and reals as complex."""
+"""Parts of floats (signs, exponents, neighbours), and what passes over nan."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import primitives as p
-from ..dtypes import DType, bfloat16, bool_, float64, int8, int32, int64, uint64
+from ..dtypes import DType, bfloat16, bool_, complex128, float64, int8, int32, int64, uint64
 from ..errors import DTypeError
 from ..primitive import Primitive
 from ..primitives.families import zeros_like
@@ -19,7 +19,6 @@ from .arithmetic import (
     floor_divide,
     maximum,
     minimum,
-    positive,
     power,
     remainder,
 )
@@ -30,6 +29,7 @@ from .convert import (
     convert,
     inexact,
     lifted,
+    real_only,
     result_type,
     to_dtype,
 )
@@ -53,7 +53,7 @@ def fabs(x: ArrayLike) -> Array:
     >>> fabs([-2, 3])
     array([2., 3.])
     """
-    return float_function(p.abs_, x)
+    return float_function(p.abs_, real_only("fabs", x))
 
 
 @within(0, np.rint)
@@ -63,6 +63,7 @@ def rint(x: ArrayLike) -> Array:
     >>> rint([0.5, 1.5, -1.7])
     array([ 0.,  2., -2.])
     """
+    x = asarray(x)
     return float_function(p.round_, x)
 
 
@@ -74,7 +75,7 @@ def fix(x: ArrayLike, out: Array | None = None) -> Array:
     array([ 2., -2.])
     """
     x = asarray(x)
-    return store("fix", p.trunc(x) if x.dtype.is_float else x, out)
+    return store("fix", p.trunc(x) if x.dtype.is_inexact else x, out)
 
 
 def copysign(x: ArrayLike, y: ArrayLike) -> Array:
@@ -93,7 +94,7 @@ def signbit(x: ArrayLike) -> Array:
     array([ True, False])
     """
     x = asarray(x)
-    return p.signbit(x) if x.dtype.is_float else p.lt(x, zeros_like(x))
+    return p.signbit(x) if x.dtype.is_inexact else p.lt(x, zeros_like(x))
 
 
 def nextafter(x: ArrayLike, y: ArrayLike) -> Array:
@@ -180,6 +181,9 @@ def _passing_nan(
 ) -> Array:
     given = lifted(x, y)
     dtype = result_type(*given)
+    if dtype.is_complex:  # as maximum and minimum, but for a NaN
+        x, y = to_dtype(dtype, *given)
+        return where(isnan(y), x, where(isnan(x), y, of_integers(x, y)))
     if dtype.is_float:
         return combine(name, primitive, dtype, *given)
     found: Array = of_integers(*given)
@@ -215,12 +219,14 @@ def divmod(x: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
 
 
 def float_power(x: ArrayLike, y: ArrayLike) -> Array:
-    """x to the power y, in float64.
+    """x to the power y, in float64 or complex128.
 
     >>> float_power([2, 3], -1)
     array([0.5       , 0.33333333])
     """
-    return power(*(convert(asarray(z), float64) for z in (x, y)))
+    given = [asarray(z) for z in (x, y)]
+    to = complex128 if any(z.dtype.is_complex for z in given) else float64
+    return power(*(convert(z, to) for z in given))
 
 
 def heaviside(x: ArrayLike, y: ArrayLike) -> Array:
@@ -229,7 +235,7 @@ def heaviside(x: ArrayLike, y: ArrayLike) -> Array:
     >>> heaviside([-1.0, 0.0, 2.0], 0.5)
     array([0. , 0.5, 1. ])
     """
-    given = lifted(x, y)
+    given = lifted(real_only("heaviside", x), y)
     x, y = broadcast("heaviside", *to_dtype(inexact_of_two(*given), *given))
     step = where(greater(x, 0), 1, where(less(x, 0), 0, x))
     return where(equal(x, 0), y, step)
@@ -254,7 +260,7 @@ def isneginf(x: ArrayLike, out: Array | None = None) -> Array:
 
 
 def _equals(x: ArrayLike, value: float) -> Array:
-    x = asarray(x)
+    x = real_only("isposinf" if value > 0 else "isneginf", x)
     return equal(x, value) if x.dtype.is_float else p.ne(x, x)
 
 
@@ -272,14 +278,20 @@ def nan_to_num(
     array([0., 9., 1.])
     """
     x = asarray(x)
-    if not x.dtype.is_float:
+    if not x.dtype.is_inexact:
         return asarray(x, copy=copy or None)
-    result = _finite(x, nan, posinf, neginf)
+    result = _finite_parts(x, nan, posinf, neginf)
     if copy:
         return result
     x[...] = result
     written: Array = x
     return written
+
+
+def _finite_parts(x: Array, nan: float, posinf: float | None, neginf: float | None) -> Array:
+    if x.dtype.is_complex:
+        return p.join(*(_finite(part, nan, posinf, neginf) for part in (p.real(x), p.imag(x))))
+    return _finite(x, nan, posinf, neginf)
 
 
 def _finite(x: Array, nan: float, posinf: float | None, neginf: float | None) -> Array:
@@ -296,57 +308,7 @@ def _largest(dtype: DType) -> float:
     return float(np.finfo(dtype.dtype).max)
 
 
-# --------------------------------------------------------------------------- reals as complex
-
-
-def real(val: ArrayLike) -> Array:
-    """The real part: `val`, as long as there are no complex arrays."""
-    return asarray(val)
-
-
-def imag(val: ArrayLike) -> Array:
-    """The imaginary part: zeros, as long as there are no complex arrays."""
-    zeros: Array = zeros_like(asarray(val))
-    return zeros
-
-
-def conjugate(x: ArrayLike) -> Array:
-    """The complex conjugate: x, as long as there are no complex arrays."""
-    x = asarray(x)
-    return convert(x, int8) if x.dtype is bool_ else positive(x)
-
-
-conj = conjugate
-
-
-def angle(z: ArrayLike, deg: bool = False) -> Array:
-    """The argument of a complex number: for reals 0, or pi (180 with `deg`) below 0.
-
-    >>> angle([1.0, -2.0])
-    array([0.        , 3.14159265])
-    """
-    x = asarray(z)
-    x = convert(x, float64) if x.dtype is bool_ else _as_float(x)
-    found = p.atan2(zeros_like(x), x)
-    return found * (180 / math.pi) if deg else found
-
-
-def isreal(x: ArrayLike) -> Array:
-    """Whether an element has no imaginary part: true, as long as there are no complex arrays."""
-    x = asarray(x)
-    return p.eq(imag(x), zeros_like(x))
-
-
-def iscomplex(x: ArrayLike) -> Array:
-    """Whether an element has an imaginary part: false, as long as there are no complex arrays."""
-    x = asarray(x)
-    return p.ne(imag(x), zeros_like(x))
-
-
 __all__ = [
-    "angle",
-    "conj",
-    "conjugate",
     "copysign",
     "divmod",
     "fabs",
@@ -357,16 +319,12 @@ __all__ = [
     "fmod",
     "frexp",
     "heaviside",
-    "imag",
-    "iscomplex",
     "isneginf",
     "isposinf",
-    "isreal",
     "ldexp",
     "modf",
     "nan_to_num",
     "nextafter",
-    "real",
     "rint",
     "signbit",
     "spacing",

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ... import _native
+from ..device import DeviceLike
 from ..dtypes import DTypeLike, dtype
-from ..errors import ArgumentError
-from .convert import ArrayLike, asarray, check_order, duplicate
+from ..errors import ArgumentError, ProtocolError
+from .convert import ArrayLike, asarray, check_order, duplicate, is_array
 from .shapes import reshape
 
 if TYPE_CHECKING:
@@ -69,14 +70,23 @@ def require(
     return duplicate(x) if x._is_view and wanted & set("CO") else x
 
 
-def from_dlpack(x: Any, /, *, copy: bool | None = None) -> Array:
-    """An array of what another library exports by DLPack: its memory, where it may be shared.
+def from_dlpack(x: Any, /, *, device: DeviceLike | None = None, copy: bool | None = None) -> Array:
+    """An array of what another library exports by DLPack: its memory, where it may be shared, and
+    a copy on `device` if that is another one. An Array of ours stays where it is without `device`.
+
+    Raises ValueError for `copy=False` where a copy is needed, and BufferError where the other
+    library cannot export.
 
     >>> from_dlpack(np.arange(3))
     array([0, 1, 2])
     """
-    made: Array = _native.from_dlpack(x, bool(copy))
-    return made
+    if not (hasattr(x, "__dlpack__") and hasattr(x, "__dlpack_device__")):
+        raise ProtocolError(f"from_dlpack: got {type(x).__name__}, which has no __dlpack__")
+    if is_array(x):
+        return asarray(x, device=device, copy=copy)
+    to_host = device is not None and copy is not False
+    made: Array = _native.from_dlpack(x, bool(copy), to_host)
+    return made if device is None else asarray(made, device=device, copy=copy)
 
 
 def frombuffer(

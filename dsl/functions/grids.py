@@ -58,7 +58,7 @@ def fromfunction(
 
 
 def meshgrid(
-    *xi: ArrayLike, copy: bool = True, sparse: bool = False, indexing: str = "xy"
+    *arrays: ArrayLike, copy: bool = True, sparse: bool = False, indexing: str = "xy"
 ) -> tuple[Array, ...]:
     """Coordinates of a grid from those along its axes; with "xy" the first two change places.
 
@@ -67,7 +67,7 @@ def meshgrid(
     """
     if indexing not in ("xy", "ij"):
         raise ArgumentError(f"meshgrid: got indexing {indexing!r}; it is 'xy' or 'ij'")
-    rows = [ravel(x) for x in xi]
+    rows = [ravel(x) for x in arrays]
     order = list(range(len(rows)))
     if indexing == "xy" and len(rows) > 1:
         order[:2] = 1, 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from .creation import zeros
 from .differences import diff
 from .grids import ravel_multi_index
 from .logic import equal, less, logical_and, where
+from .quantiles import percentile
 from .reductions import max as max_
 from .reductions import min as min_
 from .reductions import ptp, std
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from ..array import Array
 
 Range = Sequence[float] | None
+_RULES = ("auto", "doane", "fd", "rice", "scott", "sqrt", "stone", "sturges")
 
 
 def _values(a: ArrayLike) -> Array:
@@ -70,6 +73,11 @@ def _width(x: Array, how: str) -> Any:
         return extent / (math.log2(n) + 1.0)
     if how == "rice":
         return extent / (2.0 * n ** (1.0 / 3))
+    if how == "fd":
+        upper, lower = (float(percentile(x, q)) for q in (75, 25))
+        return 2.0 * (upper - lower) * n ** (-1.0 / 3.0)
+    if how == "auto":  # by the spread or by Sturges, and no more than twice the root of n
+        return min(max(_width(x, "fd"), _width(x, "sqrt") / 2), _width(x, "sturges"))
     deviation = float(std(convert(x, float64)))
     if how == "scott":
         return (24.0 * math.pi**0.5 / n) ** (1.0 / 3.0) * deviation
@@ -81,17 +89,31 @@ def _width(x: Array, how: str) -> Any:
     return extent / (1.0 + math.log2(n) + math.log2(1.0 + skew / unit))
 
 
+def _stone(x: Array, limits: Range) -> float:
+    """The width with the least estimated square error by leaving one out (Stone, 1984)."""
+    n, extent = int(x.size), float(ptp(x))
+    if n <= 1 or extent == 0:
+        return 0.0
+    most = max(100, int(math.sqrt(n)))
+    losses = []
+    for count in range(1, most + 1):
+        shares = histogram(x, count, limits)[0].numpy() / n
+        losses.append((2 - (n + 1) * float(shares @ shares)) * count / extent)
+    best = int(np.argmin(losses)) + 1
+    if best == most:
+        warnings.warn("histogram: 'stone' took the most bins it tries", RuntimeWarning, 4)
+    return extent / best
+
+
 def _count_of(x: Array, how: str, ends: tuple[float, float], limits: Range) -> int:
-    if how in ("auto", "fd", "stone"):
-        raise NotImplementedError(f"histogram: got bins {how!r}, which needs sorting")
-    if how not in ("sqrt", "sturges", "rice", "scott", "doane"):
-        raise ArgumentError(f"histogram: got bins {how!r}; 'sqrt', 'sturges', 'rice', 'scott', ...")
+    if how not in _RULES:
+        raise ArgumentError(f"histogram: got bins {how!r}; the rules are {', '.join(_RULES)}")
     if limits is not None:
         host = x.numpy()
         x = asarray(host[(host >= ends[0]) & (host <= ends[1])])
     if x.size == 0:
         return 1
-    width = _width(x, how)
+    width = _stone(x, limits) if how == "stone" else _width(x, how)
     if x.dtype.is_integer and 0 < width < 1:
         width = 1.0
     return math.ceil((ends[1] - ends[0]) / width) if width else 1
@@ -102,7 +124,8 @@ def histogram_bin_edges(
 ) -> Array:
     """The edges of the bins that `histogram` counts in.
 
-    `bins` is their number, their edges, or a rule: "sqrt", "sturges", "rice", "scott", "doane".
+    `bins` is their number, their edges, or a rule: "auto", "doane",
+    "fd", "rice", "scott", "sqrt", "stone", "sturges".
 
     >>> histogram_bin_edges([0.0, 1.0], 2)
     array([0. , 0.5, 1. ])

@@ -56,7 +56,7 @@ def bitwise_count(x: ArrayLike) -> Array:
     array([8, 2], dtype=uint8)
     """
     x = asarray(x)
-    if x.dtype.is_float:
+    if x.dtype.is_inexact:
         raise DTypeError(f"bitwise_count: got {x.dtype}; it takes integers and bool")
     return p.bit_count(convert(x, int8) if x.dtype is bool_ else x)
 

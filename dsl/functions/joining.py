@@ -10,7 +10,7 @@ import numpy as np
 from .. import primitives as p
 from .. import record
 from ..dtypes import DTypeLike, bool_, dtype, int64
-from ..errors import ArgumentError, AxisError, BoundsError, DTypeError, ShapeError
+from ..errors import ArgumentError, BoundsError, DTypeError, ShapeError
 from .convert import ArrayLike, asarray, convert, is_array, join_parts, one_axis, same_dtype
 from .outputs import casts, store
 from .shapes import atleast_1d, atleast_2d, atleast_3d, expand_dims, moveaxis, ravel, reshape
@@ -137,7 +137,8 @@ def block(arrays: Any) -> Array:
     """An array put together of nested lists of blocks: the innermost are joined along the last
     axis, those around them along the last but one, and so on.
 
-    >>> block([[[[1]], [[2]]], [[[3]], [[4]]]]).tolist()
+    >>> one = asarray([[1]])
+    >>> block([[one, 2 * one], [3 * one, 4 * one]]).tolist()
     [[1, 2], [3, 4]]
     """
     depth = _depth(arrays, ())
@@ -290,7 +291,7 @@ def _trimmed_axes(axis: int | Sequence[int], ndim: int) -> list[int]:
     given = list(axis) if isinstance(axis, Sequence) else [axis]
     places = [one_axis("trim_zeros", a, ndim) for a in given]
     if len(set(places)) != len(places):
-        raise AxisError(f"trim_zeros: got axes {given}; an axis is named twice")
+        raise ArgumentError(f"trim_zeros: got axes {given}; an axis is named twice")
     return places
 
 

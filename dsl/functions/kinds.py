@@ -9,8 +9,9 @@ import numpy as np
 from ..dtypes import DType, DTypeLike, bool_, dtype, float64, promote, to_numpy
 from ..errors import DTypeError
 from .convert import ArrayLike, asarray, is_scalar, result_type
+from .logic import isfinite
 from .outputs import casts
-from .shapes import ravel
+from .reductions import all as all_
 
 if TYPE_CHECKING:
     from ..array import Array
@@ -50,7 +51,7 @@ def common_type(*arrays: ArrayLike) -> DType:
         raise DTypeError("common_type: got bool; it takes numbers")
     if not kinds:
         return _dtype("float16")
-    return result_type(*(k if k.is_float else float64 for k in kinds))
+    return result_type(*(k if k.is_inexact else float64 for k in kinds))
 
 
 def min_scalar_type(a: ArrayLike, /) -> DType:
@@ -98,34 +99,6 @@ def issubdtype(arg1: Any, arg2: Any) -> bool:
     return bool(np.issubdtype(lower, upper))
 
 
-def finfo(dtype: Any) -> Any:
-    """The limits of a float type, as NumPy's record of them.
-
-    >>> float(finfo("float32").eps)
-    1.1920928955078125e-07
-    """
-    found = _dtype(dtype.dtype if hasattr(dtype, "shape") else dtype)
-    if not found.is_float:
-        raise ValueError(f"finfo: got {found}; it takes a float type")
-    if found.name == "bfloat16":
-        import ml_dtypes  # as in dtypes.py: few programs need it
-
-        return ml_dtypes.finfo("bfloat16")
-    return np.finfo(to_numpy(found))
-
-
-def iinfo(dtype: Any) -> Any:
-    """The limits of an integer type, as NumPy's record of them.
-
-    >>> iinfo("int8").max
-    127
-    """
-    found = _dtype(dtype.dtype if hasattr(dtype, "shape") else dtype)
-    if not found.is_integer:
-        raise ValueError(f"iinfo: got {found}; it takes an integer type")
-    return np.iinfo(to_numpy(found))
-
-
 def mintypecode(typechars: Any, typeset: str = "GDFgdf", default: str = "d") -> str:
     """The smallest of NumPy's type characters to which all given ones cast."""
     given = [x if isinstance(x, str) else to_numpy(asarray(x).dtype).char for x in typechars]
@@ -146,19 +119,12 @@ def typename(char: str) -> str:
 
 def iscomplexobj(x: object) -> bool:
     """Whether x is of a complex type."""
-    return isinstance(x, complex | np.complexfloating) or (
-        isinstance(x, np.ndarray) and x.dtype.kind == "c"
-    )
+    return isinstance(x, complex) or getattr(getattr(x, "dtype", None), "kind", None) == "c"
 
 
 def isrealobj(x: object) -> bool:
     """Whether x is not of a complex type."""
     return not iscomplexobj(x)
-
-
-def real_if_close(a: ArrayLike, tol: float = 100) -> Array:
-    """The array without imaginary parts that are nearly 0: as it is, while there are none."""
-    return asarray(a)
 
 
 def isfortran(a: ArrayLike) -> bool:
@@ -190,7 +156,7 @@ def asarray_chkfinite(
     array([1., 2.])
     """
     x = asarray(a, dtype, order)
-    if x.dtype.is_float and not np.isfinite(ravel(x).numpy().astype(np.float64)).all():
+    if x.dtype.is_inexact and not bool(all_(isfinite(x))):
         raise ValueError("asarray_chkfinite: got an infinity or nan; elements must be finite")
     return x
 
@@ -199,8 +165,6 @@ __all__ = [
     "asarray_chkfinite",
     "can_cast",
     "common_type",
-    "finfo",
-    "iinfo",
     "iscomplexobj",
     "isdtype",
     "isfortran",
@@ -210,7 +174,6 @@ __all__ = [
     "min_scalar_type",
     "mintypecode",
     "promote_types",
-    "real_if_close",
     "shares_memory",
     "typename",
 ]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
 from .. import primitives as p
-from ..dtypes import bool_, int8
+from ..dtypes import DType, bool_, int8, uint64
 from ..errors import ArgumentError, DTypeError, ShapeError
 from ..primitive import Primitive
 from .arithmetic import combine
@@ -17,6 +18,7 @@ from .convert import (
     boolean,
     broadcast,
     is_array,
+    is_scalar,
     lifted,
     result_type,
     same_dtype,
@@ -27,9 +29,39 @@ if TYPE_CHECKING:
     from ..array import Array
 
 
+_COMPARISONS = {
+    "equal": operator.eq, "not_equal": operator.ne, "less": operator.lt,
+    "less_equal": operator.le, "greater": operator.gt, "greater_equal": operator.ge,
+}  # fmt: skip
+
+
 def _compare(name: str, primitive: Primitive, x: ArrayLike, y: ArrayLike) -> Array:
     given = lifted(x, y)
-    return combine(name, primitive, result_type(*given), *given)
+    dtype = result_type(*given)
+    if dtype.is_integer and any(_is_beyond(dtype, v) for v in given):
+        # Whatever the elements are, the answer is that of 0, which lies on the same side.
+        answer = _COMPARISONS[name](*(v if is_scalar(v) else 0 for v in given))
+        shape = next((v.shape for v in given if is_array(v)), ())
+        return p.full(shape=shape, value=answer, dtype=bool_)
+    if dtype.is_float and all(is_array(v) and v.dtype.is_integer for v in given):
+        return _of_signs(name, primitive, *given)
+    return combine(name, primitive, dtype, *given)
+
+
+def _is_beyond(dtype: DType, v: Any) -> bool:
+    """Whether v is a Python integer that the data type cannot hold."""
+    low = -(2 ** (dtype.bits - 1)) if dtype.kind == "i" else 0
+    return type(v) is int and not low <= v < low + 2**dtype.bits
+
+
+def _of_signs(name: str, primitive: Primitive, x: Array, y: Array) -> Array:
+    """uint64 with signed integers, exactly: what is negative is less than any unsigned number."""
+    flip = x.dtype.kind == "u"
+    signed = y if flip else x
+    answer = _COMPARISONS[name](0, -1) if flip else _COMPARISONS[name](-1, 0)
+    exact = combine(name, primitive, uint64, x, y)
+    below = combine(name, p.lt, signed.dtype, signed, 0)
+    return where(below, answer, exact)
 
 
 def equal(x: ArrayLike, y: ArrayLike) -> Array:
@@ -89,7 +121,7 @@ def logical_xor(x: ArrayLike, y: ArrayLike) -> Array:
 def _bits(name: str, primitive: Primitive, x: ArrayLike, y: ArrayLike) -> Array:
     given = lifted(x, y)
     dtype = result_type(*given)
-    if dtype.is_float:
+    if dtype.is_inexact:
         raise DTypeError(f"{name}: got {dtype}; it takes integers and bool")
     if dtype is bool_ and name.endswith("shift"):
         dtype = int8
@@ -128,7 +160,7 @@ def right_shift(x: ArrayLike, y: ArrayLike) -> Array:
 def invert(x: ArrayLike) -> Array:
     """All bits turned over; `not` for bools."""
     x = asarray(x)
-    if x.dtype.is_float:
+    if x.dtype.is_inexact:
         raise DTypeError(f"invert: got {x.dtype}; it takes integers and bool")
     return p.bitwise_not(x)
 
@@ -150,6 +182,8 @@ def isnan(x: ArrayLike) -> Array:
 def isinf(x: ArrayLike) -> Array:
     """Whether an element is infinite."""
     x = asarray(x)
+    if x.dtype.is_complex:
+        return logical_or(isinf(p.real(x)), isinf(p.imag(x)))
     if not x.dtype.is_float:
         return p.ne(x, x)
     return equal(p.abs_(x), float("inf"))
@@ -158,6 +192,8 @@ def isinf(x: ArrayLike) -> Array:
 def isfinite(x: ArrayLike) -> Array:
     """Whether an element is neither infinite nor nan."""
     x = asarray(x)
+    if x.dtype.is_complex:
+        return logical_and(isfinite(p.real(x)), isfinite(p.imag(x)))
     if not x.dtype.is_float:
         return p.eq(x, x)
     return less(p.abs_(x), float("inf"))
@@ -218,7 +254,7 @@ def isclose(
 ) -> Array:
     """Whether |a - b| <= atol + rtol * |b|; equal infinities are close."""
     x, y = same_dtype(a, b)
-    if not x.dtype.is_float:
+    if not x.dtype.is_inexact:
         x, y = (asarray(z, "float64") for z in (x, y))
     near = less_equal(abs(x - y), abs(y) * rtol + atol)
     return logical_or(logical_and(near, isfinite(y)), _same(x, y, equal_nan))

@@ -4,7 +4,7 @@ matrices are the last two axes, vectors the last. Exported by `tilewright.linalg
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .. import primitives as p
 from ..dtypes import DTypeLike
@@ -13,6 +13,8 @@ from .convert import ArrayLike, asarray, broadcast, one_axis, same_dtype
 from .joining import stack
 from .linear import matmul
 from .linear import outer as outer_of_any
+from .outputs import store
+from .products import tensordot as tensordot_of_any
 from .reductions import sum as sum_of
 from .shapes import moveaxis, reshape
 
@@ -92,10 +94,20 @@ def vecdot(x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Array:
     if a.shape[axis] != b.shape[axis]:
         raise ShapeError(f"vecdot: got {a.shape} and {b.shape}; axis {axis} must be equal")
     a, b = broadcast("vecdot", moveaxis(a, axis, -1), moveaxis(b, axis, -1))
-    return sum_of(a * b, -1, dtype=a.dtype)
+    return sum_of((p.conj_(a) if a.dtype.is_complex else a) * b, -1, dtype=a.dtype)
 
 
-def multi_dot(arrays: Sequence[ArrayLike]) -> Array:
+def tensordot(x1: ArrayLike, x2: ArrayLike, /, *, axes: int | Sequence[Sequence[int]] = 2) -> Array:
+    """The sum of products over several axes: the last n of x1 with the first n of x2, or the
+    named ones, (of x1, of x2).
+
+    >>> tensordot([[1, 2], [3, 4]], [1, 1], axes=1)
+    array([3, 7])
+    """
+    return tensordot_of_any(x1, x2, axes)
+
+
+def multi_dot(arrays: Sequence[ArrayLike], *, out: Any = None) -> Array:
     """The product of two or more matrices in the order that takes the fewest multiplications; the
     first and the last may be vectors.
 
@@ -115,7 +127,7 @@ def multi_dot(arrays: Sequence[ArrayLike]) -> Array:
     sizes = [given[0].shape[0], *(x.shape[1] for x in given)]
     result = _product(given, _best_splits(sizes), 0, len(given) - 1)
     shape = (() if is_row else result.shape[:1]) + (() if is_column else result.shape[1:])
-    return reshape(result, shape)
+    return store("multi_dot", reshape(result, shape), out)
 
 
 def _best_splits(sizes: Sequence[int]) -> dict[tuple[int, int], int]:
@@ -142,4 +154,4 @@ def _product(given: list[Array], splits: dict[tuple[int, int], int], i: int, j: 
     return matmul(_product(given, splits, i, k), _product(given, splits, k + 1, j))
 
 
-__all__ = ["cross", "diagonal", "multi_dot", "outer", "trace", "vecdot"]
+__all__ = ["cross", "diagonal", "multi_dot", "outer", "tensordot", "trace", "vecdot"]

@@ -28,14 +28,14 @@ _where = where
 
 def _present(x: Array, mask: ArrayLike) -> ArrayLike:
     """Where an element counts."""
-    if not x.dtype.is_float:
+    if not x.dtype.is_inexact:
         return mask
     here = logical_not(isnan(x))
     return here if mask is True else logical_and(here, mask)
 
 
-def _without(x: Array, filler: float | int) -> Array:
-    return _where(isnan(x), filler, x) if x.dtype.is_float else x
+def _without(x: Array, filler: complex) -> Array:
+    return _where(isnan(x), filler, x) if x.dtype.is_inexact else x
 
 
 def nansum(
@@ -73,9 +73,10 @@ def _extremum(
     mask: ArrayLike,
 ) -> Array:  # fmt: skip
     x = asarray(a)
-    if not x.dtype.is_float:
+    if not x.dtype.is_inexact:
         return of(x, axis, out, keepdims, initial, mask)  # type: ignore[no-any-return]
-    found = of(_without(x, worst), axis, None, keepdims, initial, mask)
+    filler = complex(worst, worst) if x.dtype.is_complex else worst
+    found = of(_without(x, filler), axis, None, keepdims, initial, mask)
     if initial is NO_VALUE:
         found = _where(r.any(logical_not(isnan(x)), axis, keepdims=keepdims), found, math.nan)
     return store("nan" + of.__name__, found, out)
@@ -111,7 +112,7 @@ def nanmin(
 
 def _argument(name: str, of: Any, worst: Any, a: ArrayLike, axis: int | None, kept: bool) -> Array:
     x = asarray(a)
-    if x.dtype.is_float:
+    if x.dtype.is_inexact:
         # Values that are not known yet can't be refused: a staged program gives position 0.
         if not record.is_tracing() and bool(r.any(r.all(isnan(x), axis))):
             raise ArgumentError(f"{name}: got a slice that holds nothing but nan")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from .. import primitives as p
 from ..dtypes import float64
 from ..errors import ArgumentError
 from ..sizes import product
@@ -25,7 +26,15 @@ Order = float | str | None
 
 def _floating(x: ArrayLike) -> Array:
     a = asarray(x)
-    return a if a.dtype.is_float else convert(a, float64)
+    return a if a.dtype.is_inexact else convert(a, float64)
+
+
+def squares(x: Array) -> Array:
+    """|x|**2, which is real."""
+    if not x.dtype.is_complex:
+        return x * x
+    re, im = p.real(x), p.imag(x)
+    return re * re + im * im
 
 
 def vector_norm(
@@ -45,14 +54,14 @@ def vector_norm(
 
 def _over(a: Array, axes: tuple[int, ...], keepdims: bool, order: float) -> Array:
     if order == 2:
-        return sqrt(sum_of(a * a, axes, keepdims=keepdims))
+        return sqrt(sum_of(squares(a), axes, keepdims=keepdims))
     size = abs(a)
     if order == float("inf"):
         return largest_of(size, axes, keepdims=keepdims)
     if order == float("-inf"):
         return smallest_of(size, axes, keepdims=keepdims)
     if order == 0:
-        return convert(count_nonzero(a, axes, keepdims=keepdims), a.dtype)
+        return convert(count_nonzero(a, axes, keepdims=keepdims), a.dtype.real)
     if order == 1:
         return sum_of(size, axes, keepdims=keepdims)
     return sum_of(size**order, axes, keepdims=keepdims) ** (1.0 / order)
@@ -77,7 +86,7 @@ def matrix_norm(x: ArrayLike, /, *, keepdims: bool = False, ord: Order = "fro") 
 def _of_matrices(name: str, a: Array, axes: tuple[int, int], keepdims: bool, order: Order) -> Array:
     rows, columns = axes
     if order in ("fro", "f", None):
-        return sqrt(sum_of(a * a, axes, keepdims=keepdims))
+        return sqrt(sum_of(squares(a), axes, keepdims=keepdims))
     if order in (1, -1, float("inf"), float("-inf")):
         along, over = (rows, columns) if order in (1, -1) else (columns, rows)
         sums = sum_of(abs(a), along, keepdims=True)
@@ -111,7 +120,7 @@ def norm(x: ArrayLike, ord: Order = None, axis: Any = None, keepdims: bool = Fal
     if axis is None and (ord is None or (ord in ("f", "fro") and a.ndim == 2) or
                          (ord == 2 and a.ndim == 1)):  # fmt: skip
         flat = ravel(a)
-        found = sqrt(sum_of(flat * flat))
+        found = sqrt(sum_of(squares(flat)))
         return reshape(found, (1,) * a.ndim) if keepdims else found
     given = range(a.ndim) if axis is None else axis if isinstance(axis, Sequence) else (axis,)
     axes = tuple(one_axis("norm", i, a.ndim) for i in given)

@@ -26,10 +26,15 @@ class _NoValue:
 NO_VALUE: Any = _NoValue()
 
 
+def check_casting(name: str, casting: str) -> None:
+    """Raise ArgumentError for what is no rule of casting."""
+    if casting not in ("no", "equiv", "safe", "same_kind", "same_value", "unsafe"):
+        raise ArgumentError(f"{name}: got casting {casting!r}; it is 'safe', 'same_kind', ...")
+
+
 def casts(source: DType, target: DType, casting: str = "same_kind") -> bool:
     """Whether NumPy's rule `casting` lets elements of one type be stored as another."""
-    if casting not in ("no", "equiv", "safe", "same_kind", "same_value", "unsafe"):
-        raise ArgumentError(f"casting: got {casting!r}; it is 'safe', 'same_kind', 'unsafe', ...")
+    check_casting("casting", casting)
     if source is target or casting == "unsafe":
         return True
     if bfloat16 in (source, target):
@@ -39,7 +44,8 @@ def casts(source: DType, target: DType, casting: str = "same_kind") -> bool:
 
 def _casts_bfloat16(source: DType, target: DType, casting: str) -> bool:
     if source is bfloat16:
-        return target.is_float and (target.itemsize > 2 or casting == "same_kind")
+        wider = target.is_float and target.itemsize > 2
+        return target.is_complex or wider or (target.is_float and casting == "same_kind")
     small = source.itemsize == 1
     return small or (casting == "same_kind")
 
@@ -55,19 +61,19 @@ def store(name: str, result: Array, out: Any, casting: str = "same_kind") -> Arr
         return result
     if not is_array(out):
         raise DTypeError(f"{name}: got out of type {type(out).__name__}; it must be an Array")
-    if out.shape != result.shape:
-        raise ShapeError(f"{name}: got out of shape {out.shape}; the result is {result.shape}")
     if not casts(result.dtype, out.dtype, casting):
         raise DTypeError(
             f"{name}: got out of {out.dtype}; the result is {result.dtype}, which does not cast "
             f"to it by the rule {casting!r}"
         )
+    if out.shape != result.shape:
+        raise ShapeError(f"{name}: got out of shape {out.shape}; the result is {result.shape}")
     record.write(out, convert(result, out.dtype))
     target: Array = out
     return target
 
 
-def masked(name: str, x: Array, where: ArrayLike, filler: bool | int | float) -> Array:
+def masked(name: str, x: Array, where: ArrayLike, filler: complex) -> Array:
     """x, with `filler` where the mask does not hold."""
     if where is True:
         return x

@@ -13,6 +13,7 @@ from ..dtypes import int64
 from ..errors import ArgumentError, DTypeError, ShapeError
 from .convert import ArrayLike, asarray, convert, join_parts
 from .cumulative import part
+from .quantiles import median
 from .reductions import max as max_
 from .reductions import mean as mean_
 from .reductions import min as min_
@@ -35,7 +36,9 @@ _ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "symmetric": ("reflect_type",),
     "wrap": (),
 }
-_STATISTICS: Mapping[str, Callable[..., Array]] = {"maximum": max_, "mean": mean_, "minimum": min_}
+_STATISTICS: Mapping[str, Callable[..., Array]] = {
+    "maximum": max_, "mean": mean_, "median": median, "minimum": min_,
+}  # fmt: skip
 
 
 def pad(
@@ -45,8 +48,9 @@ def pad(
     dict of axes.
 
     `mode` says by what: "constant" (constant_values), "edge", "empty", "linear_ramp" (end_values),
-    "maximum", "mean" and "minimum" (stat_length), "reflect" and "symmetric" (reflect_type), "wrap",
-    or a function that is called with each padded row, the widths, the axis and a dict.
+    "maximum", "mean", "median" and "minimum" (stat_length), "reflect" and "symmetric"
+    (reflect_type), "wrap", or a function that is called with each padded row, the widths, the axis
+    and a dict.
 
     >>> pad([1, 2], (1, 2))
     array([0, 1, 2, 0, 0])
@@ -76,8 +80,6 @@ def _check_arguments(mode: str, kwargs: dict[str, Any]) -> None:
     unknown = set(kwargs) - set(_ARGUMENTS[mode])
     if unknown:
         raise ArgumentError(f"pad: got {', '.join(sorted(unknown))}, which mode {mode!r} lacks")
-    if mode == "median":
-        raise NotImplementedError("pad: got mode 'median', which needs sorting; not there yet")
 
 
 def _by_axis(widths: Any, ndim: int) -> Any:
@@ -120,7 +122,7 @@ def _constant(x: Array, widths: list[tuple[int, int]], values: Any) -> Array:
 
 def _fitting(x: Array, value: Any) -> Any:
     """A value in x's dtype, as a Python scalar."""
-    return value if x.dtype.is_float else np.asarray(value).astype(x.dtype.dtype).item()
+    return value if x.dtype.is_inexact else np.asarray(value).astype(x.dtype.dtype).item()
 
 
 def _along(
@@ -187,7 +189,7 @@ def _statistic(x: Array, axis: int, width: int, length: Any, side: int, mode: st
         raise ArgumentError(f"pad: got stat_length {length}; it must be 1 or more")
     window = part(x, axis, size - count if side else 0, count)
     value = _STATISTICS[mode](window, axis, keepdims=True)
-    if mode == "mean" and x.dtype.is_integer:
+    if mode in ("mean", "median") and x.dtype.is_integer:
         value = p.round_(value)
     shape = tuple(width if a == axis else n for a, n in enumerate(x.shape))
     return p.broadcast_to(convert(value, x.dtype), shape=shape)

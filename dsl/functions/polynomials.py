@@ -14,6 +14,7 @@ from .arithmetic import add, divide, multiply, subtract
 from .convert import ArrayLike, asarray, convert, same_dtype
 from .creation import ones, zeros_like
 from .joining import concatenate, trim_zeros
+from .numpy_eigenvalues import eigvals
 from .shapes import atleast_1d
 from .signals import convolve
 
@@ -124,7 +125,7 @@ def polydiv(u: ArrayLike, v: ArrayLike) -> tuple[Array, Array]:
     (array([ 1., -1.]), array([0.]))
     """
     over, by = same_dtype(_coefficients("polydiv", u), _coefficients("polydiv", v))
-    if not over.dtype.is_float:
+    if not over.dtype.is_inexact:
         over, by = convert(over, float64), convert(by, float64)
     m, n = over.shape[0] - 1, by.shape[0] - 1
     if m < n:
@@ -149,22 +150,33 @@ def _tidy(rest: Array) -> Array:
 
 
 def poly(seq_of_zeros: ArrayLike) -> Array:
-    """The polynomial with these zeros and 1 before its highest power.
+    """The polynomial with these zeros (or the eigenvalues of a square matrix) and 1 before its
+    highest power.
 
     >>> poly([1, 2])
     array([ 1., -3.,  2.])
     """
     x = atleast_1d(seq_of_zeros)
-    if x.ndim != 1:
-        raise NotImplementedError("poly: got a matrix, which needs eigenvalues; not there yet")
+    if x.ndim == 2 and x.shape[0] == x.shape[1] != 0:
+        x = eigvals(x)
+    elif x.ndim != 1:
+        raise ShapeError(f"poly: got {x.shape}; it takes zeros in one axis, or a square matrix")
     if x.shape[0] == 0:
         return asarray(1.0)
-    kind = x.dtype if x.dtype.is_float and x.dtype.itemsize > 2 else float64
+    kind = x.dtype if x.dtype.is_inexact and x.dtype.itemsize > 2 else float64
     total = ones((1,), kind)
     for zero in convert(x, kind):
         lifted = p.pad(total, low=(0,), high=(1,), value=0)
         total = subtract(lifted, p.pad(total * zero, low=(1,), high=(0,), value=0))
-    return total
+    return p.real(total) if _in_pairs(x) else total
+
+
+def _in_pairs(zeros: Array) -> bool:
+    """Whether complex zeros are known to be real or conjugates of each other."""
+    if not zeros.dtype.is_complex or not zeros._is_concrete:
+        return False
+    host = zeros.numpy()
+    return bool((np.sort(host) == np.sort(host.conjugate())).all())
 
 
 __all__ = [

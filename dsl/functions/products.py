@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..dtypes import int64
-from ..errors import ArgumentError, AxisError, DTypeError, ShapeError
+from ..errors import ArgumentError, DTypeError, ShapeError
+from ..primitives import conj_
 from ..sizes import product
 from .arithmetic import multiply, subtract
 from .convert import ArrayLike, asarray, convert, one_axis, result_type, same_dtype
@@ -59,7 +60,7 @@ def _contracted(x: Array, y: Array, axes: Axes) -> tuple[list[int], list[int]]:
     )
     first, second = places
     if len(set(first)) != len(first) or len(set(second)) != len(second):
-        raise AxisError(f"tensordot: got axes {axes}; an axis is named twice")
+        raise ArgumentError(f"tensordot: got axes {axes}; an axis is named twice")
     return first, second
 
 
@@ -86,7 +87,11 @@ def vdot(a: ArrayLike, b: ArrayLike, /) -> Array:
     x, y = (ravel(z) for z in same_dtype(asarray(a), asarray(b)))
     if x.shape != y.shape:
         raise ShapeError(f"vdot: got {x.shape} and {y.shape}; as many elements must be in both")
-    return matmul(x, y)
+    return matmul(_conjugate(x), y)
+
+
+def _conjugate(x: Array) -> Array:
+    return conj_(x) if x.dtype.is_complex else x
 
 
 def vecdot(x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Array:
@@ -96,7 +101,7 @@ def vecdot(x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Array:
     array([3, 7])
     """
     x, y = _moved("vecdot", x1, axis, 1), _moved("vecdot", x2, axis, 1)
-    return _without_ones(matmul(expand_dims(x, -2), expand_dims(y, -1)), 2)
+    return _without_ones(matmul(expand_dims(_conjugate(x), -2), expand_dims(y, -1)), 2)
 
 
 def matvec(x1: ArrayLike, x2: ArrayLike, /) -> Array:
@@ -112,7 +117,7 @@ def matvec(x1: ArrayLike, x2: ArrayLike, /) -> Array:
 def vecmat(x1: ArrayLike, x2: ArrayLike, /) -> Array:
     """Vectors times matrices; other axes broadcast."""
     x, y = _moved("vecmat", x1, -1, 1), _moved("vecmat", x2, -1, 2)
-    out = matmul(expand_dims(x, -2), y)
+    out = matmul(expand_dims(_conjugate(x), -2), y)
     return reshape(out, (*out.shape[:-2], out.shape[-1]))
 
 

@@ -16,6 +16,7 @@ from .. import record
 from ..dtypes import DType, bool_, float64, int64
 from ..errors import ArgumentError, DTypeError
 from ..sizes import product
+from . import ordering
 from .arithmetic import ceil as round_up
 from .arithmetic import clip, floor
 from .arithmetic import round as round_to_even
@@ -26,6 +27,7 @@ from .reductions import any as any_of
 from .reductions import count_nonzero
 from .selection import take_along_axis
 from .shapes import broadcast_to, moveaxis, reshape
+from .weighted import weighted_quantiles, weights_of
 
 if TYPE_CHECKING:
     from ..array import Array
@@ -88,9 +90,11 @@ def _lines(name: str, a: Array, axis: Axis) -> tuple[Array, tuple[int, ...], Any
 
 def _quantiles(
     name: str, a: ArrayLike, q: ArrayLike, axis: Axis, method: str, keepdims: bool, scale: float,
-    *, skip_nan: bool,
+    *, skip_nan: bool, weights: ArrayLike | None = None,
 ) -> Array:  # fmt: skip
     x = asarray(a)
+    if x.dtype.is_complex and not name.endswith("median"):
+        raise DTypeError(f"{name}: got {x.dtype}; it takes real numbers")
     if method not in _PLACES:
         raise ArgumentError(f"{name}: got method {method!r}; it must be one of {sorted(_PLACES)}")
     if x.dtype is bool_:
@@ -100,7 +104,11 @@ def _quantiles(
     wanted = fractions.ravel()
     if lines.shape[1] == 0:
         raise ArgumentError(f"{name}: got {x.shape}; there is no element over axes {axes}")
-    found = _from_sorted(_ordered(lines, wanted, method, skip_nan), wanted, method, skip_nan)
+    if weights is None:
+        found = _from_sorted(_ordered(lines, wanted, method, skip_nan), wanted, method, skip_nan)
+    else:
+        spread, _, _ = _lines(name, weights_of(name, x, weights, axis, method), axis)
+        found = weighted_quantiles(name, lines, spread, wanted, skip_nan)
     result = reshape(moveaxis(found, 1, 0), (*fractions.shape, *rest))
     if not keepdims:
         return result
@@ -113,15 +121,15 @@ def _ordered(lines: Array, wanted: Any, method: str, skip_nan: bool) -> Array:
     where the places depend on how many are NaN."""
     size = lines.shape[1]
     if skip_nan or record.is_tracing() or not wanted.size:
-        return p.sort(lines, axis=1, reverse=False)
+        return ordering.sort(lines, 1)
     found = np.asarray(_PLACES[method](float(size), wanted))
     first, last = max(int(found.min()), 0), min(max(int(found.max()), 0) + 1, size - 1)
-    return p.partition(lines, axis=1, reverse=False, first=min(first, last), last=last)
+    return ordering.partition(lines, 1, min(first, last), last)
 
 
 def _from_sorted(lines: Array, wanted: Any, method: str, skip_nan: bool) -> Array:
     """The quantiles of sorted lines: (lines, quantiles). NaN is last in a line."""
-    is_float = lines.dtype.is_float
+    is_float = lines.dtype.is_inexact
     q = record.constant(wanted[None, :], float64)
     nan = isnan(lines) if is_float else None
     if skip_nan and nan is not None:
@@ -151,11 +159,6 @@ def _at(lines: Array, place: Array, method: str, result: DType) -> Array:
     return where(weight == 0, a, between)
 
 
-def _refuse_weights(name: str, weights: None) -> None:
-    if weights is not None:
-        raise NotImplementedError(f"{name}: weights are not there yet")
-
-
 def quantile(
     a: ArrayLike,
     q: ArrayLike,
@@ -165,19 +168,21 @@ def quantile(
     method: str = "linear",
     keepdims: bool = False,
     *,
-    weights: None = None,
+    weights: ArrayLike | None = None,
 ) -> Array:
     """The q-th quantiles (q in 0..1) over axes; the axes of q come first in the result.
 
     `method` is one of NumPy's thirteen. NaN in a line makes its quantiles NaN. Integers give
     float64, but methods that take an element keep its dtype. `overwrite_input` changes nothing.
-    Raises ArgumentError, DTypeError, and NotImplementedError for weights.
+    With `weights` elements count by them, by the method "inverted_cdf". Raises ArgumentError,
+    DTypeError.
 
     >>> quantile([1.0, 2.0, 4.0], 0.75)
     array(3.)
     """
-    _refuse_weights("quantile", weights)
-    found = _quantiles("quantile", a, q, axis, method, keepdims, 1.0, skip_nan=False)
+    found = _quantiles(
+        "quantile", a, q, axis, method, keepdims, 1.0, skip_nan=False, weights=weights
+    )
     return store("quantile", found, out)
 
 
@@ -190,15 +195,16 @@ def percentile(
     method: str = "linear",
     keepdims: bool = False,
     *,
-    weights: None = None,
+    weights: ArrayLike | None = None,
 ) -> Array:
     """`quantile` with q in 0..100.
 
     >>> percentile([1.0, 2.0, 4.0], 50)
     array(2.)
     """
-    _refuse_weights("percentile", weights)
-    found = _quantiles("percentile", a, q, axis, method, keepdims, 100.0, skip_nan=False)
+    found = _quantiles(
+        "percentile", a, q, axis, method, keepdims, 100.0, skip_nan=False, weights=weights
+    )
     return store("percentile", found, out)
 
 
@@ -219,7 +225,7 @@ def median(
 
 def _median(name: str, a: ArrayLike, axis: Axis, keepdims: bool, *, skip_nan: bool) -> Array:
     x = asarray(a)
-    if x.dtype is bool_ or not x.dtype.is_float:
+    if x.dtype is bool_ or not x.dtype.is_inexact:
         x = convert(x, float64)
     return _quantiles(name, x, 0.5, axis, "linear", keepdims, 1.0, skip_nan=skip_nan)
 
@@ -233,11 +239,12 @@ def nanquantile(
     method: str = "linear",
     keepdims: bool = False,
     *,
-    weights: None = None,
+    weights: ArrayLike | None = None,
 ) -> Array:
     """`quantile` of the elements that are not NaN; NaN where there is none."""
-    _refuse_weights("nanquantile", weights)
-    found = _quantiles("nanquantile", a, q, axis, method, keepdims, 1.0, skip_nan=True)
+    found = _quantiles(
+        "nanquantile", a, q, axis, method, keepdims, 1.0, skip_nan=True, weights=weights
+    )
     return store("nanquantile", found, out)
 
 
@@ -250,11 +257,12 @@ def nanpercentile(
     method: str = "linear",
     keepdims: bool = False,
     *,
-    weights: None = None,
+    weights: ArrayLike | None = None,
 ) -> Array:
     """`percentile` of the elements that are not NaN; NaN where there is none."""
-    _refuse_weights("nanpercentile", weights)
-    found = _quantiles("nanpercentile", a, q, axis, method, keepdims, 100.0, skip_nan=True)
+    found = _quantiles(
+        "nanpercentile", a, q, axis, method, keepdims, 100.0, skip_nan=True, weights=weights
+    )
     return store("nanpercentile", found, out)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from .. import primitives as p
 from .. import record
 from ..dtypes import int64
-from ..errors import ArgumentError, AxisError, ShapeError
+from ..errors import ArgumentError, ShapeError
 from ..sizes import product
 from .convert import ArrayLike, Axis, asarray, join_parts, many_axes, one_axis
 from .cumulative import part
@@ -60,7 +60,7 @@ def rot90(m: ArrayLike, k: int = 1, axes: Sequence[int] = (0, 1)) -> Array:
         raise ArgumentError(f"rot90: got axes {axes}; there must be two")
     first, second = (one_axis("rot90", axis, x.ndim) for axis in axes)
     if first == second:
-        raise AxisError(f"rot90: got axes {axes}; they must be distinct")
+        raise ArgumentError(f"rot90: got axes {axes}; they must be distinct")
     order = list(range(x.ndim))
     order[first], order[second] = order[second], order[first]
     turns = k % 4

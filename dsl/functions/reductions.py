@@ -11,7 +11,17 @@ from ..primitive import Primitive
 from ..primitives.reductions import highest, lowest
 from ..sizes import Dim, product
 from .arithmetic import add, divide, maximum, minimum, multiply
-from .convert import ArrayLike, Axis, asarray, boolean, convert, inexact, is_scalar, many_axes
+from .convert import (
+    ArrayLike,
+    Axis,
+    asarray,
+    boolean,
+    convert,
+    inexact,
+    is_scalar,
+    many_axes,
+    one_axis,
+)
 from .elementary import exp, log, sqrt
 from .logic import isfinite
 from .logic import where as where_
@@ -40,7 +50,7 @@ def accumulator(x: Array, wanted: DTypeLike | None, out: Array | None = None) ->
         return dtype(wanted)
     if out is not None:
         return out.dtype
-    if x.dtype.is_float:
+    if x.dtype.is_inexact:
         return x.dtype
     return uint64 if x.dtype.kind == "u" else int64
 
@@ -185,14 +195,19 @@ def argmax(
     >>> argmax([3, 9, 9])
     array(1)
     """
-    return store("argmax", _reduce("argmax", p.argmax, asarray(a), axis, keepdims), out)
+    return store("argmax", _place_of("argmax", p.argmax, asarray(a), axis, keepdims), out)
 
 
 def argmin(
     a: ArrayLike, axis: int | None = None, out: Array | None = None, *, keepdims: bool = False
 ) -> Array:
     """The first position of the smallest element (of nan, if there is one), as int64."""
-    return store("argmin", _reduce("argmin", p.argmin, asarray(a), axis, keepdims), out)
+    return store("argmin", _place_of("argmin", p.argmin, asarray(a), axis, keepdims), out)
+
+
+def _place_of(name: str, primitive: Primitive, x: Array, axis: Any, keepdims: bool) -> Array:
+    place = None if axis is None else one_axis(name, axis, x.ndim)  # several are refused
+    return _reduce(name, primitive, x, place, keepdims)
 
 
 def _count(x: Array, axes: tuple[int, ...]) -> Dim:
@@ -208,7 +223,7 @@ def _over(total: Array, count: Any) -> Array:
 
 def _inner(x: Array, wanted: DTypeLike | None) -> tuple[DType, DType]:
     """The dtype of a mean, and that in which its sum is computed."""
-    found = _dtype(wanted) if wanted is not None else (x.dtype if x.dtype.is_float else float64)
+    found = _dtype(wanted) if wanted is not None else (x.dtype if x.dtype.is_inexact else float64)
     # A sum of half numbers overflows long before their mean does.
     return found, float32 if found.is_float and found.itemsize == 2 else found
 
@@ -279,13 +294,20 @@ def var(
     axes = many_axes("var", axis, x.ndim)
     middle = _mean(x, axes, True, where) if mean is NO_VALUE else asarray(mean, inner)
     distance = masked("var", x - middle, where, 0)
-    total = _reduce("var", p.sum_of_squares, distance, axes, keepdims)
+    total = _sum_of_squares("var", distance, axes, keepdims)
     if where is True:
         spread = _over(total, _at_least_0(_count(x, axes), ddof))
     else:
-        held = convert(_held(x, axes, keepdims, where), inner) - ddof
+        held = convert(_held(x, axes, keepdims, where), total.dtype) - ddof
         spread = divide(total, maximum(held, 0))
-    return store("var", convert(spread, wanted), out)
+    return store("var", convert(spread, wanted.real), out)
+
+
+def _sum_of_squares(name: str, x: Array, axes: tuple[int, ...], keepdims: bool) -> Array:
+    """The sum of |x|**2, which is real."""
+    parts = (p.real(x), p.imag(x)) if x.dtype.is_complex else (x,)
+    totals = [_reduce(name, p.sum_of_squares, part, axes, keepdims) for part in parts]
+    return totals[0] if len(totals) == 1 else totals[0] + totals[1]
 
 
 def _at_least_0(count: Any, ddof: float) -> Any:

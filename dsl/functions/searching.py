@@ -8,7 +8,7 @@ from .. import primitives as p
 from .. import record
 from ..dtypes import bool_, float64, int64
 from ..errors import ArgumentError, DTypeError
-from .arithmetic import divide, maximum, minimum, multiply, subtract
+from .arithmetic import divide, maximum, minimum, multiply, remainder, subtract
 from .convert import ArrayLike, asarray, convert, on_host, same_dtype
 from .logic import equal, isnan, less, less_equal, logical_and, logical_not, logical_or, where
 from .reductions import max as max_
@@ -43,7 +43,7 @@ def search(points: Array, x: Array, *, right: bool) -> Array:
 def _is_before(at: Array, x: Array, right: bool) -> Array:
     """Whether a point comes before an element, in the order that puts nan last."""
     before = less_equal(at, x) if right else less(at, x)
-    if not x.dtype.is_float:
+    if not x.dtype.is_inexact:
         return before
     last = isnan(x) if right else logical_and(isnan(x), logical_not(isnan(at)))
     return logical_or(before, last)
@@ -79,13 +79,12 @@ def interp(
 ) -> Array:
     """The piecewise straight line through the points (xp, fp), read at x; xp must rise.
 
-    Outside it has the values `left` and `right`, by default those at the ends.
+    Outside it has the values `left` and `right`, by default those at the ends. With a `period`
+    the points repeat, in any order, and there is no outside.
 
     >>> interp([0.5, 1.5, 9.0], [0, 1, 2], [0, 10, 20])
     array([ 5., 15., 20.])
     """
-    if period is not None:
-        raise NotImplementedError("interp: got a period, which needs sorting and is not there yet")
     at = convert(asarray(x), float64)
     points, values = (convert(asarray(z), float64) for z in (xp, fp))
     if points.ndim != 1 or values.ndim != 1 or points.shape != values.shape:
@@ -93,6 +92,9 @@ def interp(
     count = points.shape[0]
     if count == 0:
         raise ArgumentError("interp: got no points; it takes at least one")
+    if period is not None:
+        at, points, values = _repeated(at, points, values, abs(period))
+        count, left, right = count + 2, None, None
     before = maximum(search(points, at, right=True) - 1, 0)
     j = minimum(before, max(count - 2, 0))
     after = minimum(j + 1, count - 1)
@@ -107,6 +109,17 @@ def interp(
     low, high = (values[0] if left is None else left), (values[-1] if right is None else right)
     line = where(less(at, points[0]), low, where(less(points[-1], at), high, line))
     return where(isnan(at), at, line)
+
+
+def _repeated(at: Array, points: Array, values: Array, period: float) -> tuple[Array, ...]:
+    """Everything within one period, and the points' neighbours in the ones beside it."""
+    if period == 0:
+        raise ArgumentError("interp: got a period of 0; it must be another number")
+    inside = remainder(points, period)
+    order = p.argsort(inside, axis=0, reverse=False)
+    rising, given = (p.gather(z, order, axis=0) for z in (inside, values))
+    around = p.concatenate(rising[-1:] - period, rising, rising[:1] + period, axis=0)
+    return remainder(at, period), around, p.concatenate(given[-1:], given, given[:1], axis=0)
 
 
 # --------------------------------------------------------------------------- membership

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .. import eager, record
+from .. import eager_routines, record
 from .. import primitives as p
 from ..dtypes import DTypeLike, dtype, float32, int64
 from ..errors import ArgumentError, BoundsError, DTypeError, ShapeError, TraceError
@@ -30,7 +30,7 @@ def positions(name: str, indices: ArrayLike, axis: int, size: Dim) -> Array:
         return p.where(*broadcast(name, x < 0, from_end, x))
     if not x.size:
         return x
-    low, high = eager.extent(x)
+    low, high = eager_routines.extent(x)
     if low >= 0 and high < size:
         return x
     host = np.asarray(x)
@@ -202,7 +202,7 @@ def places_of(mask: Array) -> Array:
 
 def count_of(mask: Array) -> int:
     """How many elements of a bool array on the host are true."""
-    return eager.count(mask)
+    return eager_routines.count(mask)
 
 
 __all__ = ["nonzero", "one_hot", "scatter_add", "take", "take_along_axis"]

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import primitives as p
 from .. import record
-from ..dtypes import int64
+from ..dtypes import bool_, int64
 from ..errors import TraceError
 from ..sizes import product
+from . import ordering
 from .convert import ArrayLike, asarray, one_axis, same_dtype
 from .logic import isnan, logical_and, logical_not
 from .selection import places_of, take
@@ -58,7 +59,7 @@ def _starts(ordered: Array, equal_nan: bool) -> Array:
     """Where (bool) in a sorted 1-D array an element differs from the one before it."""
     later, earlier = ordered[1:], ordered[:-1]
     differs = p.ne(later, earlier)
-    if equal_nan and ordered.dtype.is_float:
+    if equal_nan and ordered.dtype.is_inexact:
         differs = logical_and(differs, logical_not(logical_and(isnan(later), isnan(earlier))))
     return _after_first(differs, ordered.shape[0])
 
@@ -92,7 +93,7 @@ class _Runs:
 
 
 def _flat_runs(x: Array, equal_nan: bool) -> tuple[Array, _Runs]:
-    order = p.argsort(x, axis=0, reverse=False)
+    order = ordering.argsort(x, 0)
     ordered = p.gather(x, order, axis=0)
     runs = _Runs(_starts(ordered, equal_nan), order)
     return p.gather(ordered, runs.begin, axis=0), runs
@@ -104,7 +105,7 @@ def _row_runs(x: Array) -> tuple[Array, _Runs]:
     order = p.iota(size=x.shape[0], dtype=int64)
     for column in range(rows.shape[1] - 1, -1, -1):
         key = p.gather(rows[:, column], order, axis=0)
-        order = p.gather(order, p.argsort(key, axis=0, reverse=False), axis=0)
+        order = p.gather(order, ordering.argsort(key, 0), axis=0)
     ordered = p.gather(rows, order, axis=0)
     later, earlier = ordered[1:], ordered[:-1]
     differs = p.max_(p.ne(later, earlier), axes=(1,)) if rows.shape[1] else later[:, :0].any(1)
@@ -149,7 +150,7 @@ def unique(
 
 
 def _distinct(x: Array, equal_nan: bool) -> Array:
-    ordered = p.sort(x, axis=0, reverse=False)
+    ordered = ordering.sort(x, 0)
     return p.gather(ordered, places_of(_starts(ordered, equal_nan)), axis=0)
 
 
@@ -189,8 +190,8 @@ def _two(name: str, ar1: ArrayLike, ar2: ArrayLike) -> tuple[Array, Array]:
 def _member(values: Array, table: Array) -> Array:
     """Which values (bool) are in a sorted table."""
     if table.shape[0] == 0:
-        return p.ne(values, values) if not values.dtype.is_float else p.lt(values, values)
-    places = p.searchsorted(table, values, right=False)
+        return p.full(shape=values.shape, value=False, dtype=bool_)
+    places = ordering.searchsorted(table, values, False)
     return p.eq(p.gather(table, places, axis=0), values)  # gather brings places into range
 
 
@@ -221,7 +222,7 @@ def intersect1d(
         return values
     if not values.shape[0]:
         return values, kept, kept
-    there = p.gather(others.first(), p.searchsorted(second, values, right=False), axis=0)
+    there = p.gather(others.first(), ordering.searchsorted(second, values, False), axis=0)
     return values, p.gather(runs.first(), kept, axis=0), there
 
 
@@ -234,7 +235,7 @@ def setdiff1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False) -> Ar
     """
     a, b = _two("setdiff1d", ar1, ar2)
     values = a if assume_unique else _distinct(a, True)
-    return take(values, places_of(logical_not(_member(values, p.sort(b, axis=0, reverse=False)))))
+    return take(values, places_of(logical_not(_member(values, ordering.sort(b, 0)))))
 
 
 def setxor1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False) -> Array:
@@ -245,7 +246,7 @@ def setxor1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False) -> Arr
     """
     a, b = (_distinct(x, True) for x in _two("setxor1d", ar1, ar2))
     apart = p.concatenate(setdiff1d(a, b, True), setdiff1d(b, a, True), axis=0)
-    return p.sort(apart, axis=0, reverse=False)
+    return ordering.sort(apart, 0)
 
 
 __all__ = [

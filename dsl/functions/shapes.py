@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import primitives as p
 from .. import record
+from ..device import DeviceLike
 from ..dtypes import DTypeLike
 from ..errors import ArgumentError, AxisError, DTypeError, ShapeError
 from ..sizes import Dim, Shape, Size, divide, product
@@ -108,6 +109,8 @@ def transpose(a: ArrayLike, axes: Sequence[int] | None = None) -> Array:
     if axes is None:
         return p.transpose(x, axes=tuple(reversed(range(x.ndim))))
     order = tuple(one_axis("transpose", axis, x.ndim) for axis in axes)
+    if sorted(order) != list(range(x.ndim)):
+        raise ArgumentError(f"transpose: got axes {axes}; they must order {x.ndim} axes")
     return p.transpose(x, axes=order)
 
 
@@ -137,7 +140,7 @@ def moveaxis(a: ArrayLike, source: int | Sequence[int], destination: int | Seque
     old = _places("moveaxis", source, x.ndim)
     new = _places("moveaxis", destination, x.ndim)
     if len(old) != len(new):
-        raise AxisError(f"moveaxis: got {source} and {destination}; as many axes must go as come")
+        raise ArgumentError(f"moveaxis: got {source} and {destination}; as many must go as come")
     order = [a for a in range(x.ndim) if a not in old]
     for place, axis in sorted(zip(new, old, strict=True)):
         order.insert(place, axis)
@@ -148,7 +151,7 @@ def _places(name: str, axes: int | Sequence[int], ndim: int) -> list[int]:
     given = list(axes) if isinstance(axes, Sequence) else [axes]
     places = [one_axis(name, a, ndim) for a in given]
     if len(set(places)) != len(places):
-        raise AxisError(f"{name}: got axes {given}; an axis is named twice")
+        raise ArgumentError(f"{name}: got axes {given}; an axis is named twice")
     return places
 
 
@@ -182,9 +185,9 @@ def broadcast_to(array: ArrayLike, shape: ShapeLike) -> Array:
     return p.broadcast_to(asarray(array), shape=as_shape("broadcast_to", shape))
 
 
-def broadcast_arrays(*args: ArrayLike) -> tuple[Array, ...]:
+def broadcast_arrays(*arrays: ArrayLike) -> tuple[Array, ...]:
     """Arrays repeated to their common shape, without copies."""
-    return tuple(broadcast("broadcast_arrays", *map(asarray, args))) if args else ()
+    return tuple(broadcast("broadcast_arrays", *map(asarray, arrays))) if arrays else ()
 
 
 def rollaxis(a: ArrayLike, axis: int, start: int = 0) -> Array:
@@ -246,10 +249,14 @@ def size(a: ArrayLike, axis: Axis = None) -> Dim:
     return product(tuple(x.shape[place] for place in many_axes("size", axis, x.ndim)))
 
 
-def astype(x: ArrayLike, dtype: DTypeLike, /, *, copy: bool = True) -> Array:
-    """x with elements of another type; a copy also if it has that type already."""
+def astype(
+    x: ArrayLike, dtype: DTypeLike, /, *, copy: bool = True, device: DeviceLike | None = None
+) -> Array:
+    """x with elements of another type, on another device if one is given; a copy also if it has
+    that type and is there already."""
     x = asarray(x)
-    return asarray(x, dtype, copy=True if copy and x.dtype == dtype else None)
+    made = asarray(x, dtype, device=device)
+    return duplicate(made) if copy and made is x else made
 
 
 __all__ = [

@@ -97,6 +97,7 @@ def correlate(a: ArrayLike, v: ArrayLike, mode: str = "valid") -> Array:
     array([3.5])
     """
     x, y = _sequences("correlate", a, v)
+    y = p.conj_(y) if y.dtype.is_complex else y
     _check_mode("correlate", mode)
     if y.shape[0] > x.shape[0]:
         # As NumPy: the sequences change places, and the result is turned round.

@@ -10,7 +10,7 @@ import numpy as np
 from .. import primitives as p
 from ..dtypes import DType, int64
 from ..errors import ArgumentError, LinAlgError, ShapeError
-from ..primitives.matrices import part, turned
+from ..primitives.matrices import adjoint, part, real_part, turned
 from ..sizes import Shape, product
 from .convert import ArrayLike, asarray, common_shape, same_dtype
 from .creation import eye
@@ -18,7 +18,7 @@ from .decompositions import eigvalsh, matrices, real, svd, svdvals
 from .joining import stack
 from .linear import matmul
 from .logic import isnan, where
-from .norms import norm
+from .norms import norm, squares
 from .reductions import any as any_of
 from .reductions import count_nonzero
 from .reductions import max as largest_of
@@ -48,9 +48,9 @@ class LstsqResult(NamedTuple):
 def inv(a: ArrayLike) -> Array:
     """The inverses of square matrices. Raises LinAlgError for a singular one.
 
-    >>> inv([[2.0, 0.0], [0.0, 4.0]])
-    array([[0.5 , 0.  ],
-           [0.  , 0.25]])
+    >>> inv([[4.0, 2.0], [1.0, 1.0]])
+    array([[ 0.5, -1. ],
+           [-0.5,  2. ]])
     """
     return p.inv(matrices("inv", a, square=True))
 
@@ -95,7 +95,7 @@ def slogdet(a: ArrayLike) -> SlogdetResult:
     array(-1.)
     """
     packed = p.slogdet(matrices("slogdet", a, square=True))
-    return SlogdetResult(part(packed, 0), part(packed, 1))
+    return SlogdetResult(part(packed, 0), real_part(part(packed, 1)))
 
 
 def _epsilon(of: DType) -> float:
@@ -105,7 +105,7 @@ def _epsilon(of: DType) -> float:
 def _kept_values(x: Array, values: Array, rtol: ArrayLike | None) -> Array:
     """Where (bool) singular values are above rtol times the largest."""
     tolerance = max(x.shape[-2:]) * _epsilon(x.dtype) if rtol is None else rtol
-    limit = largest_of(values, -1, keepdims=True) * _as_last_axis(tolerance, x.dtype)
+    limit = largest_of(values, -1, keepdims=True) * _as_last_axis(tolerance, values.dtype)
     return p.gt(values, broadcast_to(limit, values.shape))
 
 
@@ -135,7 +135,7 @@ def matrix_rank(
         return p.full(shape=x.shape[:-2], value=0, dtype=int64)
     if tol is None:
         return count_nonzero(_kept_values(x, values, rtol), -1)
-    return count_nonzero(values > _as_last_axis(tol, x.dtype), -1)
+    return count_nonzero(values > _as_last_axis(tol, values.dtype), -1)
 
 
 _UNSET = object()
@@ -154,7 +154,8 @@ def pinv(
         return p.full(shape=turned(x).shape, value=0, dtype=x.dtype)
     given = rtol if rtol is not _UNSET else 1e-15 if rcond is None else rcond
     u, s, vt = svd(x, full_matrices=False)
-    return matmul(turned(vt) * reshape(_inverse_values(x, s, given), _as_row(s.shape)), turned(u))
+    scaled = adjoint(vt) * reshape(_inverse_values(x, s, given), _as_row(s.shape))
+    return matmul(scaled, adjoint(u))
 
 
 def _as_row(shape: Shape) -> Shape:
@@ -184,10 +185,10 @@ def lstsq(a: ArrayLike, b: ArrayLike, rcond: float | None = None) -> LstsqResult
         return LstsqResult(zero, none, 0, none)
     u, s, vt = svd(x, full_matrices=False)
     rank = int(count_nonzero(_kept_values(x, s, rcond)).item())
-    scaled = matmul(turned(u), columns) * reshape(_inverse_values(x, s, rcond), (min(m, n), 1))
-    found = matmul(turned(vt), scaled)
+    scaled = matmul(adjoint(u), columns) * reshape(_inverse_values(x, s, rcond), (min(m, n), 1))
+    found = matmul(adjoint(vt), scaled)
     errors = columns - matmul(x, found)
-    residuals = sum_of(errors * errors, 0) if rank == n < m else s[:0]
+    residuals = sum_of(squares(errors), 0) if rank == n < m else s[:0]
     return LstsqResult(reshape(found, (n, *side.shape[1:])), residuals, rank, s)
 
 
@@ -241,7 +242,7 @@ def _cond_of_each(a: Array, order: float | str) -> Array:
     """Where some matrix of a batch is singular."""
     if a.ndim == 2:
         spoilt = any_of(isnan(a))
-        return where(spoilt, float("nan"), asarray(float("inf"), a.dtype))
+        return where(spoilt, float("nan"), asarray(float("inf"), a.dtype.real))
     flat = reshape(a, (product(a.shape[:-2]), *a.shape[-2:]))
     found = [cond(flat[i], order) for i in range(flat.shape[0])]
     return reshape(stack(found), a.shape[:-2])

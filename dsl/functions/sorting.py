@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .. import primitives as p
 from ..dtypes import int64
 from ..errors import ArgumentError, AxisError, BoundsError, ShapeError
+from . import ordering
 from .convert import ArrayLike, asarray, one_axis, same_dtype
 from .selection import take, take_along_axis
 from .shapes import ravel
@@ -59,7 +60,7 @@ def sort(
            [7, 8, 9]])
     """
     x, place = _line("sort", a, axis, kind, order)
-    return p.sort(x, axis=place, reverse=descending)
+    return ordering.sort(x, place, descending)
 
 
 def argsort(
@@ -77,7 +78,7 @@ def argsort(
     array([1, 2, 0])
     """
     x, place = _line("argsort", a, axis, kind, order)
-    return p.argsort(x, axis=place, reverse=descending)
+    return ordering.argsort(x, place, descending)
 
 
 def _places(name: str, kth: int | Sequence[int], size: Any) -> dict[str, int]:
@@ -106,7 +107,7 @@ def partition(
     """
     x, place = _line("partition", a, axis, None, order)
     places = _places("partition", kth, x.shape[place])
-    return p.partition(x, axis=place, reverse=False, **places)
+    return ordering.partition(x, place, **places)
 
 
 def argpartition(
@@ -123,7 +124,7 @@ def argpartition(
     """
     x, place = _line("argpartition", a, axis, None, order)
     places = _places("argpartition", kth, x.shape[place])
-    return p.argpartition(x, axis=place, reverse=False, **places)
+    return ordering.argpartition(x, place, places["first"], places["last"])
 
 
 def topk(x: ArrayLike, k: int, axis: int = -1, *, largest: bool = True) -> tuple[Array, Array]:
@@ -139,8 +140,7 @@ def topk(x: ArrayLike, k: int, axis: int = -1, *, largest: bool = True) -> tuple
     size = x.shape[place]
     if k < 0 or (isinstance(size, int) and k > size):
         raise BoundsError(f"topk: got k {k} for an axis of {size} elements")
-    first = {"axis": place, "reverse": largest, "first": 0, "last": max(k - 1, 0)}
-    order = p.argpartition(x, **first)
+    order = ordering.argpartition(x, place, 0, max(k - 1, 0), largest)
     sizes = tuple(k if a == place else n for a, n in enumerate(x.shape))
     zeros, ones = (0,) * x.ndim, (1,) * x.ndim
     places = p.slice_(order, start=zeros, sizes=sizes, strides=ones)
@@ -163,9 +163,9 @@ def lexsort(keys: ArrayLike | Sequence[ArrayLike], axis: int = -1) -> Array:
     if listed[0].ndim == 0:
         return p.full(shape=(), value=0, dtype=int64)
     place = one_axis("lexsort", axis, listed[0].ndim)
-    order = p.argsort(listed[0], axis=place, reverse=False)
+    order = ordering.argsort(listed[0], place)
     for key in listed[1:]:
-        then = p.argsort(take_along_axis(key, order, place), axis=place, reverse=False)
+        then = ordering.argsort(take_along_axis(key, order, place), place)
         order = take_along_axis(order, then, place)
     return order
 
@@ -193,7 +193,7 @@ def searchsorted(
                 f"searchsorted: got a sorter of shape {order.shape}; it must be {table.shape}"
             )
         table = take(table, order)
-    return p.searchsorted(table, values, right=side == "right")
+    return ordering.searchsorted(table, values, side == "right")
 
 
 __all__ = [

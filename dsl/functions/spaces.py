@@ -58,7 +58,7 @@ def _spaced(
     first, last = broadcast("linspace", *same_dtype(_float(start), _float(stop)))
     kind = first.dtype
     div = count - 1 if endpoint else count
-    places = p.reshape(p.iota(size=count, dtype=kind), shape=(count, *(1,) * first.ndim))
+    places = p.reshape(p.iota(size=count, dtype=kind.real), shape=(count, *(1,) * first.ndim))
     step = (last - first) / div if div > 0 else first * float("nan")
     # A step that has vanished (or none at all): the range is taken apart first, as NumPy does.
     tiny = places / max(div, 1) * (last - first)
@@ -83,7 +83,7 @@ def _count(name: str, num: Any) -> int:
 
 def _float(x: ArrayLike) -> Array:
     x = asarray(x)
-    return convert(x, x.dtype if x.dtype.is_float else placing.current().fitting_float(float64))
+    return convert(x, x.dtype if x.dtype.is_inexact else placing.current().fitting_float(float64))
 
 
 def logspace(

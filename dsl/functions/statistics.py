@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..dtypes import DTypeLike, float64
 from ..errors import ArgumentError, DivisionError, DTypeError, ShapeError
+from ..primitives import join
 from .arithmetic import clip, divide, multiply
+from .complex_numbers import conjugate, imag, real
 from .convert import ArrayLike, Axis, asarray, convert, many_axes, result_type
 from .diagonals import diag
 from .elementary import sqrt
@@ -43,7 +45,7 @@ def average(
         middle = mean(x, axis, keepdims=keepdims)
         return (middle, _spread_count(x, middle)) if returned else middle
     factors = _aligned(x, asarray(weights), axis)
-    wanted = result_type(x, factors, *(() if x.dtype.is_float else (float64,)))
+    wanted = result_type(x, factors, *(() if x.dtype.is_inexact else (float64,)))
     scale = sum_(factors, axis, wanted, keepdims=keepdims)
     if bool(any_(equal(scale, 0))):
         raise DivisionError("average: got weights that add up to 0")
@@ -154,10 +156,10 @@ def cov(
     weights = _weights(fweights, aweights, x.shape[1])
     middle, total = average(x, axis=1, weights=weights, returned=True)
     left = _freedom(x, weights, total, aweights, freedom)
-    left = clip(asarray(left, x.dtype), 0, None)
+    left = clip(asarray(left, x.dtype.real), 0, None)
     apart = x - expand_dims(middle, 1)
     scaled = apart if weights is None else apart * weights
-    found = divide(dot(apart, transpose(scaled)), left)
+    found = divide(dot(apart, conjugate(transpose(scaled))), left)
     return reshape(found, ()) if found.size == 1 else found
 
 
@@ -172,8 +174,10 @@ def corrcoef(
     c = cov(x, y, rowvar, dtype=dtype)
     if c.ndim == 0:
         return divide(c, c)
-    deviation = sqrt(diag(c))
+    deviation = sqrt(real(diag(c)))
     scaled = divide(divide(c, expand_dims(deviation, 1)), expand_dims(deviation, 0))
+    if scaled.dtype.is_complex:
+        return join(clip(real(scaled), -1, 1), clip(imag(scaled), -1, 1))
     return clip(scaled, -1, 1)
 
 

@@ -9,8 +9,9 @@ import numpy as np
 
 from .. import primitives as p
 from ..dtypes import float64
+from ..primitives.families import zeros_like
 from .accuracy import within
-from .convert import ArrayLike, asarray, convert, inexact
+from .convert import ArrayLike, asarray, convert, inexact, real_only
 from .elementary import float_function, float_function_of_two
 
 if TYPE_CHECKING:
@@ -88,6 +89,11 @@ def sinc(x: ArrayLike) -> Array:
     array([1.        , 0.63661977, 0.        ])
     """
     x = asarray(x)
+    if x.dtype.is_complex:
+        turns = x * math.pi
+        is_zero = p.eq(x, zeros_like(x))
+        safe = p.where(is_zero, zeros_like(x) + 1, turns)
+        return p.where(is_zero, zeros_like(x) + 1, p.sin(safe) / safe)
     return p.sinc(x if x.dtype.is_float else convert(x, float64))
 
 
@@ -98,7 +104,7 @@ def deg2rad(x: ArrayLike) -> Array:
     >>> deg2rad(180.0)
     array(3.14159265)
     """
-    x = asarray(x)
+    x = real_only("deg2rad", x)
     return convert(x, inexact(x.dtype)) * (math.pi / 180)
 
 
@@ -109,7 +115,7 @@ def rad2deg(x: ArrayLike) -> Array:
     >>> rad2deg(1.0)
     array(57.29577951)
     """
-    x = asarray(x)
+    x = real_only("rad2deg", x)
     return convert(x, inexact(x.dtype)) * (180 / math.pi)
 
 

@@ -5,6 +5,7 @@ Names that Python has taken end in an underscore: `p.sum_`, `p.slice_`.
 
 from .bessel import i0, i1
 from .comparison import cast, eq, ge, gt, le, lt, ne, where
+from .complex import as_complex, as_real, conj_, imag, join, real, real_form
 from .contraction import matmul
 from .elementwise import (
     abs_,
@@ -14,12 +15,12 @@ from .elementwise import (
     bitwise_or,
     bitwise_xor,
     ceil,
-    clip,
     cos,
     div,
     erf,
     exp,
     expm1,
+    fence,
     floor,
     floordiv,
     log,
@@ -45,15 +46,30 @@ from .elementwise import (
 )
 from .factors import cholesky, det, inv, qr, slogdet, solve
 from .floats import copysign, exponent, fmax, fmin, fmod, ldexp, mantissa, nextafter, signbit
+from .fourier import fft, irfft, rfft
 from .indexing import gather, scatter_add, scatter_set
 from .integers import bit_count, gcd
+from .limits import clip
 from .movement import (
     broadcast_to,
     reshape,
     sum_to,
     transpose,
 )
-from .random import random_bits
+from .random import (
+    random_advance,
+    random_below,
+    random_below_at,
+    random_bits,
+    random_exponential,
+    random_exponential_at,
+    random_normal,
+    random_normal_at,
+    random_uniform,
+    random_uniform_at,
+    random_words,
+    random_words_at,
+)
 from .reductions import argmax, argmin, max_, min_, prod, sum_, sum_of_squares
 from .scans import scan
 from .selecting import compress, nonzero_places
@@ -91,6 +107,8 @@ __all__ = [
     "argmin",
     "argpartition",
     "argsort",
+    "as_complex",
+    "as_real",
     "asin",
     "asinh",
     "atan",
@@ -109,6 +127,7 @@ __all__ = [
     "clip",
     "compress",
     "concatenate",
+    "conj_",
     "copysign",
     "cos",
     "cosh",
@@ -122,6 +141,8 @@ __all__ = [
     "exp2",
     "expm1",
     "exponent",
+    "fence",
+    "fft",
     "floor",
     "floordiv",
     "fmax",
@@ -135,8 +156,11 @@ __all__ = [
     "hypot",
     "i0",
     "i1",
+    "imag",
     "inv",
     "iota",
+    "irfft",
+    "join",
     "ldexp",
     "le",
     "log",
@@ -163,8 +187,22 @@ __all__ = [
     "pow_",
     "prod",
     "qr",
+    "random_advance",
+    "random_below",
+    "random_below_at",
     "random_bits",
+    "random_exponential",
+    "random_exponential_at",
+    "random_normal",
+    "random_normal_at",
+    "random_uniform",
+    "random_uniform_at",
+    "random_words",
+    "random_words_at",
+    "real",
+    "real_form",
     "reshape",
+    "rfft",
     "round_",
     "rsqrt",
     "scan",

@@ -67,10 +67,12 @@ where = register(
 
 
 def _vjp_cast(ct: Array, out: Array, x: Array, *, dtype: DType) -> tuple[Array | None]:
-    return (cast(ct, dtype=x.dtype) if dtype.is_float and x.dtype.is_float else None,)
+    return (cast(ct, dtype=x.dtype) if dtype.is_inexact and x.dtype.is_inexact else None,)
 
 
 def _cast_reference(x: Numpy, *, dtype: DType) -> Any:
+    if x.dtype.kind == "c" and not dtype.is_complex and dtype is not bool_:
+        x = x.real
     return x.astype(to_numpy(dtype))
 
 
@@ -78,9 +80,9 @@ def _cast_samples(dtype: DType) -> Iterator[Sample]:
     """Every target; floats go to integers only where the value fits (else it is undefined)."""
     for target in ALL:
         for x in (smooth(dtype, 3, 4), smooth(dtype), special(dtype)):
-            if dtype.is_float and target.is_integer:
+            if dtype.is_inexact and target.is_integer:
                 x = np.array([0.0, -0.0, 1.0, 2.5, 100.875, 7.5]).astype(to_numpy(dtype))
-            if target in (float16, bfloat16) and not dtype.is_float:
+            if target in (float16, bfloat16) and dtype.is_integer:
                 x = x[np.abs(x.astype(np.float64)) < 2048] if x.ndim == 1 else x
             yield Sample((x,), {"dtype": target})
 

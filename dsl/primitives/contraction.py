@@ -12,7 +12,8 @@ from ..errors import DTypeError, ShapeError
 from ..graph import Aval
 from ..primitive import Contract, Primitive, Sample, register
 from ..sizes import Dim
-from .elementwise import NUMBERS
+from .complex import conj
+from .elementwise import ALL_NUMBERS
 from .families import check_dtype, ulps
 from .movement import sum_to, transpose
 from .samples import smooth
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 def _infer_matmul(a: Aval, b: Aval) -> Aval:
     if a.dtype is not b.dtype:
         raise DTypeError(f"matmul: got {a.dtype} and {b.dtype}; they must be equal")
-    check_dtype("matmul", a.dtype, NUMBERS)
+    check_dtype("matmul", a.dtype, ALL_NUMBERS)
     if a.ndim != b.ndim or a.ndim < 2:
         raise ShapeError(f"matmul: got {a.shape} and {b.shape}; the ranks must be equal, 2 or more")
     if a.shape[-1] != b.shape[-2]:
@@ -49,7 +50,7 @@ def _turned(x: Array) -> Array:
 
 
 def _vjp_matmul(ct: Array, out: Array, a: Array, b: Array) -> tuple[Array, Array]:
-    grad_a, grad_b = matmul(ct, _turned(b)), matmul(_turned(a), ct)
+    grad_a, grad_b = matmul(ct, conj(_turned(b))), matmul(conj(_turned(a)), ct)
     return sum_to(grad_a, a.shape), sum_to(grad_b, b.shape)
 
 
@@ -70,7 +71,7 @@ matmul = register(
         vjp=_vjp_matmul,
         reference=np.matmul,
         samples=_matmul_samples,
-        dtypes=NUMBERS,
-        ulp=ulps(4),
+        dtypes=ALL_NUMBERS,
+        ulp=ulps(4, complex=4),
     )
 )

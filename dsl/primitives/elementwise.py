@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..dtypes import ALL, FLOATS, INTEGERS, DType, bool_
+from ..dtypes import ALL, COMPLEX, FLOATS, INEXACT, INTEGERS, DType, bool_
 from ..graph import Aval
 from ..primitive import Expr, Primitive, Sample, Vocabulary
 from .comparison import eq, gt, where
-from .families import binary, elementwise, no_gradient, ulps, unary, zeros_like
+from .complex import conj, join, join_reference, real
+from .families import binary, no_gradient, ulps, unary, zeros_like
 from .samples import Numpy, binary_samples
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     Pair = tuple[Array, Array]
 
 NUMBERS = (*INTEGERS, *FLOATS)
+ALL_NUMBERS = (*NUMBERS, *COMPLEX)
 
 
 def erf_reference(x: Numpy) -> Numpy:
@@ -36,11 +38,50 @@ def sigmoid_reference(x: Numpy) -> Numpy:
     return 1 / (1 + np.exp(-x))
 
 
+def expm1_reference(x: Numpy) -> Numpy:
+    """exp(x) - 1, with C's special values for complex numbers."""
+    if x.dtype.kind != "c":
+        return np.expm1(x)
+    power = np.exp(x)
+    far = join_reference(power.real - 1, power.imag)
+    return np.where(np.isfinite(x), np.expm1(np.where(np.isfinite(x), x, 0)), far)
+
+
+def log1p_reference(x: Numpy) -> Numpy:
+    """log(1 + x); NumPy's own of complex numbers loses all digits of small ones."""
+    if x.dtype.kind != "c":
+        return np.log1p(x)
+    squares = x.real * (x.real + 2) + x.imag * x.imag
+    near = join_reference(np.log1p(squares) / 2, np.arctan2(x.imag, x.real + 1))
+    return np.where(np.abs(squares) < 0.5, near, np.log(join_reference(x.real + 1, x.imag)))
+
+
+def power_scale(x: Numpy, y: Numpy) -> Numpy:
+    """the power; of complex numbers, times 1 + abs(y log(x))"""
+    size = np.abs(np.power(x, y))
+    if x.dtype.kind != "c":
+        return size
+    angle = np.where(x == 0, 0, np.abs(y * np.log(np.where(x == 0, 1, x))))
+    return np.asarray(size * (1 + angle))
+
+
+def power_samples(dtype: DType) -> Iterator[Sample]:
+    """Of complex numbers finite ones only: C leaves open what else gives."""
+    for sample in binary_samples(dtype):
+        if dtype.is_complex:
+            keep = np.isfinite(sample.inputs[0]) & np.isfinite(sample.inputs[1])
+            yield Sample(tuple(z[keep] if z.ndim == 1 else z for z in sample.inputs))
+        else:
+            yield sample
+
+
 def _lower_abs(t: Vocabulary, x: Expr, *, out: Aval) -> Expr:
     return x if out.dtype.kind == "u" else t.call("abs", x)
 
 
 def _lower_sign(t: Vocabulary, x: Expr, *, out: Aval) -> Expr:
+    if out.dtype.is_complex:
+        return t.call("sign", x)
     one, zero = t.const(1, out.dtype), t.const(0, out.dtype)
     if out.dtype.kind == "u":
         return t.select(x > zero, one, zero)
@@ -49,16 +90,49 @@ def _lower_sign(t: Vocabulary, x: Expr, *, out: Aval) -> Expr:
     return t.select(x > zero, one, t.select(x < zero, t.const(-1, out.dtype), rest))
 
 
-neg = unary("neg", np.negative, dtypes=NUMBERS, vjp=lambda ct, out, x: (-ct,))
+def _vjp_sign(ct: Array, out: Array, x: Array) -> tuple[Array | None]:
+    """Of a complex number what turns it, over its modulus; 0 at 0, as for reals."""
+    if not x.dtype.is_complex:
+        return (None,)
+    along = real(conj(out) * ct)
+    across = ct - out * join(along, zeros_like(along))
+    size = abs_(x)
+    is_zero = eq(size, zeros_like(size))
+    safe = where(is_zero, zeros_like(size) + 1, size)
+    return (across / join(safe, zeros_like(safe)),)
+
+
+neg = unary("neg", np.negative, dtypes=ALL_NUMBERS, vjp=lambda ct, out, x: (-ct,))
 abs_ = unary(
-    "abs", np.abs, lower=_lower_abs, dtypes=NUMBERS, vjp=lambda ct, out, x: (ct * sign(x),)
+    "abs",
+    np.abs,
+    lower=_lower_abs,
+    dtypes=ALL_NUMBERS,
+    result=lambda dtype: dtype.real,
+    vjp=lambda ct, out, x: (ct * sign(x),),
+    ulp={"complex64": 2, "complex128": 2},
 )
-sign: Primitive = unary("sign", np.sign, lower=_lower_sign, dtypes=NUMBERS, vjp=no_gradient, cost=3)
+sign: Primitive = unary(
+    "sign",
+    np.sign,
+    lower=_lower_sign,
+    dtypes=ALL_NUMBERS,
+    vjp=_vjp_sign,
+    ulp={"complex64": 4, "complex128": 4},
+    cost=3,
+)
 floor = unary("floor", np.floor, vjp=no_gradient)
 ceil = unary("ceil", np.ceil, vjp=no_gradient)
 trunc = unary("trunc", np.trunc, vjp=no_gradient)
-round_ = unary("round", np.rint, vjp=no_gradient)
-sqrt = unary("sqrt", np.sqrt, vjp=lambda ct, out, x: (ct * 0.5 / out,), cost=6)
+round_ = unary("round", np.rint, dtypes=INEXACT, vjp=no_gradient)
+sqrt = unary(
+    "sqrt",
+    np.sqrt,
+    dtypes=INEXACT,
+    vjp=lambda ct, out, x: (ct * 0.5 / conj(out),),
+    ulp={"complex64": 4, "complex128": 4},
+    cost=6,
+)
 rsqrt = unary(
     "rsqrt",
     lambda x: 1 / np.sqrt(x),
@@ -66,11 +140,46 @@ rsqrt = unary(
     ulp=ulps(2),
     cost=12,
 )
-exp = unary("exp", np.exp, vjp=lambda ct, out, x: (ct * out,), ulp=ulps(2), cost=14)
-expm1 = unary("expm1", np.expm1, vjp=lambda ct, out, x: (ct * (out + 1),), ulp=ulps(2), cost=22)
-log = unary("log", np.log, vjp=lambda ct, out, x: (ct / x,), ulp=ulps(2), cost=18)
-log1p = unary("log1p", np.log1p, vjp=lambda ct, out, x: (ct / (x + 1),), ulp=ulps(2), cost=24)
-tanh = unary("tanh", np.tanh, vjp=lambda ct, out, x: (ct * (1 - out * out),), ulp=ulps(2), cost=20)
+exp = unary(
+    "exp",
+    np.exp,
+    dtypes=INEXACT,
+    vjp=lambda ct, out, x: (ct * conj(out),),
+    ulp=ulps(2, complex=4),
+    cost=14,
+)
+expm1 = unary(
+    "expm1",
+    expm1_reference,
+    dtypes=INEXACT,
+    vjp=lambda ct, out, x: (ct * conj(out + 1),),
+    ulp=ulps(2, complex=4),
+    cost=22,
+)
+log = unary(
+    "log",
+    np.log,
+    dtypes=INEXACT,
+    vjp=lambda ct, out, x: (ct / conj(x),),
+    ulp=ulps(2, complex=4),
+    cost=18,
+)
+log1p = unary(
+    "log1p",
+    log1p_reference,
+    dtypes=INEXACT,
+    vjp=lambda ct, out, x: (ct / conj(x + 1),),
+    ulp=ulps(2, complex=4),
+    cost=24,
+)
+tanh = unary(
+    "tanh",
+    np.tanh,
+    dtypes=INEXACT,
+    vjp=lambda ct, out, x: (ct * conj(1 - out * out),),
+    ulp=ulps(2, complex=6),
+    cost=20,
+)
 sigmoid = unary(
     "sigmoid",
     sigmoid_reference,
@@ -85,13 +194,27 @@ erf = unary(
     ulp=ulps(2),
     cost=30,
 )
-sin = unary("sin", np.sin, vjp=lambda ct, out, x: (ct * cos(x),), ulp=ulps(2), cost=25)
+sin = unary(
+    "sin",
+    np.sin,
+    dtypes=INEXACT,
+    vjp=lambda ct, out, x: (ct * conj(cos(x)),),
+    ulp=ulps(2, complex=4),
+    cost=25,
+)
 cos: Primitive = unary(
-    "cos", np.cos, vjp=lambda ct, out, x: (-(ct * sin(x)),), ulp=ulps(2), cost=25
+    "cos",
+    np.cos,
+    dtypes=INEXACT,
+    vjp=lambda ct, out, x: (-(ct * conj(sin(x))),),
+    ulp=ulps(2, complex=4),
+    cost=25,
 )
 stop_gradient = unary(
     "stop_gradient", lambda x: x, lower=lambda t, x, *, out: x, dtypes=ALL, vjp=no_gradient, cost=0
 )
+# x; but no product before it is fused with a sum after it, so that bits are the same everywhere.
+fence = unary("fence", lambda x: x, vjp=lambda ct, out, x: (ct,), cost=0)
 bitwise_not = unary("bitwise_not", np.bitwise_not, dtypes=(bool_, *INTEGERS), vjp=no_gradient)
 
 
@@ -147,6 +270,7 @@ def _float_floordiv(t: Vocabulary, a: Expr, b: Expr, out: Aval) -> Expr:
 
 def _vjp_pow(ct: Array, out: Array, x: Array, y: Array) -> Pair:
     """`y * x**(y-1)` and `out * log(x)`, with 0 where the first factor is 0."""
+    x, y, out = conj(x), conj(y), conj(out)
     zero = y * 0
     one = zero + 1
     flat = eq(y, zero)
@@ -155,7 +279,7 @@ def _vjp_pow(ct: Array, out: Array, x: Array, y: Array) -> Pair:
     return ct * slope, ct * (out * logarithm)
 
 
-def _shared(ct: Array, x: Array, y: Array) -> Pair:
+def shared(ct: Array, x: Array, y: Array) -> Pair:
     """The cotangent to the larger of x and y, and to the other; a tie gives each a half."""
     zero, half, tie = zeros_like(ct), ct * 0.5, eq(x, y)
     larger = gt(x, y)
@@ -166,27 +290,30 @@ add = binary(
     "add",
     np.add,
     lower=lambda t, x, y, *, out: x + y,
-    dtypes=NUMBERS,
+    dtypes=ALL_NUMBERS,
     vjp=lambda ct, out, x, y: (ct, ct),
 )
 sub = binary(
     "sub",
     np.subtract,
     lower=lambda t, x, y, *, out: x - y,
-    dtypes=NUMBERS,
+    dtypes=ALL_NUMBERS,
     vjp=lambda ct, out, x, y: (ct, -ct),
 )
 mul = binary(
     "mul",
     np.multiply,
     lower=lambda t, x, y, *, out: x * y,
-    dtypes=NUMBERS,
-    vjp=lambda ct, out, x, y: (ct * y, x * ct),
+    dtypes=ALL_NUMBERS,
+    vjp=lambda ct, out, x, y: (ct * conj(y), conj(x) * ct),
+    ulp={"complex64": 3, "complex128": 3},
 )
 div = binary(
     "div",
     np.divide,
-    vjp=lambda ct, out, x, y: (ct / y, -(ct * out / y)),
+    dtypes=INEXACT,
+    vjp=lambda ct, out, x, y: (ct / conj(y), -(ct * conj(out) / conj(y))),
+    ulp={"complex64": 6, "complex128": 6},
     cost=4,
 )
 floordiv = binary(
@@ -205,37 +332,21 @@ mod = binary(
     vjp=lambda ct, out, x, y: (ct, -(ct * floordiv(x, y))),
     cost=30,
 )
-pow_ = binary("pow", np.power, vjp=_vjp_pow, ulp=ulps(2), cost=50)
+pow_ = binary(
+    "pow",
+    np.power,
+    samples=power_samples,
+    dtypes=INEXACT,
+    vjp=_vjp_pow,
+    ulp=ulps(2, complex=8),
+    scale=power_scale,
+    cost=50,
+)
 maximum = binary(
-    "maximum", np.maximum, dtypes=NUMBERS, vjp=lambda ct, out, x, y: _shared(ct, x, y), cost=2
+    "maximum", np.maximum, dtypes=ALL_NUMBERS, vjp=lambda ct, out, x, y: shared(ct, x, y), cost=2
 )
 minimum = binary(
-    "minimum", np.minimum, dtypes=NUMBERS, vjp=lambda ct, out, x, y: _shared(ct, y, x), cost=2
-)
-
-
-def _vjp_clip(ct: Array, out: Array, x: Array, low: Array, high: Array) -> tuple[Array, ...]:
-    """As of the minimum of the maximum."""
-    raised = maximum(x, low)
-    to_raised, to_high = _shared(ct, high, raised)
-    return (*_shared(to_raised, x, low), to_high)
-
-
-def _clip_samples(dtype: DType) -> Iterator[Sample]:
-    for sample in binary_samples(dtype):
-        x, y = sample.inputs
-        yield Sample((x, y, x[::-1] if x.ndim else x))
-
-
-# In one pass what `minimum(maximum(x, low), high)` gives in two.
-clip = elementwise(
-    "clip",
-    lambda x, low, high: np.minimum(np.maximum(x, low), high),
-    _clip_samples,
-    lower=lambda t, x, low, high, out: t.call("minimum", t.call("maximum", x, low), high),
-    dtypes=NUMBERS,
-    vjp=_vjp_clip,
-    cost=4,
+    "minimum", np.minimum, dtypes=ALL_NUMBERS, vjp=lambda ct, out, x, y: shared(ct, y, x), cost=2
 )
 
 

@@ -16,20 +16,23 @@ from ..errors import DTypeError, GradientError, ShapeError
 from ..graph import Aval
 from ..primitive import Native, Primitive, Sample, register
 from ..sizes import Dim, product
+from .complex import conj, imag, join
 from .matrices import (
-    REALS,
+    LAPACK_DTYPES,
+    adjoint,
     check_matrix,
     diagonal_only,
     errors,
+    hermitian,
     host,
     lower_part,
     of_lower_triangle,
     part,
     positive,
+    real_part,
     square_samples,
     square_sizes,
     times,
-    turned,
 )
 from .movement import broadcast_to, reshape
 from .samples import Numpy, smooth
@@ -48,11 +51,11 @@ def _infer_square(name: str) -> Any:
 
 
 def _vjp_cholesky(ct: Array, out: Array, x: Array) -> tuple[Array]:
-    above = turned(out)
+    above = adjoint(out)
     middle = lower_part(matmul_halved(above, ct))
     inner = solve(above, middle)
-    whole = turned(solve(above, turned(inner)))
-    return (of_lower_triangle((whole + turned(whole)) / 2),)
+    whole = adjoint(solve(above, adjoint(inner)))
+    return (of_lower_triangle(hermitian(whole)),)
 
 
 def matmul_halved(a: Array, b: Array) -> Array:
@@ -70,14 +73,14 @@ cholesky = register(
         vjp=_vjp_cholesky,
         reference=lambda x: np.linalg.cholesky(host(x)),
         samples=square_samples,
-        dtypes=REALS,
+        dtypes=LAPACK_DTYPES,
         ulp=errors(16),
     )
 )
 
 
 def _vjp_inv(ct: Array, out: Array, x: Array) -> tuple[Array]:
-    above = turned(out)
+    above = adjoint(out)
     return (-times(above, ct, above),)
 
 
@@ -89,7 +92,7 @@ inv = register(
         vjp=_vjp_inv,
         reference=lambda x: np.linalg.inv(host(x)),
         samples=square_samples,
-        dtypes=REALS,
+        dtypes=LAPACK_DTYPES,
         ulp=errors(64),
     )
 )
@@ -112,8 +115,8 @@ def _solve_sizes(a: Aval, b: Aval, *, out: Aval) -> tuple[Dim, ...]:
 
 
 def _vjp_solve(ct: Array, out: Array, a: Array, b: Array) -> tuple[Array, Array]:
-    side = solve(turned(a), ct)
-    return -times(side, turned(out)), side
+    side = solve(adjoint(a), ct)
+    return -times(side, adjoint(out)), side
 
 
 def _solve_samples(dtype: DType) -> Iterator[Sample]:
@@ -130,7 +133,7 @@ solve = register(
         vjp=_vjp_solve,
         reference=lambda a, b: np.linalg.solve(host(a), host(b)),
         samples=_solve_samples,
-        dtypes=REALS,
+        dtypes=LAPACK_DTYPES,
         ulp=errors(64),
     )
 )
@@ -147,7 +150,7 @@ def _as_matrices(values: Array, like: Array) -> Array:
 
 def _vjp_det(ct: Array, out: Array, x: Array) -> tuple[Array]:
     """Raises LinAlgError where the matrix is singular."""
-    return (_as_matrices(ct * out, x) * turned(inv(x)),)
+    return (_as_matrices(ct * conj(out), x) * adjoint(inv(x)),)
 
 
 det = register(
@@ -158,7 +161,7 @@ det = register(
         vjp=_vjp_det,
         reference=lambda x: np.linalg.det(host(x)),
         samples=square_samples,
-        dtypes=REALS,
+        dtypes=LAPACK_DTYPES,
         ulp=errors(64),
     )
 )
@@ -170,8 +173,12 @@ def _infer_slogdet(x: Aval) -> Aval:
 
 
 def _vjp_slogdet(ct: Array, out: Array, x: Array) -> tuple[Array]:
-    """The sign is constant where it has a derivative at all."""
-    return (_as_matrices(part(ct, 1), x) * turned(inv(x)),)
+    """The sign of a real determinant is constant where it has a derivative at all; that of a
+    complex one turns with its angle."""
+    slope = real_part(part(ct, 1))
+    if x.dtype.is_complex:
+        slope = join(slope, imag(part(ct, 0) * conj(part(out, 0))))
+    return (_as_matrices(slope, x) * adjoint(inv(x)),)
 
 
 # The sign, then the logarithm of the magnitude.
@@ -183,7 +190,7 @@ slogdet = register(
         vjp=_vjp_slogdet,
         reference=lambda x: np.stack(np.linalg.slogdet(host(x)), axis=-1),
         samples=square_samples,
-        dtypes=REALS,
+        dtypes=LAPACK_DTYPES,
         ulp=errors(64),
     )
 )
@@ -224,7 +231,7 @@ def _vjp_qr(ct: Array, out: Array, x: Array, *, mode: str) -> tuple[Array]:
         return (_vjp_tall(q, r, dq, dr),)
     # x = [a b], r = [u v] with a = q u and v = q^T b.
     b, dv = _from_column(x, m, n), _from_column(dr, m, n)
-    da = _vjp_tall(q, _from_column(r, 0, m), dq + times(b, turned(dv)), _from_column(dr, 0, m))
+    da = _vjp_tall(q, _from_column(r, 0, m), dq + times(b, adjoint(dv)), _from_column(dr, 0, m))
     return (concatenate(da, times(q, dv), axis=x.ndim - 1),)
 
 
@@ -235,9 +242,10 @@ def _from_column(x: Array, begin: int, end: int) -> Array:
 
 
 def _vjp_tall(q: Array, r: Array, dq: Array, dr: Array) -> Array:
-    middle = times(r, turned(dr)) - times(turned(dq), q)
-    mirrored = lower_part(middle) + turned(lower_part(middle, strict=True))
-    return turned(solve(r, turned(dq + times(q, mirrored))))
+    middle = times(r, adjoint(dr)) - times(adjoint(dq), q)
+    below = lower_part(middle, strict=True)
+    mirrored = below + adjoint(below) + diagonal_only(hermitian(middle))
+    return adjoint(solve(r, adjoint(dq + times(q, mirrored))))
 
 
 def _qr_reference(x: Numpy, *, mode: Any) -> Numpy:
@@ -262,7 +270,7 @@ qr = register(
         vjp=_vjp_qr,
         reference=_qr_reference,
         samples=_qr_samples,
-        dtypes=REALS,
+        dtypes=LAPACK_DTYPES,
         ulp=errors(64),
     )
 )

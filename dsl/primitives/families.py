@@ -26,11 +26,14 @@ from .samples import binary_samples, reduction_samples, unary_samples
 Rule = Callable[..., Expr]
 Samples = Callable[[DType], Iterable[Sample]]
 DTypes = tuple[DType, ...]
+Result = DType | Callable[[DType], DType] | None  # the dtype, or what it is for the inputs' dtype
 
 
-def ulps(bound: float, half: float = 1) -> Mapping[str, float]:
-    """An error bound for float32 and float64; half types are rounded once from float32."""
-    return {"float32": bound, "float64": bound, "float16": half, "bfloat16": half}
+def ulps(bound: float, half: float = 1, complex: float = 0) -> Mapping[str, float]:
+    """An error bound for float32 and float64, and one for complex numbers, of their modulus; half
+    types are rounded once from float32."""
+    found = {"float32": bound, "float64": bound, "float16": half, "bfloat16": half}
+    return found | ({"complex64": complex, "complex128": complex} if complex else {})
 
 
 def check_dtype(name: str, dtype: DType, allowed: DTypes) -> None:
@@ -46,7 +49,7 @@ def check_axes(name: str, axes: tuple[int, ...], ndim: int) -> None:
 
 
 def infer_elementwise(
-    name: str, dtypes: DTypes, result: DType | None, *avals: Aval, **params: Any
+    name: str, dtypes: DTypes, result: Result, *avals: Aval, **params: Any
 ) -> Aval:
     """All inputs of one shape and dtype give that shape, and `result` or that dtype."""
     first = avals[0]
@@ -56,7 +59,8 @@ def infer_elementwise(
         if other.dtype is not first.dtype:
             raise DTypeError(f"{name}: got {first.dtype} and {other.dtype}; they must be equal")
     check_dtype(name, first.dtype, dtypes)
-    return Aval(first.shape, result or first.dtype)
+    made = result if result is None or isinstance(result, DType) else result(first.dtype)
+    return Aval(first.shape, made or first.dtype)
 
 
 def named(name: str) -> Rule:
@@ -72,7 +76,7 @@ def elementwise(
     lower: str | Rule | None = None,
     vjp: Callable[..., Any] | None = None,
     dtypes: DTypes = FLOATS,
-    result: DType | None = None,
+    result: Result = None,
     ulp: Mapping[str, float] | None = None,
     scale: Callable[..., Any] | None = None,
     cost: int = 1,
@@ -152,6 +156,7 @@ def reduction(
     result: DType | None = None,
     identity: bool = True,
     ulp: Mapping[str, float] | None = None,
+    canonical: Callable[..., Any] | None = None,
 ) -> Primitive:
     """A reduction over `axes` (sorted, non-negative), which the result no longer has."""
     return register(
@@ -164,6 +169,7 @@ def reduction(
             samples=partial(reduction_samples, empty=identity),
             dtypes=dtypes,
             ulp=ulp or {},
+            canonical=canonical,
         )
     )
 

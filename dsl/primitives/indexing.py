@@ -26,7 +26,7 @@ from ..primitive import (
     register,
 )
 from .comparison import eq, where
-from .elementwise import NUMBERS
+from .elementwise import ALL_NUMBERS
 from .families import check_dtype, ulps
 from .movement import broadcast_to, reshape
 from .samples import Numpy, smooth
@@ -120,7 +120,7 @@ def _infer_scatter(name: str, x: Aval, indices: Aval, updates: Aval, *, axis: in
 
 
 def _infer_scatter_add(x: Aval, indices: Aval, updates: Aval, *, axis: int) -> Aval:
-    check_dtype("scatter_add", x.dtype, NUMBERS)
+    check_dtype("scatter_add", x.dtype, ALL_NUMBERS)
     return _infer_scatter("scatter_add", x, indices, updates, axis=axis)
 
 
@@ -192,8 +192,8 @@ scatter_add = register(
         vjp=_vjp_scatter_add,
         reference=lambda *args, axis: _scatter_reference(*args, axis=axis, add=True),
         samples=_scatter_samples,
-        dtypes=NUMBERS,
-        ulp=ulps(2),
+        dtypes=ALL_NUMBERS,
+        ulp=ulps(2, complex=2),
     )
 )
 scatter_set = register(

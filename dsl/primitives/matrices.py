@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..dtypes import DType, float32, float64, int64
+from ..dtypes import DType, complex64, complex128, float32, float64, int64
 from ..errors import DTypeError, ShapeError
 from ..graph import Aval
 from ..primitive import REGISTRY, Sample
 from ..sizes import Dim, Shape, product
 from .comparison import ge, gt, where
+from .complex import conj, real
 from .contraction import matmul
 from .families import zeros_like
 from .movement import broadcast_to, reshape, transpose
@@ -27,22 +28,22 @@ from .windows import slice_
 if TYPE_CHECKING:
     from ..array import Array
 
-REALS = (float32, float64)
+LAPACK_DTYPES = (float32, float64, complex64, complex128)
 
 
 def errors(bound: float) -> Mapping[str, float]:
     """An error bound in ULP of the result's largest element."""
-    return {"float32": bound, "float64": bound}
+    return {of.name: bound for of in LAPACK_DTYPES}
 
 
 def check_matrix(name: str, x: Aval, *, square: bool) -> None:
-    """Raise ShapeError or DTypeError unless x is a batch of matrices of float32 or float64."""
+    """Raise ShapeError or DTypeError unless x is a batch of matrices of a dtype of LAPACK."""
     if x.ndim < 2:
         raise ShapeError(f"{name}: got {x.shape}; it takes matrices, of at least 2 axes")
     if square and x.shape[-1] != x.shape[-2]:
         raise ShapeError(f"{name}: got {x.shape}; the last two sizes must be equal")
-    if x.dtype not in REALS:
-        raise DTypeError(f"{name}: got {x.dtype}; it takes float32, float64")
+    if x.dtype not in LAPACK_DTYPES:
+        raise DTypeError(f"{name}: got {x.dtype}; it takes {', '.join(map(str, LAPACK_DTYPES))}")
 
 
 def square_sizes(x: Aval, *rest: Aval, out: Aval, **params: Any) -> tuple[Dim, ...]:
@@ -54,6 +55,21 @@ def turned(x: Array) -> Array:
     """The last two axes exchanged."""
     n = len(x.shape)
     return transpose(x, axes=(*range(n - 2), n - 1, n - 2))
+
+
+def adjoint(x: Array) -> Array:
+    """The conjugate transpose."""
+    return conj(turned(x))
+
+
+def real_part(x: Array) -> Array:
+    """The real part of a complex array; any other array itself."""
+    return real(x) if x.dtype.is_complex else x
+
+
+def hermitian(x: Array) -> Array:
+    """The mean of a matrix and its conjugate transpose."""
+    return (x + adjoint(x)) / 2
 
 
 def times(*factors: Array) -> Array:
@@ -127,23 +143,33 @@ def of_lower_triangle(symmetric: Array) -> Array:
 
 def host(x: Any) -> Numpy:
     """A matrix as NumPy's own linear algebra takes it."""
-    return np.asarray(x).astype(np.float64) if np.asarray(x).dtype == np.longdouble else x
+    narrow = {"g": np.float64, "G": np.complex128}.get(np.asarray(x).dtype.char)
+    return x if narrow is None else np.asarray(x).astype(narrow)
 
 
 def column_signs(columns: Numpy) -> Numpy:
-    """For each column the sign of its largest element: with it, the column is of one sign."""
+    """For each column the number of modulus 1 that makes its largest element positive."""
     if not columns.size:
         return np.ones((*columns.shape[:-2], 1, columns.shape[-1]))
     largest = np.argmax(np.abs(columns), axis=-2, keepdims=True)
-    return np.asarray(np.sign(np.take_along_axis(columns, largest, -2)))
+    return np.asarray(np.conj(np.sign(np.take_along_axis(columns, largest, -2))))
 
 
 def positive(dtype: DType, *shape: int) -> Numpy:
-    """Symmetric matrices with distinct positive eigenvalues, elements in (0.1, 1)."""
+    """Symmetric matrices with distinct positive eigenvalues, elements in (0.1, 1). Complex ones
+    are not symmetric, but Hermitian and positive as far as their lower triangle goes."""
+    if dtype.is_complex:
+        return _positive_complex(dtype, *shape)
     small = smooth(dtype, *shape) * dtype.dtype.type(0.15) + dtype.dtype.type(0.1)
     small = (small + np.swapaxes(small, -1, -2)) / 2
     n = shape[-1]
     return np.asarray(small + np.diag(np.linspace(0.5, 0.7, n)).astype(small.dtype), small.dtype)
+
+
+def _positive_complex(dtype: DType, *shape: int) -> Numpy:
+    n = shape[-1]
+    small = smooth(dtype, *shape) * 0.15 + (0.1 + 0.1j)
+    return np.asarray(small + np.diag(np.linspace(0.5, 0.7, n) + 0.15 * n), dtype.dtype)
 
 
 def square_samples(dtype: DType) -> Iterator[Sample]:

@@ -14,7 +14,8 @@ from ..dtypes import ALL, DType, bool_, float32, int64, uint8
 from ..primitive import Expr, Reducer, Vocabulary
 from ..sizes import Shape, product
 from .comparison import eq, where
-from .elementwise import NUMBERS
+from .complex import conj
+from .elementwise import ALL_NUMBERS, NUMBERS
 from .families import reduction, ulps
 from .movement import broadcast_to, reshape, transpose
 from .samples import Numpy
@@ -33,17 +34,21 @@ def _wide(dtype: DType) -> DType:
     return float32 if dtype.is_float and dtype.itemsize == 2 else dtype
 
 
-def lowest(dtype: DType) -> float | int:
+def lowest(dtype: DType) -> float | int | complex:
     """The identity of max."""
+    if dtype.is_complex:
+        return complex(-np.inf, -np.inf)
     return -np.inf if dtype.is_float else int(np.iinfo(dtype.name).min)
 
 
-def highest(dtype: DType) -> float | int:
+def highest(dtype: DType) -> float | int | complex:
     """The identity of min."""
+    if dtype.is_complex:
+        return complex(np.inf, np.inf)
     return np.inf if dtype.is_float else int(np.iinfo(dtype.name).max)
 
 
-def _fold(identity: Callable[[DType], float | int], join: Callable[..., Expr]) -> Reducer:
+def _fold(identity: Callable[[DType], float | int | complex], join: Callable[..., Expr]) -> Reducer:
     """A reducer whose state is one number."""
     return Reducer(
         state=lambda dtype: (_wide(dtype),),
@@ -54,7 +59,7 @@ def _fold(identity: Callable[[DType], float | int], join: Callable[..., Expr]) -
     )
 
 
-def _select_reducer(worst: Callable[[DType], float | int], better: str) -> Reducer:
+def _select_reducer(worst: Callable[[DType], float | int | complex], better: str) -> Reducer:
     """A reducer that finds the first position of the best element; nan is best of all.
 
     Elements arrive by rising position, so that equals never take another's place. What equals the
@@ -63,8 +68,10 @@ def _select_reducer(worst: Callable[[DType], float | int], better: str) -> Reduc
 
     def step(t: Vocabulary, state: State, x: Expr, position: Expr) -> State:
         no_better = x <= state[0] if better == "gt" else state[0] <= x
+        # Of complex numbers a nan in the second part does not count in comparisons of the first.
+        wins = t.call("bitwise_or", t.call("bitwise_not", no_better), t.call("isnan", x))
         is_open = t.call("bitwise_not", t.call("isnan", state[0]))
-        take = t.call("let", t.call("bitwise_and", t.call("bitwise_not", no_better), is_open))
+        take = t.call("let", t.call("bitwise_and", wins, is_open))
         return t.select(take, x, state[0]), t.select(take, position, state[1])
 
     def finish(t: Vocabulary, state: State, dtype: DType, count: Expr) -> Expr:
@@ -102,7 +109,7 @@ def _vjp_extremum(
     ct: Array, out: Array, x: Array, *, axes: tuple[int, ...]
 ) -> tuple[Array | None, ...]:
     """The cotangent is shared by all places that hold the extremum."""
-    if not x.dtype.is_float:
+    if not x.dtype.is_inexact:
         return (None,)
     one = x * 0 + 1
     hit = where(eq(x, expand(out, axes, x.shape)), one, one * 0)
@@ -140,7 +147,7 @@ def _vjp_prod(ct: Array, out: Array, x: Array, *, axes: tuple[int, ...]) -> tupl
     others = _running_product(flat, reverse=False) * _running_product(flat, reverse=True)
     back = tuple(order.index(axis) for axis in range(x.ndim))
     others = transpose(reshape(others, shape=moved), axes=back)
-    return (expand(ct, axes, x.shape) * others,)
+    return (expand(ct, axes, x.shape) * conj(others),)
 
 
 def _in_state(function: Callable[..., Any], x: Numpy, *, axes: tuple[int, ...]) -> Any:
@@ -148,6 +155,13 @@ def _in_state(function: Callable[..., Any], x: Numpy, *, axes: tuple[int, ...]) 
     if function in (np.sum, np.prod):
         return np.asarray(function(x, axis=axes, dtype=x.dtype))
     return np.asarray(function(x, axis=axes))
+
+
+def whole_nan(found: Numpy, x: Numpy, *, axes: tuple[int, ...]) -> Any:
+    """Complex numbers with one NaN for all that hold one: which of several is found is open."""
+    if found.dtype.kind != "c":
+        return found
+    return np.where(np.isnan(found), found.dtype.type(np.nan), found)
 
 
 def _arg_reference(function: Callable[..., Any], x: Numpy, *, axes: tuple[int, ...]) -> Any:
@@ -161,9 +175,9 @@ sum_ = reduction(
     "sum",
     partial(_in_state, np.sum),
     _fold(lambda dtype: 0, lambda t, a, b: a + b),
-    dtypes=NUMBERS,
+    dtypes=ALL_NUMBERS,
     vjp=lambda ct, out, x, *, axes: (expand(ct, axes, x.shape),),
-    ulp=ulps(2),
+    ulp=ulps(2, complex=2),
 )
 sum_of_squares = reduction(
     "sum_of_squares",
@@ -180,9 +194,9 @@ prod = reduction(
     "prod",
     partial(_in_state, np.prod),
     _fold(lambda dtype: 1, lambda t, a, b: a * b),
-    dtypes=NUMBERS,
+    dtypes=ALL_NUMBERS,
     vjp=_vjp_prod,
-    ulp=ulps(128),
+    ulp=ulps(128, complex=512),
 )
 max_ = reduction(
     "max",
@@ -191,6 +205,7 @@ max_ = reduction(
     dtypes=ALL,
     vjp=_vjp_extremum,
     identity=False,
+    canonical=whole_nan,
 )
 min_ = reduction(
     "min",
@@ -199,6 +214,7 @@ min_ = reduction(
     dtypes=ALL,
     vjp=_vjp_extremum,
     identity=False,
+    canonical=whole_nan,
 )
 argmax = reduction(
     "argmax",

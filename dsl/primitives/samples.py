@@ -37,6 +37,8 @@ def special(dtype: DType) -> Numpy:
     Floats: zeros, halves, subnormals, the largest, infinities, nan. Integers: the extremes.
     """
     kind = to_numpy(dtype)
+    if dtype.is_complex:
+        return _special_complex(dtype)
     if dtype.kind == "b":
         return np.array([False, True])
     if dtype.is_integer:
@@ -48,6 +50,14 @@ def special(dtype: DType) -> Numpy:
     return np.array([*_FINITE, *edges], np.float64).astype(kind)
 
 
+def _special_complex(dtype: DType) -> Numpy:
+    """Each of some parts with each: zeros, infinities and nan among them."""
+    parts = np.array([0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 0.001, 11.25, np.inf, -np.inf, np.nan])
+    made = np.empty((parts.size, parts.size), to_numpy(dtype))
+    made.real, made.imag = parts[:, None], parts
+    return made.ravel()
+
+
 def _extremes(dtype: DType) -> tuple[float, float, float]:
     if dtype is bfloat16:
         return 2.0**-126, 2.0**-133, (2.0 - 2.0**-7) * 2.0**127
@@ -56,12 +66,16 @@ def _extremes(dtype: DType) -> tuple[float, float, float]:
 
 
 def smooth(dtype: DType, *shape: int, seed: int = 0) -> Numpy:
-    """Distinct small values where every function is differentiable: floats in (0.2, 0.9)."""
+    """Distinct small values where every function is differentiable: floats in (0.2, 0.9),
+    and complex numbers of such parts."""
     rng = np.random.default_rng((seed, *shape))
     if dtype.kind == "b":
         return rng.integers(0, 2, shape).astype(np.bool_)
     if dtype.is_integer:
         return rng.integers(1, 8, shape).astype(to_numpy(dtype))
+    if dtype.is_complex:
+        parts = rng.uniform(0.2, 0.9, (*shape, 2))
+        return np.asarray(parts[..., 0] + 1j * parts[..., 1]).astype(to_numpy(dtype))
     # asarray: a 0-d draw is a Python float
     return np.asarray(rng.uniform(0.2, 0.9, shape)).astype(to_numpy(dtype))
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..dtypes import ALL, DType, int64
+from ..dtypes import REALS, DType, int64
 from ..errors import AxisError, BoundsError, DTypeError, ShapeError
 from ..graph import Aval
 from ..primitive import REGISTRY, Native, Primitive, Sample, register
@@ -103,7 +103,7 @@ argsort = register(
         vjp=no_gradient,
         reference=_argsort_reference,
         samples=_sort_samples,
-        dtypes=ALL,
+        dtypes=REALS,
     )
 )
 sort = register(
@@ -114,7 +114,7 @@ sort = register(
         vjp=_vjp_sort,
         reference=_sort_reference,
         samples=_sort_samples,
-        dtypes=ALL,
+        dtypes=REALS,
     )
 )
 
@@ -158,7 +158,7 @@ searchsorted = register(
         vjp=no_gradient,
         reference=_search_reference,
         samples=_search_samples,
-        dtypes=ALL,
+        dtypes=REALS,
     )
 )
 
@@ -217,7 +217,7 @@ argpartition = register(
         ),
         samples=_partition_samples,
         canonical=_with_sorted_ends,
-        dtypes=ALL,
+        dtypes=REALS,
     )
 )
 # Places first..last as sorting fills them; what is before and behind them, in any order.
@@ -232,6 +232,6 @@ partition = register(
         ),
         samples=_partition_samples,
         canonical=_with_sorted_ends,
-        dtypes=ALL,
+        dtypes=REALS,
     )
 )

@@ -15,7 +15,7 @@ from ..sizes import Dim, Shape, Size
 from .elementwise import NUMBERS
 from .families import check_dtype
 
-Value = bool | int | float | Size
+Value = bool | int | float | complex | Size
 Index = tuple[Expr, ...]
 
 
@@ -40,7 +40,9 @@ def _full_reference(*, shape: tuple[int, ...], value: Any, dtype: DType) -> Any:
 
 def _full_samples(dtype: DType) -> Iterator[Sample]:
     values: tuple[Any, ...] = (0, 1, True)
-    if dtype.is_float:
+    if dtype.is_complex:
+        values += (1.5 - 2j, complex(-0.0, np.inf), complex(np.nan, -0.0))
+    elif dtype.is_float:
         values += (-0.0, 0.1, np.inf, -np.inf, np.nan)
     elif dtype.is_integer:
         bounds = np.iinfo(to_numpy(dtype))

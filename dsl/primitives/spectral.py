@@ -16,23 +16,30 @@ from ..errors import GradientError, ShapeError
 from ..graph import Aval
 from ..primitive import Native, Primitive, Sample, register
 from ..sizes import Dim, product
+from .comparison import gt, lt, where
+from .complex import join
+from .families import zeros_like
 from .matrices import (
-    REALS,
+    LAPACK_DTYPES,
+    adjoint,
     as_columns,
     check_matrix,
     column_signs,
+    diagonal_only,
     errors,
+    hermitian,
     host,
     inverse_gaps,
     of_lower_triangle,
     on_diagonal,
     part,
     positive,
+    real_part,
     square_sizes,
     times,
-    turned,
 )
 from .samples import Numpy, smooth
+from .windows import pad, slice_
 
 if TYPE_CHECKING:
     from ..array import Array
@@ -51,19 +58,19 @@ def _eigh_sizes(x: Aval, *, out: Aval, vectors: bool) -> tuple[Dim, ...]:
 
 
 def eigh_parts(packed: Array, n: Dim) -> tuple[Array, Array]:
-    """Eigenvalues and the matrix of vectors."""
-    return part(packed, 0, n), part(packed, n, n, n)
+    """Eigenvalues, which are real, and the matrix of vectors."""
+    return real_part(part(packed, 0, n)), part(packed, n, n, n)
 
 
 def _vjp_eigh(ct: Array, out: Array, x: Array, *, vectors: bool) -> tuple[Array]:
     n = x.shape[-1]
     if not vectors:
         _, v = eigh_parts(eigh(x, vectors=True), n)
-        return (of_lower_triangle(times(v * as_columns(ct, v.shape), turned(v))),)
+        slopes = as_columns(real_part(ct), v.shape)
+        return (of_lower_triangle(times(v * slopes, adjoint(v))),)
     (w, v), (dw, dv) = eigh_parts(out, n), eigh_parts(ct, n)
-    inner = inverse_gaps(w) * times(turned(v), dv) + on_diagonal(dw)
-    whole = times(v, inner, turned(v))
-    return (of_lower_triangle((whole + turned(whole)) / 2),)
+    inner = inverse_gaps(w) * times(adjoint(v), dv) + on_diagonal(dw)
+    return (of_lower_triangle(hermitian(times(v, inner, adjoint(v)))),)
 
 
 def _eigh_reference(x: Numpy, *, vectors: bool) -> Numpy:
@@ -87,10 +94,21 @@ def _eigh_canonical(result: Numpy, x: Numpy, *, vectors: bool = True) -> Numpy:
     return np.concatenate([values, _flat(columns * column_signs(columns))], axis=-1)
 
 
+def _far(x: Numpy, vectors: bool) -> Numpy:
+    """Complex vectors have a free phase, so only what does not depend on it has a gradient: such
+    matrices lie above 2, where the tests try none (tests/dsl/test_linalg_complex.py does)."""
+    n = min(x.shape[-2:])
+    return (
+        x + np.eye(*x.shape[-2:]).astype(x.dtype) * 2
+        if x.dtype.kind == "c" and vectors and n
+        else x
+    )
+
+
 def _eigh_samples(dtype: DType) -> Iterator[Sample]:
     for shape in ((3, 3), (1, 1), (2, 2, 2), (0, 2, 2), (0, 0), (12, 12)):
         for vectors in (True, False):
-            yield Sample((positive(dtype, *shape),), {"vectors": vectors})
+            yield Sample((_far(positive(dtype, *shape), vectors),), {"vectors": vectors})
 
 
 # Of a symmetric matrix, whose lower triangle is read; values in ascending order.
@@ -102,7 +120,7 @@ eigh = register(
         vjp=_vjp_eigh,
         reference=_eigh_reference,
         samples=_eigh_samples,
-        dtypes=REALS,
+        dtypes=LAPACK_DTYPES,
         ulp=errors(200),
         canonical=_eigh_canonical,
     )
@@ -130,32 +148,35 @@ def _svd_sizes(x: Aval, *, out: Aval, mode: int) -> tuple[Dim, ...]:
 
 
 def svd_parts(packed: Array, x: Any, mode: int) -> tuple[Array, Array, Array]:
-    """U, the singular values, V^T."""
+    """U, the singular values, which are real, and V^H."""
     (m, n), (k, left, right) = x.shape[-2:], _sides(x, mode)
-    values = part(packed, 0, k)
+    values = real_part(part(packed, 0, k))
     return part(packed, k, m, left), values, part(packed, k + m * left, right, n)
 
 
 def _vjp_svd(ct: Array, out: Array, x: Array, *, mode: int) -> tuple[Array]:
     if mode == VALUES:
         u, _, vt = svd_parts(svd(x, mode=REDUCED), x, REDUCED)
-        return (times(u * as_columns(ct, u.shape), vt),)
+        return (times(u * as_columns(real_part(ct), u.shape), vt),)
     m, n = x.shape[-2:]
     if mode == FULL and m != n:
         raise GradientError("svd: got full matrices that are not square: no gradient; use reduced")
     (u, s, vt), (du, ds, dvt) = svd_parts(out, x, mode), svd_parts(ct, x, mode)
-    v, dv = turned(vt), turned(dvt)
+    v, dv = adjoint(vt), adjoint(dvt)
     gaps = inverse_gaps(s * s)
     scaled = as_columns(s, gaps.shape)
-    j, k = gaps * times(turned(u), du), gaps * times(vt, dv)
-    inner = (j + turned(j)) * scaled + turned(scaled) * (k + turned(k)) + on_diagonal(ds)
+    turns = times(adjoint(u), du)
+    j, k = gaps * turns, gaps * times(vt, dv)
+    inner = (j + adjoint(j)) * scaled + adjoint(scaled) * (k + adjoint(k)) + on_diagonal(ds)
+    if x.dtype.is_complex:  # a common phase of both vectors of a value is free
+        inner = inner + diagonal_only(turns - adjoint(turns)) / (2 * scaled)
     result = times(u, inner, vt)
     if m > n:
-        outside = du - times(u, turned(u), du)
+        outside = du - times(u, adjoint(u), du)
         result = result + times(outside / as_columns(s, u.shape), vt)
     if n > m:
         outside = dv - times(v, vt, dv)
-        result = result + times(u, turned(outside / as_columns(s, v.shape)))
+        result = result + times(u, adjoint(outside / as_columns(s, v.shape)))
     return (result,)
 
 
@@ -175,7 +196,7 @@ def _svd_canonical(result: Numpy, x: Numpy, *, mode: int) -> Numpy:
     columns = u.reshape(*x.shape[:-2], m, left)
     rows = vt.reshape(*x.shape[:-2], right, n)
     signs = column_signs(columns)
-    rows = rows * np.swapaxes(signs, -1, -2)
+    rows = rows * np.conj(np.swapaxes(signs, -1, -2))
     return np.concatenate([values, _flat(columns * signs), _flat(rows)], axis=-1)
 
 
@@ -183,7 +204,8 @@ def _svd_samples(dtype: DType) -> Iterator[Sample]:
     for shape in ((3, 3), (4, 2), (2, 3), (2, 3, 2), (0, 2, 2), (12, 9), (3, 0), (0, 2)):
         for mode in (VALUES, REDUCED, FULL):
             if mode != FULL or shape[-1] == shape[-2]:
-                yield Sample((smooth(dtype, *shape),), {"mode": mode})
+                x = smooth(dtype, *shape)
+                yield Sample((_far(x, mode != VALUES),), {"mode": mode})
 
 
 svd = register(
@@ -194,7 +216,7 @@ svd = register(
         vjp=_vjp_svd,
         reference=_svd_reference,
         samples=_svd_samples,
-        dtypes=REALS,
+        dtypes=LAPACK_DTYPES,
         ulp=errors(200),
         canonical=_svd_canonical,
     )
@@ -204,12 +226,37 @@ svd = register(
 def _infer_eig(x: Aval) -> Aval:
     check_matrix("eig", x, square=True)
     n = x.shape[-1]
-    return Aval((*x.shape[:-2], n * (n + 2)), x.dtype)
+    return Aval((*x.shape[:-2], n * (n + (1 if x.dtype.is_complex else 2))), x.dtype)
 
 
-def eig_parts(packed: Array, n: Dim) -> tuple[Array, Array, Array]:
-    """Real parts, imaginary parts, and vectors as LAPACK packs them."""
-    return part(packed, 0, n), part(packed, n, n), part(packed, 2 * n, n, n)
+def eig_parts(packed: Array, n: Dim) -> tuple[Array, Array]:
+    """Eigenvalues and the matrix of vectors, both complex."""
+    if packed.dtype.is_complex:
+        return part(packed, 0, n), part(packed, n, n, n)
+    values = part(packed, 0, n), part(packed, n, n)
+    return join(*values), _unpacked(part(packed, 2 * n, n, n), values[1])
+
+
+def _unpacked(columns: Array, imaginary: Array) -> Array:
+    """Vectors as LAPACK packs those of a real matrix: two columns hold the parts of the first of
+    a pair of conjugates, which has the positive imaginary part."""
+    sides = [as_columns(z, columns.shape) for z in (imaginary, zeros_like(imaginary))]
+    is_first, is_second = gt(*sides), lt(*sides)
+    before, after = _moved(columns, 1), _moved(columns, -1)
+    none = zeros_like(columns)
+    real = where(is_second, before, columns)
+    return join(real, where(is_first, after, where(is_second, -columns, none)))
+
+
+def _moved(x: Array, by: int) -> Array:
+    """The columns moved along by one; what comes in is never read."""
+    n = x.shape[-1]
+    if n == 0:
+        return x
+    start = (*(0 for _ in x.shape[:-1]), 0 if by > 0 else 1)
+    kept = slice_(x, start=start, sizes=(*x.shape[:-1], n - 1), strides=(1,) * len(start))
+    low, high = ((*(0,) * (len(start) - 1), int(here)) for here in (by > 0, by < 0))
+    return pad(kept, low=low, high=high, value=0)
 
 
 def _vjp_eig(ct: Array, out: Array, x: Array) -> tuple[Array]:
@@ -218,6 +265,8 @@ def _vjp_eig(ct: Array, out: Array, x: Array) -> tuple[Array]:
 
 def _eig_reference(x: Numpy) -> Numpy:
     values, columns = np.linalg.eig(host(x))
+    if x.dtype.kind == "c":
+        return np.concatenate([values, _flat(columns)], axis=-1)
     return np.concatenate([values.real, values.imag, _flat(columns.real)], axis=-1)
 
 
@@ -236,7 +285,7 @@ eig = register(
         vjp=_vjp_eig,
         reference=_eig_reference,
         samples=_eig_samples,
-        dtypes=REALS,
+        dtypes=LAPACK_DTYPES,
         ulp=errors(200),
         canonical=_eigh_canonical,
     )

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..dtypes import DType, float32, float64
+from ..dtypes import INEXACT, DType, float32, float64
 from ..graph import Aval
 from ..primitive import Expr, Primitive, Sample, Vocabulary
 from .comparison import eq, lt, where
+from .complex import conj, join_reference
 from .elementwise import abs_, cos, rsqrt, sigmoid, sqrt
 from .families import binary, ulps, unary, zeros_like
 from .samples import Numpy, unary_samples
@@ -28,7 +29,48 @@ def above_one(dtype: DType) -> Iterator[Sample]:
     """`unary_samples` with the smooth ones moved to where acosh has a derivative."""
     for sample in unary_samples(dtype):
         x = sample.inputs[0]
-        yield sample if x.size == 0 or x.min() < 0.1 else Sample((np.asarray(x + x.dtype.type(1)),))
+        yield (
+            sample
+            if x.size == 0 or x.dtype.kind == "c" or x.min() < 0.1
+            else Sample((np.asarray(x + x.dtype.type(1)),))
+        )
+
+
+def log2_reference(x: Numpy) -> Numpy:
+    """The logarithm to base 2, of complex numbers too."""
+    return _to_base(np.log2, LN_2, x)
+
+
+def log10_reference(x: Numpy) -> Numpy:
+    """The logarithm to base 10, of complex numbers too."""
+    return _to_base(np.log10, LN_10, x)
+
+
+def _to_base(of_reals: Callable[[Numpy], Numpy], unit: float, x: Numpy) -> Numpy:
+    if x.dtype.kind != "c":
+        return of_reals(x)
+    natural = np.log(x)
+    base = np.log(x.real.dtype.type(round(math.exp(unit))))
+    return join_reference(natural.real / base, natural.imag / base)
+
+
+def _turned_power(x: Numpy) -> Numpy:
+    """the power of two; of complex numbers, times 1 + abs(imag(x))"""
+    size = np.abs(np.exp2(x))
+    return size * (1 + np.abs(x.imag)) if x.dtype.kind == "c" else size
+
+
+def _inverse_root(a: Array, b: Array) -> Array:
+    """1 / sqrt(a b), on the branch of sqrt(a) sqrt(b)."""
+    return 1 / (sqrt(a) * sqrt(b)) if a.dtype.is_complex else rsqrt(a * b)
+
+
+def _slope_of_asinh(x: Array) -> Array:
+    """1 / sqrt(1 + x**2), on the branch of sqrt(1 - ix) sqrt(1 + ix)."""
+    if not x.dtype.is_complex:
+        return rsqrt(x * x + 1)
+    turned = x * 1j
+    return _inverse_root(1 - turned, turned + 1)
 
 
 def sinc_reference(x: Numpy) -> Numpy:
@@ -53,45 +95,104 @@ def _vjp_sinc(ct: Array, out: Array, x: Array) -> tuple[Array]:
     return (ct * where(is_near, near, far),)
 
 
-exp2 = unary("exp2", np.exp2, vjp=lambda ct, out, x: (ct * (out * LN_2),), ulp=ulps(2), cost=14)
-log2 = unary("log2", np.log2, vjp=lambda ct, out, x: (ct / (x * LN_2),), ulp=ulps(2), cost=26)
-log10 = unary("log10", np.log10, vjp=lambda ct, out, x: (ct / (x * LN_10),), ulp=ulps(2), cost=28)
-tan = unary("tan", np.tan, vjp=lambda ct, out, x: (ct * (out * out + 1),), ulp=ulps(2), cost=45)
+exp2 = unary(
+    "exp2",
+    np.exp2,
+    dtypes=INEXACT,
+    vjp=lambda ct, out, x: (ct * conj(out * LN_2),),
+    ulp=ulps(2, complex=6),
+    scale=_turned_power,
+    cost=14,
+)
+log2 = unary(
+    "log2",
+    log2_reference,
+    dtypes=INEXACT,
+    vjp=lambda ct, out, x: (ct / conj(x * LN_2),),
+    ulp=ulps(2, complex=6),
+    cost=26,
+)
+log10 = unary(
+    "log10",
+    log10_reference,
+    dtypes=INEXACT,
+    vjp=lambda ct, out, x: (ct / conj(x * LN_10),),
+    ulp=ulps(2, complex=6),
+    cost=28,
+)
+tan = unary(
+    "tan",
+    np.tan,
+    dtypes=INEXACT,
+    vjp=lambda ct, out, x: (ct * conj(out * out + 1),),
+    ulp=ulps(2, complex=6),
+    cost=45,
+)
 sinc: Primitive = unary("sinc", sinc_reference, vjp=_vjp_sinc, ulp=ulps(2), cost=45)
 asin = unary(
     "asin",
     np.arcsin,
-    vjp=lambda ct, out, x: (ct * rsqrt((1 - x) * (x + 1)),),
-    ulp=ulps(2),
+    dtypes=INEXACT,
+    vjp=lambda ct, out, x: (ct * conj(_inverse_root(1 - x, x + 1)),),
+    ulp=ulps(2, complex=6),
     cost=34,
 )
 acos = unary(
     "acos",
     np.arccos,
-    vjp=lambda ct, out, x: (-(ct * rsqrt((1 - x) * (x + 1))),),
-    ulp=ulps(2),
+    dtypes=INEXACT,
+    vjp=lambda ct, out, x: (-(ct * conj(_inverse_root(1 - x, x + 1))),),
+    ulp=ulps(2, complex=6),
     cost=36,
 )
-atan = unary("atan", np.arctan, vjp=lambda ct, out, x: (ct / (x * x + 1),), ulp=ulps(2), cost=36)
+atan = unary(
+    "atan",
+    np.arctan,
+    dtypes=INEXACT,
+    vjp=lambda ct, out, x: (ct / conj(x * x + 1),),
+    ulp=ulps(2, complex=6),
+    cost=36,
+)
 sinh: Primitive = unary(
-    "sinh", np.sinh, vjp=lambda ct, out, x: (ct * cosh(x),), ulp=ulps(2), cost=40
+    "sinh",
+    np.sinh,
+    dtypes=INEXACT,
+    vjp=lambda ct, out, x: (ct * conj(cosh(x)),),
+    ulp=ulps(2, complex=4),
+    cost=40,
 )
 cosh: Primitive = unary(
-    "cosh", np.cosh, vjp=lambda ct, out, x: (ct * sinh(x),), ulp=ulps(2), cost=26
+    "cosh",
+    np.cosh,
+    dtypes=INEXACT,
+    vjp=lambda ct, out, x: (ct * conj(sinh(x)),),
+    ulp=ulps(2, complex=4),
+    cost=26,
 )
 asinh = unary(
-    "asinh", np.arcsinh, vjp=lambda ct, out, x: (ct * rsqrt(x * x + 1),), ulp=ulps(2), cost=60
+    "asinh",
+    np.arcsinh,
+    dtypes=INEXACT,
+    vjp=lambda ct, out, x: (ct * conj(_slope_of_asinh(x)),),
+    ulp=ulps(2, complex=6),
+    cost=60,
 )
 acosh = unary(
     "acosh",
     np.arccosh,
     samples=above_one,
-    vjp=lambda ct, out, x: (ct / (sqrt(x - 1) * sqrt(x + 1)),),
-    ulp=ulps(2),
+    dtypes=INEXACT,
+    vjp=lambda ct, out, x: (ct / conj(sqrt(x - 1) * sqrt(x + 1)),),
+    ulp=ulps(2, complex=6),
     cost=60,
 )
 atanh = unary(
-    "atanh", np.arctanh, vjp=lambda ct, out, x: (ct / ((1 - x) * (x + 1)),), ulp=ulps(2), cost=40
+    "atanh",
+    np.arctanh,
+    dtypes=INEXACT,
+    vjp=lambda ct, out, x: (ct / conj((1 - x) * (x + 1)),),
+    ulp=ulps(2, complex=6),
+    cost=40,
 )
 cbrt = unary("cbrt", np.cbrt, vjp=lambda ct, out, x: (ct / (out * out * 3),), ulp=ulps(2), cost=40)
 

@@ -17,7 +17,7 @@ from .inverse_trigonometric import acos, asin, atan, atan2
 from .logarithm import log, log1p, log2, log10
 from .power import pow
 from .roots import cbrt, hypot
-from .trigonometric import cos, sin, sinc, tan
+from .trigonometric import cos, cos_turns, sin, sinc, tan
 
 # Declared bounds in units in the last place of the exact result; tests/lowering/test_math.py
 # holds them, for float32 over all inputs.
@@ -39,6 +39,7 @@ ULP = {
     "erf": {"float32": 1.25, "float64": 1.25},
     "sin": {"float32": 1.75, "float64": 1.0},
     "cos": {"float32": 1.75, "float64": 1.0},
+    "cos_turns": {"float32": 1.75, "float64": 1.0},
     "tan": {"float32": 1.75, "float64": 1.75},
     "sinc": {"float32": 1.75, "float64": 1.75},
     "asin": {"float32": 1.5, "float64": 1.5},
@@ -67,6 +68,7 @@ __all__ = [
     "bit_count",
     "cbrt",
     "cos",
+    "cos_turns",
     "cosh",
     "erf",
     "exp",

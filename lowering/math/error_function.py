@@ -20,6 +20,6 @@ def erf(t: TirxVocabulary, x: Expr) -> Expr:
     size = m.abs(x)
     inside = m.fma(x, m.polynomial(m.let(x * x), near), x)
     parts = reduced(m, m.polynomial(m.at_most(size, m.pick(4.0, 6.0)), far), compensated=False)
-    complement = m.let(m.const(1.0) + m.let(parts.r + parts.tail))
+    complement = m.let(m.const(1.0) + parts.whole)
     outside = m.fma(complement, m.neg(power_of_two(m, parts.word)), m.const(1.0))
     return m.select(size < m.const(1.0), inside, m.copysign(outside, x))

@@ -19,11 +19,12 @@ LN2_LOW = (float.fromhex("-0x1.05c61p-29"), float.fromhex("0x1.abc9e3b39803fp-56
 
 @dataclass(frozen=True)
 class Reduced:
-    """x = n log(2) + r + r_low; `word` holds n in its low bits; expm1(r) = r + tail."""
+    """x = n log(2) + r + r_low; `word` holds n in its low bits; expm1(r) = r + tail = whole."""
 
     word: Expr
     r: Expr
     tail: Expr
+    whole: Expr
 
 
 def reduced(m: Real, x: Expr, low: Expr = None, compensated: bool = True) -> Reduced:
@@ -41,7 +42,9 @@ def reduced(m: Real, x: Expr, low: Expr = None, compensated: bool = True) -> Red
     q = m.polynomial(r, m.pick(coefficients.EXPONENTIAL_FLOAT32, coefficients.EXPONENTIAL_FLOAT64))
     square = m.let(r * r)
     tail = m.fma(square, q, rest) if compensated else m.let(square * q)
-    return Reduced(m.bits(shifted), r, tail)
+    # An FMA on every device, as LLVM would make one of the bare sum anyway.
+    whole = m.let(r + tail) if compensated else m.fma(square, q, r)
+    return Reduced(m.bits(shifted), r, tail, whole)
 
 
 def power_of_two(m: Real, word: Expr, offset: int = 0) -> Expr:
@@ -67,7 +70,7 @@ def exponential(m: Real, x: Expr, low: Expr = None) -> Expr:
     """exp(x + low) over the whole range."""
     clamped = m.at_least(m.at_most(x, m.pick(89.0, 710.0)), m.pick(-104.0, -746.0))
     parts = reduced(m, clamped, low, compensated=low is not None)
-    y = m.let(m.const(1.0) + m.let(parts.r + parts.tail))
+    y = m.let(m.const(1.0) + parts.whole)
     return scaled(m, y, parts.word, clamped < small_limit(m))
 
 
@@ -94,6 +97,5 @@ def expm1(t: TirxVocabulary, x: Expr) -> Expr:
     parts = reduced(m, clamped)
     # half the result, because 2**n itself may overflow
     half = power_of_two(m, parts.word, -1)
-    whole = m.let(parts.r + parts.tail)
-    y = m.let(m.fma(half, whole, m.let(half - m.const(0.5))) * m.const(2.0))
+    y = m.let(m.fma(half, parts.whole, m.let(half - m.const(0.5))) * m.const(2.0))
     return m.select(m.abs(x) < m.const(2.0**-100), x, y)

@@ -29,7 +29,7 @@ def single_tanh(m: Real, x: Expr) -> Expr:
     near = m.fma(m.let(square * x), series, x)
     doubled = m.at_most(m.let(size * m.const(2.0)), 20.0)
     parts = reduced(m, doubled, compensated=False)
-    y = m.let(m.const(1.0) + m.let(parts.r + parts.tail))
+    y = m.let(m.const(1.0) + parts.whole)
     below = m.fma(power_of_two(m, parts.word), y, m.const(1.0))
     far = m.let(m.const(1.0) - m.let(m.const(2.0) / below))
     # the sign for both: the polynomial gives +0 for -0
@@ -54,7 +54,7 @@ def sigmoid(t: TirxVocabulary, x: Expr) -> Expr:
     m = real(t, x)
     clamped = m.at_least(m.neg(m.abs(x)), m.pick(-104.0, -746.0))
     parts = reduced(m, clamped)
-    y = m.let(m.const(1.0) + m.let(parts.r + parts.tail))
+    y = m.let(m.const(1.0) + parts.whole)
     e = scaled(m, y, parts.word, clamped < small_limit(m))
     below, below_low = m.fast_two_sum(m.const(1.0), e)
     above = m.select(x < m.const(0.0), e, m.const(1.0))
@@ -83,6 +83,6 @@ def cosh(t: TirxVocabulary, x: Expr) -> Expr:
     """The hyperbolic cosine: a quarter of exp(|x|) and a sixteenth of its inverse, doubled."""
     m = real(t, x)
     parts = reduced(m, m.at_most(m.abs(x), m.pick(*LARGEST_ARGUMENT)))
-    y = m.let(m.const(1.0) + m.let(parts.r + parts.tail))
+    y = m.let(m.const(1.0) + parts.whole)
     fourth = m.let(power_of_two(m, parts.word, -2) * y)
     return m.let(m.let(fourth + m.let(m.const(0.0625) / fourth)) * m.const(2.0))

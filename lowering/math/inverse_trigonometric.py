@@ -68,7 +68,7 @@ def arctangent(m: Real, r: Expr) -> Expr:
     """atan(r) - r for |r| <= tan(pi / 8)."""
     square = m.let(r * r)
     fit = m.pick(coefficients.ARCTANGENT_FLOAT32, coefficients.ARCTANGENT_FLOAT64)
-    return m.let(m.let(square * r) * m.polynomial(square, fit))
+    return m.product(m.let(square * r), m.polynomial(square, fit))  # no FMA with what is added
 
 
 def atan(t: TirxVocabulary, x: Expr) -> Expr:

@@ -56,9 +56,9 @@ def bent(m: Real, f: Expr, low: Expr) -> Expr:
         return m.fma(square, m.fma(f, cubic, m.const(-0.5)), low)
     s = m.let(f / m.let(f + m.const(2.0)))
     square = m.let(s * s)
-    series = m.let(square * m.polynomial(square, coefficients.LOGARITHM_FLOAT64))
-    half = m.let(m.let(f * m.const(0.5)) * f)
-    return m.let(m.fma(s, m.let(half + series), low) - half)
+    half = m.product(m.let(f * m.const(0.5)), f)  # the same bits on every device
+    series = m.fma(square, m.polynomial(square, coefficients.LOGARITHM_FLOAT64), half)
+    return m.let(m.fma(s, series, low) - half)
 
 
 def combined(m: Real, k: Expr, f: Expr, low: Expr) -> Expr:

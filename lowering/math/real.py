@@ -27,6 +27,7 @@ class Real:
         self.fraction_bits = 23 if self.is_single else 52
         self.bias = 127 if self.is_single else 1023
         # adding 1.5 * 2**fraction_bits rounds to an integer, which is then in the low bits
+        self.largest = float(np.finfo(dtype).max)
         self.shifter = 1.5 * 2.0**self.fraction_bits
 
     def pick(self, single: Any, double: Any) -> Any:

@@ -60,6 +60,19 @@ def tan(t: TirxVocabulary, x: Expr) -> Expr:
     return m.from_bits(m.let(m.bits(y) ^ sign) ^ negative)
 
 
+def cos_turns(t: TirxVocabulary, x: Expr) -> Expr:
+    """cos(2 pi x): the reduction to an eighth of a turn is exact; NaN for infinities."""
+    m = real(t, x)
+    part = m.let(x - m.rint(x))
+    shifted = m.fma(part, m.const(4.0), m.const(m.shifter))
+    n = m.let(shifted - m.const(m.shifter))
+    rest = m.fma(n, m.const(-0.25), part)
+    r, r_low = m.two_product(rest, m.const(4 * m.pick(*HALF_PI)))
+    r_low = m.fma(rest, m.const(4 * m.pick(*HALF_PI_LOW)), r_low)
+    quarter = m.let(m.bits(shifted) + m.word(1))
+    return m.from_bits(flipped(m, wave(m, quarter, r, r_low), quarter))
+
+
 def sinc(t: TirxVocabulary, x: Expr) -> Expr:
     """sin(pi x) / (pi x), and 1 at 0; NaN for infinities, as NumPy."""
     m = real(t, x)
@@ -78,6 +91,19 @@ def sinc(t: TirxVocabulary, x: Expr) -> Expr:
     y = m.select(m.equal(y, m.const(0.0)), m.const(0.0), y)  # no negative zeros
     y = m.select(size < m.const(2.0**-32), m.const(1.0), y)
     return m.select(m.abs(x) < m.const(inf), y, m.let(x - x))
+
+
+def sin_cos(t: TirxVocabulary, x: Expr) -> Pair:
+    """The sine and the cosine by one reduction; NaN for infinities."""
+    m = real(t, x)
+    quarter, r, r_low = quarter_turns(m, m.abs(x))
+    (sine, sine_low), (cosine, cosine_low) = sine_and_cosine(m, r, r_low)
+    is_odd = tirx.NE(quarter & m.word(1), m.word(0))
+    along, across = m.let(sine + sine_low), m.let(cosine + cosine_low)
+    negative = m.let(m.bits(x) & m.word(1 << (m.fraction_bits + m.pick(8, 11))))
+    up = flipped(m, m.select(is_odd, across, along), quarter) ^ negative
+    level = flipped(m, m.select(is_odd, along, across), m.let(quarter + m.word(1)))
+    return m.from_bits(up), m.from_bits(level)
 
 
 def sine_and_cosine(m: Real, r: Expr, r_low: Expr) -> tuple[Pair, Pair]:

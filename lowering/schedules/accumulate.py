@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ...dsl.dtypes import DType, float32, float64
+from ...dsl.dtypes import DType, complex64, complex128, float32, float64
 from ...dsl.graph import Node
 from ...dsl.primitive import Expr, Reduce, Reducer
 from ...dsl.sizes import product
@@ -19,6 +19,7 @@ from ..tvm_api import tirx
 from ..vocabulary import int64
 
 _WIDENED = ("sum", "sum_of_squares", "prod")
+_WIDER = {float32: float64, complex64: complex128}
 
 
 def reducer_of(node: Node) -> Reducer:
@@ -27,12 +28,17 @@ def reducer_of(node: Node) -> Reducer:
     return node.primitive.lower.reducer
 
 
-def state_dtypes(node: Node) -> tuple[DType, ...]:
-    """The types of the state's components."""
+def _components(node: Node) -> tuple[DType, ...]:
+    """The types of the state's components, as the reducer knows them."""
     found = reducer_of(node).state(node.inputs[0].aval.dtype)
     if node.primitive.name in _WIDENED:
-        return tuple(float64 if d is float32 else d for d in found)
+        return tuple(_WIDER.get(d, d) for d in found)
     return found
+
+
+def state_dtypes(node: Node) -> tuple[DType, ...]:
+    """The types of what the state is kept in: a complex component is two of floats."""
+    return tuple(d.real for c in _components(node) for d in (c, c)[: 1 + c.is_complex])
 
 
 class Accumulator:
@@ -41,6 +47,7 @@ class Accumulator:
     def __init__(self, frame: Frame, node: Node, width: int, tag: str) -> None:
         self.frame, self.node, self.width, self.tag = frame, node, width, tag
         self.reducer, self.dtypes = reducer_of(node), state_dtypes(node)
+        self.components = _components(node)
         self.lanes = [frame.local(f"{tag}_{i}", d.name, width) for i, d in enumerate(self.dtypes)]
 
     @property
@@ -49,7 +56,7 @@ class Accumulator:
 
     def reset(self) -> None:
         """All lanes hold the identity."""
-        state = self.reducer.init(self.frame.t, self.dtypes)
+        state = self._apart(self.reducer.init(self.frame.t, self.components))
         if self.width == 1:
             self._put(state, int64(0))
             return
@@ -64,15 +71,18 @@ class Accumulator:
         """Take one element in."""
         lane = int64(0) if lane is None else lane
         t = self.frame.t
-        element = t.let(t.cast(x, self.dtypes[0]))
-        state = self._get(lane)
-        self._put(t.evaluate(lambda: self.reducer.step(t, state, element, position)), lane)
+        element = t.let(t.cast(x, self.components[0]))
+        state = self._together(self._get(lane))
+        new = t.evaluate(lambda: self.reducer.step(t, state, element, position))
+        self._put(self._apart(new), lane)
 
     def merge(self, state: Sequence[Expr], lane: Expr | None = None) -> None:
         """Join another state into a lane."""
         lane = int64(0) if lane is None else lane
-        t, mine = self.frame.t, self._get(lane)
-        self._put(t.evaluate(lambda: self.reducer.merge(t, mine, tuple(state))), lane)
+        t, mine = self.frame.t, self._together(self._get(lane))
+        other = self._together(tuple(state))
+        new = t.evaluate(lambda: self.reducer.merge(t, mine, other))
+        self._put(self._apart(new), lane)
 
     def join_lanes(self) -> None:
         """A tree over the lanes; the result is in lane 0."""
@@ -94,7 +104,22 @@ class Accumulator:
         x = node.inputs[0].aval
         count = t.size(product(tuple(x.shape[a] for a in node.params["axes"])))
         dtype = node.output.aval.dtype
-        return t.let(t.rounded(self.reducer.finish(t, state, dtype, count), dtype))
+        value = self.reducer.finish(t, self._together(state), dtype, count)
+        return t.let(t.rounded(value, dtype))
+
+    def _together(self, state: tuple[Expr, ...]) -> tuple[Expr, ...]:
+        """What is kept as the reducer's components."""
+        kept = iter(state)
+        t = self.frame.t
+        return tuple(
+            t.complex(next(kept), next(kept)) if c.is_complex else next(kept)
+            for c in self.components
+        )
+
+    def _apart(self, state: Sequence[Expr]) -> tuple[Expr, ...]:
+        """The reducer's components as what is kept."""
+        pairs = zip(state, self.components, strict=True)
+        return tuple(p for x, c in pairs for p in (x.parts if c.is_complex else (x,)))
 
     def _get(self, lane: Expr) -> tuple[Expr, ...]:
         t = self.frame.t

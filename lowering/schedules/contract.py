@@ -16,7 +16,7 @@ from ..index import Index, from_components
 from ..kernel import BufferSpec, KernelSource
 from ..knobs import Value, tunable
 from ..machine import Machine
-from ..readers import Scope, buffer_source
+from ..readers import Memory, Scope
 from ..vocabulary import int64
 from .matmul import MatmulSpec, kernel_tiles, matmul_kernel, pack_kernel
 from .matmul_space import Problem, refuse_tiles, tile_choices
@@ -77,7 +77,7 @@ class _Operands:
     names: dict[Var, str]
 
     def scope(self, frame: Any) -> Scope:
-        sources = {v: buffer_source(frame.t, v, frame[self.names[v]]) for v in self.group.inputs}
+        sources = {v: Memory(frame.t, v, frame[self.names[v]]) for v in self.group.inputs}
         return Scope(frame.t, self.group.nodes, sources)
 
     def read(self, operand: int, frame: Any, index: Sequence[Expr]) -> Expr:

@@ -178,8 +178,7 @@ def write_element(
         offset = spec.flat(frame, index)
         results = spec.epilogue(frame, index, value)
         for out, result in zip(spec.outputs, results, strict=True):
-            raw = frame.t.store_cast(result, out.dtype)
-            frame.t.emit(store(frame[out.name], raw, offset))
+            frame.t.store(frame[out.name], offset, result, out.dtype)
     return body
 
 

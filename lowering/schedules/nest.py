@@ -7,22 +7,26 @@ from dataclasses import dataclass
 
 from ...dsl.graph import Node
 from ...dsl.primitive import Expr, Map
+from ...dsl.primitives.random import BY_POSITION
 from ...dsl.sizes import Dim, Shape, ceil_divide
 from ..fusion import Group
 from ..index import Index, Run
 from ..machine import Machine
 from ..readers import Scope, sequence
-from ..spaces import MOVEMENT, without_ones
+from ..spaces import MOVEMENT, SAME_BYTES, without_ones
 from ..tvm_api import tirx
 from ..vocabulary import TirxVocabulary, int64
 
 Body = Callable[[Expr], object]
+# What sees its own position alone, however the axes are joined.
+_BY_POSITION = {"full", *BY_POSITION}
 
 
 def vector_lanes(group: Group, machine: Machine) -> int:
     """Lanes of a vector loop: a full register of the widest value, positions included where each
     lane computes its own."""
-    widest = max((v.aval.dtype.itemsize for v in (*group.inputs, *group.outputs)), default=4)
+    buffers = (*group.inputs, *group.outputs)
+    widest = max((v.aval.dtype.real.itemsize for v in buffers), default=4)
     if any(map(_computes_positions, group.nodes)):
         widest = 8
     return machine.vector_bytes // max(min(widest, 8), 2)
@@ -40,6 +44,10 @@ def vectors(
     """`body(j)` for j in [low, high): whole vectors, then the rest one by one, or by vectors of
     half the width, a quarter and so on. `low` is a multiple of the width, and `high` is one too
     unless it is the end of the axis of `size` elements."""
+    if scope.t.plain_loops:
+        with scope.loop("j", low, high) as j:
+            body(j)
+        return
     if not isinstance(size, int) or size >= width:
         w = int64(width)
         first, last = tirx.truncdiv(low, w), tirx.truncdiv(high, w)
@@ -91,7 +99,9 @@ class Block:
 
 
 def split_unit(t: TirxVocabulary, unit: Expr, counts: list[Dim]) -> list[Expr]:
-    """A unit's number -> the number of its block along each run."""
+    """A unit's number -> the number of its block along each run; where one has none, no unit is
+    ever taken."""
+    counts = [1 if n == 0 else n for n in counts]
     found: list[Expr] = []
     for i in range(len(counts) - 1, -1, -1):
         if counts[i] == 1:
@@ -153,7 +163,7 @@ def _cuts(node: Node, space: Shape) -> set[int]:
     out = node.output.aval.shape
     if not isinstance(lower, Map) or lower.pointwise or without_ones(out) != space:
         return set()
-    if name in ("full", "random_bits"):
+    if name in _BY_POSITION:
         return set()
     if name == "broadcast_to":
         real = _real_axes(node)
@@ -161,7 +171,7 @@ def _cuts(node: Node, space: Shape) -> set[int]:
     if name == "transpose":
         axes = [a for a in node.params["axes"] if node.inputs[0].aval.shape[a] != 1]
         return {i for i in range(1, len(axes)) if axes[i] != axes[i - 1] + 1}
-    if name == "reshape":
+    if name in SAME_BYTES:
         return set()
     return set(range(1, len(space)))
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from ...dsl.graph import Node, Var
 from ...dsl.primitive import Expr, Map, Reduce
 from ...dsl.sizes import Dim, known, product
+from ..calls import type_of
 from ..frame import Area, Frame, KernelFrame
 from ..fusion import Group
 from ..index import Index, address
@@ -22,7 +23,7 @@ from ..machine import Machine
 from ..readers import Source
 from ..spaces import without_ones
 from ..tvm_api import tirx
-from ..vocabulary import computed, int64, type_of
+from ..vocabulary import computed, int64
 from .accumulate import Accumulator
 from .nest import element_cost, in_halves, index_at, vector_lanes
 
@@ -155,6 +156,7 @@ def _with_kept(group: Group, passes: list[Pass], knobs: RowKnobs) -> list[Pass]:
             and v not in ready
             and without_ones(v.aval.shape) == group.space
             and _cost(producer[v]) >= knobs.keep_cost
+            and not v.aval.dtype.is_complex  # rare in rows: computed again
         )
         ready |= set(kept)
         result.append(Pass(p.reduces, p.outputs, tuple(sorted(kept, key=lambda v: v.id))))
@@ -261,8 +263,7 @@ class _Writer:
 
         def read(index: Index) -> Expr:
             if not is_scratch:
-                raw = tirx.BufferLoad(buffer, [address(frame.t, index)])
-                return frame.t.load_cast(raw, var.aval.dtype)
+                return frame.t.load(buffer, address(frame.t, index), var.aval.dtype)
             raw = tirx.BufferLoad(buffer, [_last_position(index)])
             is_bool = var.aval.dtype.name == "bool"
             return tirx.NE(raw, tirx.const(0, "uint8")) if is_bool else raw

@@ -85,8 +85,7 @@ class _Scatter:
 
         def one(j: Expr) -> None:
             at = self._address(row, place, j)
-            raw = tirx.BufferLoad(frame.buffers[self.node.output], [at])
-            old = t.let(t.load_cast(raw, dtype))
+            old = t.let(t.load(frame.buffers[self.node.output], at, dtype))
             new = frame.scope.element(self.updates, self._index(row, i, j, self.count))
             made = t.rounded(t.evaluate(lambda: lower.combine(t, old, new)), dtype)
             frame.store(self.node.output, made, at)

@@ -10,6 +10,8 @@ import importlib
 import os
 import platform
 import sys
+from collections.abc import Sequence
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if sys.platform != "linux" or platform.machine() not in ("x86_64", "aarch64"):
@@ -18,17 +20,23 @@ if sys.platform != "linux" or platform.machine() not in ("x86_64", "aarch64"):
         f"{platform.machine()}"
     )
 
+from numpy import e, inf, nan, newaxis, pi
+
 from . import _native
-from . import linalg as linalg  # after the dsl, which it is made of
+from . import fft as fft
+from . import linalg as linalg  # after the dsl, which they are made of
 from .dsl import device as placing
-from .dsl import dtypes, engine
+from .dsl import dtypes, engine, interop
 from .dsl import primitives as primitives
 from .dsl.array import Array, binary_slow
 from .dsl.autodiff import enable_grad, no_grad
+from .dsl.branches import cond, switch
 from .dsl.device import Device, device
 from .dsl.dtypes import (
     bfloat16,
     bool_,
+    complex64,
+    complex128,
     dtype,
     float16,
     float32,
@@ -42,6 +50,7 @@ from .dsl.dtypes import (
     uint32,
     uint64,
 )
+from .dsl.dtypes import bool_ as bool
 from .dsl.errors import (
     ArgumentError,
     ArtifactError,
@@ -49,10 +58,12 @@ from .dsl.errors import (
     BoundsError,
     CompileError,
     DeviceError,
+    DeviceNameError,
     DivisionError,
     DTypeError,
     GradientError,
     LinAlgError,
+    ProtocolError,
     ShapeError,
     TilewrightError,
     TraceError,
@@ -60,7 +71,10 @@ from .dsl.errors import (
 )
 from .dsl.functions import *  # noqa: F403
 from .dsl.functions import __all__ as _functions
+from .dsl.inspection import STANDARD_VERSION as __array_api_version__
+from .dsl.inspection import namespace_info as __array_namespace_info__
 from .dsl.jit import jit
+from .dsl.loops import fori_loop, scan, while_loop
 from .dsl.transforms import grad, value_and_grad
 
 if TYPE_CHECKING:
@@ -80,6 +94,9 @@ class _LazyDevices:
     def open(self, name: str) -> placing.Device:
         return _devices().Provider().open(name)  # type: ignore[no-any-return]
 
+    def names(self) -> Sequence[str]:
+        return _devices().Provider().names()  # type: ignore[no-any-return]
+
 
 def _devices() -> Any:
     return importlib.import_module(".wiring", __name__)
@@ -89,6 +106,11 @@ def _make_engine(of: placing.Device) -> Any:
     """A compiler, loaded at the first program that is not in memory yet."""
     choices = importlib.import_module(".autotune.choices", __name__).CHOICES
     return _devices().engine_of(of, choices)
+
+
+def _numpy_names() -> ModuleType:
+    """The namespace of the array API: NumPy's names, loaded when it is first asked for."""
+    return importlib.import_module(".numpy", __name__)
 
 
 def devices() -> list[DeviceInfo]:
@@ -110,6 +132,7 @@ def _wire() -> None:
     _native.set_errors(ours | files | others)
     engine.install_factory(_make_engine)
     placing.install(_LazyDevices())
+    interop.install_namespace(_numpy_names)
 
 
 _wire()
@@ -169,45 +192,63 @@ __all__ = [
     "DTypeError",
     "Device",
     "DeviceError",
+    "DeviceNameError",
     "DivisionError",
     "GradientError",
     "LinAlgError",
+    "ProtocolError",
     "ShapeError",
     "TilewrightError",
     "TraceError",
     "TuningError",
+    "__array_api_version__",
+    "__array_namespace_info__",
     "bfloat16",
+    "bool",
     "bool_",
+    "complex64",
+    "complex128",
     "compile",
+    "cond",
     "device",
     "devices",
     "dtype",
+    "e",
     "empty_cache",
     "enable_grad",
+    "fft",
     "float16",
     "float32",
     "float64",
+    "fori_loop",
     "get_num_threads",
     "grad",
     "include_dir",
+    "inf",
     "int8",
     "int16",
     "int32",
     "int64",
     "jit",
-    "linalg",
     "library_dir",
+    "linalg",
     "load",
     "memory_stats",
+    "nan",
+    "newaxis",
     "nn",
     "no_grad",
+    "pi",
     "profile",
+    "scan",
     "set_num_threads",
+    "switch",
     "tune",
-    "uint8",
     "uint16",
     "uint32",
     "uint64",
+    "uint8",
     "value_and_grad",
+    "while_loop",
     *_functions,
 ]

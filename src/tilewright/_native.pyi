@@ -100,8 +100,8 @@ class Cell:
         dl_device: tuple[int, int] | None = None,
         copy: bool | None = None,
     ) -> CapsuleType:
-        """Shared and flagged read-only for consumers of DLPack 1.0 or newer; older ones, which
-        cannot be told that memory is read-only, and `copy=True` get a copy."""
+        """Shared and flagged read-only for consumers of DLPack 1.0 or newer; older ones and
+        `copy=True` get a copy. `dl_device=(1, 0)` copies what is on a device to the host."""
     def __dlpack_device__(self) -> tuple[int, int]: ...
     def __buffer__(self, flags: int, /) -> memoryview: ...
     def __bool__(self) -> bool: ...
@@ -163,15 +163,12 @@ def empty(shape: Sequence[int], dtype_code: int, device: int = 0) -> Array:
     """An array of unset elements."""
 
 def from_buffer(obj: Any, dtype_code: int, copy: bool) -> Array:
-    """The elements of an object with the buffer protocol, of any strides.
+    """The elements of an object with the buffer protocol, of any strides and the dtype's item size
+    (bfloat16 as uint16). With `copy=False` the memory is shared, kept alive, and never written (a
+    write to the cell copies first); strided memory is a view (`_moves` None) of a 1-D base."""
 
-    Only the item size is checked against `dtype_code` (bfloat16 arrives as uint16). With
-    `copy=False` the memory is shared, kept alive, and never written: a write to the cell copies
-    first. Strided memory then gives a view (`_moves` None) of a 1-D base.
-    """
-
-def from_dlpack(obj: Any, copy: bool) -> Array:
-    """The array of an object with `__dlpack__` on the CPU; sharing is as in `from_buffer`."""
+def from_dlpack(obj: Any, copy: bool, to_host: bool = False) -> Array:
+    """The array of an object with `__dlpack__` on the CPU, or (`to_host`) of its copy there."""
 
 def from_scalar(value: bool | float | SupportsInt, dtype_code: int) -> Array:
     """A 0-d array; an int that the dtype cannot hold raises OverflowError, as NumPy does."""
@@ -180,15 +177,15 @@ def traced(shape: Sequence[int], dtype_code: int, payload: Any) -> Array:
     """A cell whose value is a variable of the trace in progress."""
 
 def alias(cell: Cell) -> Array:
-    """A snapshot: a new root with the same value (buffer or payload) and `_node`. Of a concrete
-    view: its elements, copied."""
+    """A snapshot: a new root with the value and `_node`; a concrete view's elements are copied."""
 
 def view(
-    base: Cell, shape: Sequence[int], strides: Sequence[int], offset: int, moves: Any
-) -> Array:
-    """A window, in elements, on the buffer of a concrete root; bounds are checked."""
+    base: Cell, shape: Sequence[int], strides: Sequence[int], offset: int, moves: Any,
+    dtype_code: int = -1,
+) -> Array:  # fmt: skip
+    """A window, in elements of the dtype (the base's), on a concrete root; bounds are checked."""
 
-def traced_view(base: Cell, shape: Sequence[int], moves: Any) -> Array:
+def traced_view(base: Cell, shape: Sequence[int], moves: Any, dtype_code: int = -1) -> Array:
     """A view that has no window, because its base is traced."""
 
 def contiguous(cell: Cell) -> Array:
@@ -208,10 +205,13 @@ def put(cell: Cell, places: Cell, value: Cell, outer: int, n: int, inner: int) -
 def raw(cell: Cell) -> Array:
     """A bfloat16 or float16 array's bits as uint16, sharing the value; others as `alias`."""
 
+def reinterpret(cell: Cell, dtype_code: int, shape: Sequence[int]) -> Array:
+    """The bytes of a concrete array as a root of another dtype and shape, as long together."""
+
 def tolist(cell: Cell) -> Any:
     """Nested lists of Python scalars (a scalar for 0-d)."""
 
-def item(cell: Cell) -> bool | int | float:
+def item(cell: Cell) -> Any:
     """The only element of a concrete array of size 1."""
 
 class Kernel:
@@ -231,18 +231,13 @@ class Kernel:
     def cost(self, *sizes: int) -> float:
         """The declared time of one run on one core, in seconds."""
     def __call__(self, buffers: Sequence[Cell], sizes: Sequence[int]) -> None:
-        """Run once on contiguous cells, inputs then outputs (for tests and measuring). Outputs
-        are written in place, whoever shares them."""
+        """Run once on contiguous cells, inputs, then outputs, written whoever shares them."""
 
 class MapKernel:
     """An eager elementwise operation for fixed dtypes."""
 
     def __init__(
-        self,
-        name: str,
-        in_codes: Sequence[int],
-        out_code: int,
-        compile: Callable[[int], Kernel],
+        self, name: str, in_codes: Sequence[int], out_code: int, compile: Callable[[int], Kernel]
     ) -> None:
         """`compile(mask)` gives the 1-D kernel (buffers: inputs then output; one size: n) where
         bit i of mask says that input i is one element for all; it is called once per mask."""
@@ -294,6 +289,12 @@ def lapack_names() -> list[str]:
 
 def set_lapack(name: str, function: object) -> None:
     """Hand over a function of LAPACK: a capsule whose name is its C signature."""
+
+def fourier_names() -> list[str]:
+    """The loops of Fourier transforms that routines call: fft_float32, irfft_float64, ..."""
+
+def set_fourier(name: str, loop: int, context: int) -> None:
+    """Hand over a loop of NumPy's form (core/fourier.h) and its context, as addresses."""
 
 class Artifact:
     """A compiled function from a file: its program, kernels and weights."""
@@ -383,13 +384,11 @@ def set_tracing(on: bool) -> bool:
     """While on, this thread's operators take the slow path; returns what it was."""
 
 def set_grad_enabled(on: bool) -> bool:
-    """While on, this thread's operators on cells with `requires_grad` or `_node` take the slow
-    path; returns what it was."""
+    """While on, this thread's operators on tracked cells go the slow path; returns what it was."""
 
 def grad_enabled() -> bool: ...
 def timeline_start() -> int:
-    """Begin to record what happens when; gives the time for `timeline_stop`. Recordings may
-    overlap."""
+    """Begin to record; gives the time for `timeline_stop`. Recordings may overlap."""
 
 def timeline_stop(since: int) -> dict[str, Any]:
     """End a recording. `events` are the records of core/timeline.h that began since, as bytes;

@@ -18,7 +18,7 @@ from . import __version__, devices, get_num_threads
 from .autotune.database import Database
 from .autotune.place import default_path
 from .dsl.errors import TuningError
-from .lowering import cache, machine
+from .lowering import cache, library, machine
 from .peaks import record
 
 _QUIET = 0.05  # share of the processor that others may use before a peak means little
@@ -42,6 +42,7 @@ def facts() -> dict[str, Any]:
         "threads": get_num_threads(),
         "devices": _devices(),
         "peak": _peak(),
+        "kernels": _kernels(),
         "cache": _cache(),
         "database": _database(),
         "libraries": {name: _version(name) for name in _LIBRARIES},
@@ -68,6 +69,13 @@ def _plain_row(key: str, value: Any) -> Rows:
 
 def _cache_row(key: str, value: Any) -> Rows:
     return [(key, f"{value['folder']} ({value['files']} files, {value['size']})")]
+
+
+def _kernels_row(key: str, value: Any) -> Rows:
+    text = "compiled at first use (tilewright warmup compiles them ahead)"
+    if value["file"]:
+        text = f"{value['file']} ({value['level']}, {value['kernels']} kernels, {value['size']})"
+    return [(key, text), *((key, problem) for problem in value["problems"])]
 
 
 def _database_row(key: str, value: Any) -> Rows:
@@ -103,6 +111,7 @@ _ROWS: dict[str, Callable[[str, Any], Rows]] = {
     "cache": _cache_row,
     "database": _database_row,
     "devices": _device_rows,
+    "kernels": _kernels_row,
     "libraries": _library_rows,
     "peak": _peak_rows,
 }
@@ -149,6 +158,15 @@ def _cache() -> dict[str, Any]:
     folder = cache.default_folder()
     sizes = [f.stat().st_size for f in _files(folder)]
     return {"folder": str(folder), "files": len(sizes), "size": _size(sum(sizes))}
+
+
+def _kernels() -> dict[str, Any]:
+    found, problems = library.search(machine.host())
+    told: dict[str, Any] = {"file": None, "problems": problems}
+    if found is not None:
+        told |= {"file": str(found.path), "level": found.facts.level}
+        told |= {"kernels": len(found), "size": _size(found.size)}
+    return told
 
 
 def _database() -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from . import TilewrightError, __version__
-from .commands import bench, compile, config, db, demo, info, run, tune
+from .commands import bench, compile, config, db, demo, info, run, tune, warmup
 
 app = typer.Typer(
     add_completion=False,
@@ -25,6 +25,7 @@ app.command(rich_help_panel=_START)(demo.demo)
 app.command(rich_help_panel=_START)(info.info)
 app.command(rich_help_panel=_FAST)(bench.bench)
 app.command(rich_help_panel=_FAST)(tune.tune)
+app.command(rich_help_panel=_FAST)(warmup.warmup)
 app.add_typer(db.app, name="db", rich_help_panel=_FAST)
 app.command(rich_help_panel=_AWAY)(compile.compile)
 app.command(rich_help_panel=_AWAY)(run.run)

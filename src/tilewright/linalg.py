@@ -4,21 +4,19 @@ Products are our own kernels; decompositions and what follows from them are LAPA
 routines of the core. Gradients are by our rules.
 """
 
-from .dsl.errors import LinAlgError
-from .dsl.functions import decompositions, matrix_products, norms, solving
-from .dsl.functions.decompositions import *  # noqa: F403
-from .dsl.functions.linear import matmul
-from .dsl.functions.matrix_products import *  # noqa: F403
-from .dsl.functions.norms import *  # noqa: F403
-from .dsl.functions.shapes import matrix_transpose
-from .dsl.functions.solving import *  # noqa: F403
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "LinAlgError",
-    "matmul",
-    "matrix_transpose",
-    *decompositions.__all__,
-    *matrix_products.__all__,
-    *norms.__all__,
-    *solving.__all__,
-]
+from .dsl.namespace import LINALG
+
+if TYPE_CHECKING:
+    from .dsl.errors import LinAlgError as LinAlgError
+    from .dsl.functions.decompositions import *  # noqa: F403
+    from .dsl.functions.linear import matmul as matmul
+    from .dsl.functions.matrix_products import *  # noqa: F403
+    from .dsl.functions.norms import *  # noqa: F403
+    from .dsl.functions.products import tensordot as tensordot
+    from .dsl.functions.shapes import matrix_transpose as matrix_transpose
+    from .dsl.functions.solving import *  # noqa: F403
+
+globals().update(LINALG)
+__all__ = [*LINALG]

@@ -14,10 +14,11 @@ from .dsl import device as placing
 from .dsl.device import Device
 from .dsl.dtypes import DType
 from .dsl.engine import Engine
-from .dsl.errors import DeviceError
+from .dsl.errors import DeviceError, DeviceNameError
 from .lowering import machine
 from .lowering.cache import Cache, default_folder
 from .lowering.engine import make_engine
+from .lowering.library import find_library
 from .lowering.protocols import Backend, Choices
 
 
@@ -93,17 +94,24 @@ class Provider:
         manifests = registry.device_manifests()
         if backend not in manifests or not (number.isdecimal() or name == backend):
             known = ", ".join([placing.HOST.name, *manifests])
-            raise DeviceError(
+            raise DeviceNameError(
                 f"device: got {name!r}; the devices are {known}, with a number behind a colon if "
                 "there are several"
             )
         return open_device(manifests[backend], int(number or 0))
 
+    def names(self) -> list[str]:
+        found = []
+        for manifest in registry.device_manifests().values():
+            count, _ = count_devices(manifest)
+            found += [manifest.name if n == 0 else f"{manifest.name}:{n}" for n in range(count)]
+        return found
+
 
 def engine_of(device: Device, choices: Choices) -> Engine:
     """The engine that compiles and loads for a device."""
     if device is placing.HOST:
-        return make_engine(cast(Backend, cpu.MANIFEST), choices)
+        return make_engine(cast(Backend, cpu.MANIFEST), choices, find_library(machine.host()))
     backend = device.name.partition(":")[0]
     manifest = registry.device_manifests()[backend]
     return make_engine(DeviceBackend(manifest, device, Cache(default_folder())), choices)

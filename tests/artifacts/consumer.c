@@ -93,7 +93,7 @@ static void misuse(void) {
   CHECK_ERROR(tilewright_run(model, 1, &input, 1, &output), TILEWRIGHT_BAD_ARGUMENT, "dtype");
   input = tensor(x, 64, 2);
   CHECK_ERROR(tilewright_run(model, 1, &input, 1, &output), TILEWRIGHT_BAD_SHAPE, "axis 1 must");
-  input = good, input.rank = 17;
+  input = good, input.rank = TILEWRIGHT_MAX_RANK + 1;
   CHECK_ERROR(tilewright_run(model, 1, &input, 1, &output), TILEWRIGHT_BAD_ARGUMENT, "rank");
   input = good, input.shape[0] = -2;
   CHECK_ERROR(tilewright_run(model, 1, &input, 1, &output), TILEWRIGHT_BAD_SHAPE, "negative");

@@ -218,13 +218,13 @@ def test_gradients(place: tw.Device) -> None:
 
 def test_random_numbers_are_the_same_everywhere(place: tw.Device) -> None:
     generator = tw.Generator(7)
-    found = [generator.uniform(size=5), generator.normal(size=4), generator.randint(9, size=3)]
-    draw = tw.jit(lambda x: x + generator.uniform(size=2))
+    found = [generator.uniform(size=5), generator.normal(size=4), generator.integers(9, size=3)]
+    draw = tw.jit(lambda x: x + generator.uniform(size=2, dtype="float32"))
     found.append(draw(tw.zeros(2, dtype="float32")))
     with tw.device("cpu"):
         found.append(generator.uniform(size=2))  # the state comes along
         again = tw.Generator(7)
-        wanted = [again.uniform(size=5), again.normal(size=4), again.randint(9, size=3)]
+        wanted = [again.uniform(size=5), again.normal(size=4), again.integers(9, size=3)]
         wanted += [again.uniform(size=2), again.uniform(size=2)]
     found.append(draw(tw.zeros(2, dtype="float32")))
     with tw.device("cpu"):

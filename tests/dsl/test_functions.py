@@ -133,7 +133,7 @@ def test_scalars_are_weak() -> None:
 
 
 def test_conversion_to_python() -> None:
-    assert float(tw.array([2.5])) == 2.5
+    assert float(tw.array(2.5)) == 2.5
     assert int(tw.array(7)) == 7
     assert [10, 20, 30][tw.array(1)] == 20
     assert f"{tw.array(2.5):.2f}" == "2.50"
@@ -149,7 +149,7 @@ def test_conversion_to_python() -> None:
         (lambda: tw.zeros((2, 3)) + tw.zeros((4,)), tw.ShapeError, r"add: got \(2, 3\) and \(4,\)"),
         (lambda: tw.zeros((2, 3)) @ tw.zeros((4, 2)), tw.ShapeError, "inner sizes 3 and 4"),
         (lambda: tw.sum(tw.zeros((2, 3)), axis=2), tw.AxisError, "axis 2 for an array of 2 axes"),
-        (lambda: tw.sum(tw.zeros((2, 3)), axis=(0, 0)), tw.AxisError, "named twice"),
+        (lambda: tw.sum(tw.zeros((2, 3)), axis=(0, 0)), tw.ArgumentError, "named twice"),
         (lambda: tw.zeros((2, 3)).reshape(4, -1), tw.ShapeError, "one size may be -1"),
         (lambda: tw.max(tw.zeros((0,))), tw.ShapeError, "no element to reduce"),
         (lambda: tw.ones(2, bool) - tw.ones(2, bool), tw.DTypeError, "subtract: got bool"),
@@ -187,9 +187,10 @@ def test_staged_draws_advance_the_generator() -> None:
 
 def test_the_call_number_carries() -> None:
     g = tw.Generator(0)
-    g.state[...] = tw.array([1, 2, 0xFFFFFFFF, 4], "uint32")
+    state = {"key": np.array([1, 2], np.uint32), "calls": 4 << 32 | 0xFFFFFFFF}
+    g.bit_generator.state = {"bit_generator": "Philox4x32", "state": state}
     g.bits(1)
-    assert g.state.tolist() == [1, 2, 0, 5]
+    assert g.bit_generator.state["state"]["calls"] == 5 << 32
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
@@ -206,10 +207,10 @@ def test_uniform_and_normal(dtype: str) -> None:
 
 def test_other_draws() -> None:
     g = tw.Generator(2)
-    dice = g.randint(1, 7, (6000,))
+    dice = tw.randint(1, 7, (6000,), generator=g)
     assert np.bincount(dice.numpy())[1:].min() > 850
     assert dice.dtype == "int64"
-    assert abs(g.bernoulli(0.25, (10000,)).numpy().mean() - 0.25) < 0.02
+    assert abs(tw.bernoulli(0.25, (10000,), generator=g).numpy().mean() - 0.25) < 0.02
     assert sorted(g.permutation(50).tolist()) == list(range(50))
 
 

@@ -179,8 +179,10 @@ def test_gradient_through_indices() -> None:
         ((0, -5), tw.BoundsError, "index -5 is out of range for axis 1 of size 4"),
         ((0, 0, 0), tw.BoundsError, "got 3 indices for an array of 2 axes"),
         ([0, 3], tw.BoundsError, "index 3 is out of range for axis 0 of size 3"),
-        (1.5, tw.DTypeError, "an index is an integer"),
-        (np.array([0.5]), tw.DTypeError, "must hold integers or bool"),
+        (1.5, tw.BoundsError, "an index is an integer"),
+        (np.array([0.5]), tw.BoundsError, "must hold integers or bool"),
+        ([True, False], tw.BoundsError, "a bool array of size 2 for an axis of 3"),
+        ((0, [True]), tw.BoundsError, "a bool array of size 1 for an axis of 4"),
     ],
     ids=str,
 )

@@ -53,7 +53,7 @@ def test_values(of: str, x: Any, kind: str) -> None:
     near(found, expected, 1e-9 if kind == "f8" else 1e-4)
     if of not in ("matrix_rank",):
         first = found[0] if isinstance(found, tuple) else found
-        assert first.dtype == x.dtype
+        assert first.dtype == (np.result_type(x, "c8") if of == "eigvals" else x.dtype)
 
 
 def rebuilt(of: str, found: Any, x: Any, rtol: float) -> None:
@@ -205,12 +205,8 @@ def test_numpys_error(call: Any, message: str) -> None:
 
 
 def test_other_errors() -> None:
-    with pytest.raises(TypeError, match="float16; linear algebra takes float32 and float64"):
+    with pytest.raises(TypeError, match="float16; linear algebra takes float32, float64"):
         linalg.inv(np.eye(2, dtype=np.float16))
-    with pytest.raises(tw.DTypeError, match="complex eigenvalues"):
-        linalg.eigvals([[0.0, 1.0], [-1.0, 0.0]])
-    with pytest.raises(tw.TraceError, match="eigenvalues are complex"):
-        tw.jit(lambda x: linalg.eigvals(x))(tw.eye(2))
     with pytest.raises(tw.ShapeError, match="the rows must be as many"):
         linalg.solve(np.eye(2), [1.0, 2.0, 3.0])
     with pytest.raises(ValueError, match="mode 'raw'"):
@@ -218,7 +214,7 @@ def test_other_errors() -> None:
     with pytest.raises(tw.GradientError, match="no gradient"):
         tw.grad(lambda x: linalg.svd(x).U.sum())(tw.asarray(TALL))
     with pytest.raises(tw.GradientError, match="eigh has"):
-        tw.grad(lambda x: linalg.eigvals(x).sum())(tw.asarray(POSITIVE))
+        tw.grad(lambda x: linalg.eigvals(x).real.sum())(tw.asarray(POSITIVE))
     assert linalg.cond(np.ones((2, 2)), 1).item() == np.inf
 
 

@@ -62,6 +62,14 @@ def _erf(x: Any) -> Any:
     return type(x)(math.erf(x))
 
 
+def _cos_turns(x: Any) -> Any:
+    part = np.longdouble(x) - np.rint(np.longdouble(x))
+    quarter = np.rint(4 * part)
+    angle = 2 * np.arccos(np.longdouble(-1)) * (part - quarter / 4)
+    values = np.cos(angle), -np.sin(angle), -np.cos(angle), np.sin(angle)
+    return values[int(quarter) % 4].astype(x.dtype)
+
+
 def _guarded(function: Any) -> Any:
     def run(a: Any, b: Any) -> Any:
         trap = b == 0 or (np.asarray(b).dtype.kind == "i" and b == -1)
@@ -119,6 +127,8 @@ CALLS: dict[str, Any] = {
     "gt": np.greater,
     "ge": np.greater_equal,
     "let": lambda x: x,
+    "fence": lambda x: x,
+    "cos_turns": _cos_turns,
 }
 CALLS["index_div"] = np.floor_divide
 
@@ -230,7 +240,7 @@ def reference(primitive: Any, sample: Sample, *, wide: bool) -> Any:
 
 def test_philox_known_answers() -> None:
     """The vectors of the Random123 distribution (kat_vectors, philox4x32 10)."""
-    from tilewright.dsl.primitives.random import philox
+    from tilewright.dsl.primitives.philox import philox
 
     ones = 0xFFFFFFFF
     pi_counter = (0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344)

@@ -219,21 +219,6 @@ def test_wrong_input(text: str) -> None:
     assert str(ours.value), "an error says what is wrong"
 
 
-NOT_YET = """
-np.pad(I, 1, "median")
-np.interp(S, S, S, period=2)
-np.histogram(S, "fd")
-np.poly(M[:, :2])
-"""
-
-
-@pytest.mark.parametrize("text", cases(NOT_YET))
-def test_what_is_not_there_yet_says_so(text: str) -> None:
-    in_numpy(text)
-    with pytest.raises(NotImplementedError, match=text.split(".")[1].split("(")[0]):
-        in_ours(text)
-
-
 def test_a_staged_program_refuses_lengths_that_it_cannot_know() -> None:
     for text in ("np.extract(M > 0, M)", "np.argwhere(M)", "np.bincount(I)", "np.trim_zeros(I)"):
 

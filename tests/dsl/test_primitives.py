@@ -7,33 +7,31 @@ the bound that the primitive declares.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 from device_support import device_names
-from ulp_support import is_float, unit, widened
+from primitive_support import ON_DEVICES, name
+from ulp_support import complex_errors, is_float, is_inexact, unit, widened
 
 import tilewright as tw
-from tilewright.dsl.dtypes import DType, bool_, float16, float32, float64, int32, to_numpy, uint32
+from tilewright.dsl.dtypes import (
+    DType,
+    bool_,
+    complex64,
+    float16,
+    float32,
+    float64,
+    int32,
+    to_numpy,
+    uint32,
+)
 from tilewright.dsl.graph import Aval
 from tilewright.dsl.primitive import REGISTRY, Contract, Native, Primitive, Reduce, Sample
 from tilewright.dsl.sizes import symbol
 
-ON_DEVICES = ("mul", "sum", "matmul", "slice", "concatenate", "gather")
 CASES = [(p, d) for p in REGISTRY.values() for d in p.dtypes]
-
-
-def name(value: object) -> str:
-    return str(value)
-
-
-@pytest.fixture
-def place(request: Any) -> Iterator[tw.Device]:
-    """The device on which a test makes its arrays."""
-    with tw.device(request.param) as found:
-        yield found
 
 
 def cases(*dtypes: DType, only: type = object) -> Any:
@@ -60,29 +58,8 @@ def cases(*dtypes: DType, only: type = object) -> Any:
 
 
 # The kernels of a matrix product take seconds to compile, and differ little by dtype.
-every_case = cases(float16, float32, float64, int32, only=Contract)
-staged_cases = cases(float32, int32, bool_, uint32)
-SMOOTH = [
-    p
-    for p in REGISTRY.values()
-    if p.vjp is not None and float64 in p.dtypes and p.name != "stop_gradient"
-]
-# Gradients on further devices: the rules are the same, as they are made of primitives.
-differentiable = pytest.mark.parametrize(
-    ("primitive", "place"),
-    [(p, "cpu") for p in SMOOTH]
-    + [
-        pytest.param(p, d, marks=() if p.name in ON_DEVICES else pytest.mark.exhaustive)
-        for d in device_names()[1:]
-        if float64 in tw.device(d).facts.dtypes
-        for p in SMOOTH
-        if not isinstance(p.lower, Native)
-    ],
-    ids=name,
-    indirect=["place"],
-)
-
-
+every_case = cases(float16, float32, float64, int32, complex64, only=Contract)
+staged_cases = cases(float32, int32, bool_, uint32, complex64)
 # --------------------------------------------------------------------------- values
 
 
@@ -107,14 +84,40 @@ def magnitude(primitive: Primitive, sample: Sample, expected: Any) -> Any:
         return np.asarray(primitive.scale(*map(widened, sample.inputs)))
     if not (isinstance(primitive.lower, Reduce | Contract) or primitive.name == "scatter_add"):
         return np.abs(expected)
-    inputs = [np.abs(x) if is_float(x) else x for x in map(widened, sample.inputs)]
+    inputs = [np.abs(x) if is_inexact(x) else x for x in map(widened, sample.inputs)]
     return np.asarray(primitive.reference(*inputs, **sample.params))
+
+
+def declared(primitive: Primitive, sample: Sample, of: DType) -> float:
+    """The bound for a sample; of a real function of complex numbers it is that of their dtype."""
+    is_complex = any(x.dtype.kind == "c" for x in sample.inputs)
+    name = {float32: "complex64", float64: "complex128"}.get(of, of.name) if is_complex else of.name
+    return primitive.ulp.get(name, 0)
+
+
+def check_complex(
+    primitive: Primitive, of: DType, found: Any, expected: Any, bound: float, scale: Any
+) -> None:
+    """Complex numbers exactly, part by part, or within the bound."""
+    if not bound:
+        rounded = expected.astype(found.dtype)
+        for a, b in ((found.real, rounded.real), (found.imag, rounded.imag)):
+            np.testing.assert_array_equal(a, b)
+            assert (np.signbit(a) == np.signbit(b))[~np.isnan(b)].all(), f"{primitive}: a zero"
+        return
+    with np.errstate(all="ignore"):
+        error = complex_errors(of, found, expected, scale)
+    bad = error > bound
+    assert not bad.any(), (
+        f"{primitive} {of}: {error.max()} ulp at {found[bad][:5]}, exactly "
+        f"{expected[bad][:5]}; the bound is {bound}"
+    )
 
 
 def check(primitive: Primitive, sample: Sample, out: Any) -> None:
     """`out` (an Array) is the reference's value within the declared bound."""
     found = out.numpy()
-    bound = primitive.ulp.get(out.dtype.name, 0)
+    bound = declared(primitive, sample, out.dtype)
     with np.errstate(all="ignore"):
         expected = exact(primitive, sample, bound)
         if primitive.canonical is not None:
@@ -125,6 +128,9 @@ def check(primitive: Primitive, sample: Sample, out: Any) -> None:
         scale = magnitude(primitive, sample, expected) if bound else None
     assert out.shape == expected.shape
     assert found.shape == expected.shape
+    if out.dtype.is_complex:
+        check_complex(primitive, out.dtype, found, expected, bound, scale)
+        return
     if not out.dtype.is_float:
         np.testing.assert_array_equal(found, rounded, err_msg=str(sample.params))
         return
@@ -184,121 +190,6 @@ def test_staged_value(primitive: Primitive, of: DType, place: tw.Device) -> None
     outs = run([[tw.asarray(x) for x in s.inputs] for s in samples])
     for sample, out in zip(samples, outs, strict=True):
         check(primitive, sample, out)
-
-
-# --------------------------------------------------------------------------- gradients
-
-
-def smooth_samples(primitive: Primitive) -> list[Sample]:
-    """Samples whose float inputs lie where every function has a derivative."""
-
-    def inside(x: Any) -> bool:
-        return not is_float(x) or bool(((x > 0.1) & (x < 2)).all())
-
-    samples = primitive.samples(float64)
-    return [s for s in samples if all(map(inside, s.inputs)) and 0 < total(s) <= 40]
-
-
-def total(sample: Sample) -> int:
-    return sum(x.size for x in sample.inputs)
-
-
-def weighted(primitive: Primitive, sample: Sample) -> Any:
-    """A scalar function of the float inputs, whose gradient sees every element of the result."""
-    floats = [i for i, x in enumerate(sample.inputs) if is_float(x)]
-
-    def f(*values: Any) -> Any:
-        inputs = [tw.asarray(x) for x in sample.inputs]
-        for i, value in zip(floats, values, strict=True):
-            inputs[i] = value
-        out = primitive(*inputs, **sample.params)
-        # Squares, so that the second derivative of a linear primitive is not zero.
-        weights = np.linspace(0.5, 1.5, out.size).reshape(out.shape)
-        return (out * out * tw.asarray(weights)).sum() if out.dtype is float64 else None
-
-    return f, [sample.inputs[i] for i in floats]
-
-
-def differences(f: Any, values: list[Any]) -> list[Any]:
-    """The gradient by central differences."""
-    step = 1e-6
-    found = []
-    for i, x in enumerate(values):
-        slope = np.zeros(x.shape)
-        for place in np.ndindex(*x.shape):
-            ends = []
-            for sign in (1, -1):
-                moved = x.copy()
-                moved[place] += sign * step
-                new = [*values[:i], moved, *values[i + 1 :]]
-                ends.append(f(*map(tw.asarray, new)).item())
-            slope[place] = (ends[0] - ends[1]) / (2 * step)
-        found.append(slope)
-    return found
-
-
-@differentiable
-def test_gradient(primitive: Primitive, place: tw.Device) -> None:
-    for sample in smooth_samples(primitive):
-        f, values = weighted(primitive, sample)
-        arrays = [tw.asarray(x) for x in values]
-        if not values or f(*arrays) is None:
-            continue
-        grads = tw.grad(f, tuple(range(len(values))))(*arrays)
-        for found, expected in zip(grads, differences(f, values), strict=True):
-            assert found.shape == expected.shape
-            np.testing.assert_allclose(
-                found.numpy(), expected, rtol=1e-5, atol=1e-7, err_msg=str(sample.params)
-            )
-
-
-@differentiable
-def test_gradient_of_gradient(primitive: Primitive, place: tw.Device) -> None:
-    for sample in smooth_samples(primitive)[:2]:
-        f, values = weighted(primitive, sample)
-        arrays = [tw.asarray(x) for x in values]
-        if not values or f(*arrays) is None or total(sample) > 20:
-            continue
-        numbers = tuple(range(len(values)))
-        first = tw.grad(f, numbers)
-
-        def slope(*xs: Any, first: Any = first) -> Any:
-            """The gradient's own projection on a fixed direction."""
-            parts = [
-                (g * tw.asarray(np.linspace(1, 2, g.size).reshape(g.shape))).sum()
-                for g in first(*xs)
-            ]
-            return sum(parts[1:], parts[0])
-
-        grads = tw.grad(slope, numbers)(*arrays)
-        for found, expected in zip(grads, differences(slope, values), strict=True):
-            np.testing.assert_allclose(
-                found.numpy(), expected, rtol=1e-4, atol=1e-6, err_msg=str(sample.params)
-            )
-
-
-def test_no_gradient_passes_stop_gradient() -> None:
-    x = tw.array([2.0, 3.0])
-    assert tw.grad(lambda v: (v * tw.stop_gradient(v)).sum())(x).tolist() == [2.0, 3.0]
-
-
-def test_product_rule_with_zeros() -> None:
-    """The gradient of a product where factors are zero, to second order."""
-    x = tw.array([2.0, 0.0, 3.0, 5.0])
-    first = tw.grad(lambda v: v.prod())
-    np.testing.assert_allclose(first(x).numpy(), [0, 30, 0, 0])
-    second = tw.grad(lambda v: first(v)[1])(x)
-    np.testing.assert_allclose(second.numpy(), [15, 0, 10, 6])
-
-
-def test_a_scatter_gives_its_cotangent_to_the_last_writer() -> None:
-    updates = tw.array([1.0, 2.0, 3.0]).requires_grad_()
-    x = tw.array([7.0, 8.0]).requires_grad_()
-    out = REGISTRY["scatter_set"](x, tw.array([0, 0, 0]), updates, axis=0)
-    (out * tw.array([10.0, 100.0])).sum().backward()
-    assert out.tolist() == [3.0, 8.0]
-    assert updates.grad.tolist() == [0.0, 0.0, 10.0]
-    assert x.grad.tolist() == [0.0, 100.0]
 
 
 # --------------------------------------------------------------------------- shapes and errors

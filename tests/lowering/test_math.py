@@ -21,6 +21,7 @@ from tilewright.dsl.primitive import REGISTRY
 from tilewright.dsl.sizes import symbol
 from tilewright.lowering import codegen, machine, math
 from tilewright.lowering.kernel import BufferSpec, KernelSource, Phase
+from tilewright.lowering.library import levels_of
 from tilewright.lowering.tvm_api import PointerType, PrimType, tirx
 from tilewright.lowering.vocabulary import TirxVocabulary, int64
 from tilewright.lowering.words import kernel_words
@@ -43,8 +44,9 @@ def arity_of(name: str) -> int:
 
 
 @cache
-def compiled(name: str, dtype: str) -> Function:
-    """A function of NumPy arrays that runs a kernel of one function."""
+def compiled(name: str, dtype: str, level: str = "") -> Function:
+    """A function of NumPy arrays that runs a kernel of one function, compiled for our processor or
+    one of a lower level."""
     arity, lanes = arity_of(name), LANES[dtype]
     begin, end, n = (tirx.Var(v, "int64") for v in ("begin", "end", "n"))
     pointers = [tirx.Var(f"p{i}", PointerType(PrimType(dtype))) for i in range(arity + 1)]
@@ -64,15 +66,16 @@ def compiled(name: str, dtype: str) -> Function:
     declared = [tirx.DeclBuffer(b, data=p) for b, p in zip(buffers, pointers, strict=True)]
     made = tirx.PrimFunc([*pointers, begin, end, n], tirx.SeqStmt([*declared, loop]), ret_type=None)
     made = made.with_attr({"global_symbol": name, "tirx.noalias": True, "calling_conv": 0})
-    return runner(name, made.with_attr("tirx.is_entry_func", False), dtype, arity)
+    return runner(name, made.with_attr("tirx.is_entry_func", False), dtype, arity, level)
 
 
-def runner(name: str, function: Any, dtype: str, arity: int) -> Function:
+def runner(name: str, function: Any, dtype: str, arity: int, level: str = "") -> Function:
     """Compile a function of TIR and wrap it for arrays of any size."""
     size, kind, lanes = symbol("n"), tw.dtype(dtype), LANES[dtype]
     specs = tuple(BufferSpec(f"p{i}", kind, size * lanes) for i in range(arity + 1))
     source = KernelSource(name, (Phase(name, function, size),), specs, 1, sizes=("n",))
-    code = codegen.object_code(source, machine.host().target)
+    of = machine.for_level(level) if level else machine.host()
+    code = codegen.object_code(source, of.target)
     kernel = _native.Kernel(code, kernel_words(source))
 
     def run(*arrays: Array) -> Array:
@@ -98,6 +101,16 @@ def long_erf(x: Array) -> Array:
     return total
 
 
+def long_cos_turns(x: Array) -> Array:
+    """cos(2 pi x), from an eighth of a turn, where no digit is lost."""
+    part = x - np.rint(x)
+    quarter = np.rint(4 * part)
+    angle = 2 * np.arccos(np.longdouble(-1)).astype(x.dtype) * (part - quarter / 4)
+    which = np.where(np.isnan(quarter), 0, quarter).astype(np.int64) % 4
+    values = np.cos(angle), -np.sin(angle), -np.cos(angle), np.sin(angle)
+    return np.choose(which, values)
+
+
 def reference(name: str, *arrays: Array) -> Array:
     """The function in the next higher precision."""
     is_long = arrays[0].dtype == np.float64
@@ -106,6 +119,8 @@ def reference(name: str, *arrays: Array) -> Array:
         return 1 / (1 + np.exp(-wide[0]))
     if name in ("sinc", "i0", "i1"):  # NumPy has no more than double precision of these
         return np.asarray(REGISTRY[name].reference(*wide))
+    if name == "cos_turns":
+        return long_cos_turns(wide[0])
     if name == "erf":
         return long_erf(*wide) if is_long else special.erf(*wide)
     return getattr(np, {"pow": "power"}.get(name, name))(*wide)
@@ -127,11 +142,11 @@ def errors(got: Array, want: Array) -> Array:
     return np.where(is_flipped, np.inf, error)
 
 
-def check(name: str, *arrays: Array) -> None:
+def check(name: str, *arrays: Array, level: str = "") -> None:
     """Hold the declared bound of a function on all these inputs."""
     dtype = arrays[0].dtype.name
     bound = math.ULP[name][dtype]
-    got, want = compiled(name, dtype)(*arrays), reference(name, *arrays)
+    got, want = compiled(name, dtype, level)(*arrays), reference(name, *arrays)
     # a unit is at least eps / 2 of the result: those well inside need no closer look
     doubtful = np.flatnonzero(
         ~(np.abs(got - want) < bound * np.finfo(dtype).eps / 2 * np.abs(want))
@@ -204,6 +219,15 @@ def test_float32_sampled(name: str, rng: np.random.Generator) -> None:
 @pytest.mark.parametrize("name", UNARY)
 def test_float64_sampled(name: str, rng: np.random.Generator) -> None:
     check(name, random_points(rng, "float64", 10_000))
+
+
+@pytest.mark.parametrize("level", levels_of(machine.host())[1:])
+@pytest.mark.parametrize("name", UNARY)
+def test_lower_levels(name: str, level: str, rng: np.random.Generator) -> None:
+    """What a wheel brings for lesser processors than ours: without FMA it is a function of C."""
+    for dtype in DTYPES:
+        check(name, random_points(rng, dtype, 2_000), level=level)
+        check(name, hard_points(dtype)[::7], level=level)
 
 
 @pytest.mark.exhaustive

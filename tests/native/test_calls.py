@@ -41,11 +41,11 @@ def test_a_program_that_sorts() -> None:
         assert np.array_equal(numpy(found), np.sort(x))
 
 
-def test_version_2_is_read_and_3_is_not() -> None:
+def test_version_2_is_read_and_4_is_not() -> None:
     words = np.frombuffer(sorter(call("sort", [0, 1], SORT)), "<i8").copy()
     words[1] = 2
     native.Program(words.tobytes(), [])
-    words[1] = 3
+    words[1] = 4
     with pytest.raises(ValueError, match="version"):
         native.Program(words.tobytes(), [])
 
@@ -58,8 +58,8 @@ def test_version_2_is_read_and_3_is_not() -> None:
         (call("sort", [0, 1], SORT[:4]), "number of sizes"),
         (call("sort", [1, 0], SORT), "a routine writes an input"),
         (call("sort", [0, 7], SORT), "slot"),
-        ([4, 0], "not known"),
-        ([5, 0], "not known"),
+        ([9, 0], "instruction"),
+        ([4, 1, 0], "program"),
     ],
 )
 def test_damaged_calls_are_refused(instruction: list[int], message: str) -> None:

@@ -43,7 +43,9 @@ def test_cells_are_made_by_functions_only() -> None:
 
 
 @pytest.mark.parametrize("name", [n for n in CODES if n != "bfloat16"])
-@pytest.mark.parametrize("shape", [(), (0,), (5,), (2, 3), (2, 0, 3), (1,) * 16])
+@pytest.mark.parametrize(
+    "shape", [(), (0,), (5,), (2, 3), (2, 0, 3), (1,) * 8, (1,) * 9, (1,) * 32]
+)
 def test_round_trip_with_numpy(name: str, shape: tuple[int, ...]) -> None:
     values = (np.arange(np.prod(shape, dtype=int)).reshape(shape) % 2).astype(name)
     a = array(values)
@@ -81,10 +83,10 @@ def test_from_buffer_refuses() -> None:
     assert native.from_buffer(unaligned, F32, True).shape == (4,)
     with pytest.raises(TypeError):
         native.from_buffer(object(), F32, True)
-    with pytest.raises(TypeError, match="dtype code 13"):
-        native.from_buffer(np.zeros(3), 13, True)
-    with pytest.raises(ValueError, match="at most 16"):
-        native.from_buffer(np.zeros((1,) * 17, "f4"), F32, True)
+    with pytest.raises(TypeError, match="dtype code 15"):
+        native.from_buffer(np.zeros(3), 15, True)
+    with pytest.raises(ValueError, match="at most 32"):
+        native.from_buffer(np.zeros((1,) * 33, "f4"), F32, True)
 
 
 def test_bools_are_zero_or_one() -> None:
@@ -161,11 +163,12 @@ def test_bfloat16_rounds_once() -> None:
 
 
 def test_conversions_to_python() -> None:
-    one = array([[7]], "int64")
+    one = array(7, "int64")
     assert (int(one), float(one), bool(one), [10] * one.__index__()) == (7, 7.0, True, [10] * 7)
+    assert bool(array([[7]], "int64"))
     assert int(array(2.7)) == 2
     for convert in (int, float):
-        with pytest.raises(TypeError, match="only arrays of size 1"):
+        with pytest.raises(TypeError, match="only arrays without axes"):
             convert(array([1, 2]))
     with pytest.raises(TypeError, match="only integer arrays"):
         array(1.0).__index__()
@@ -245,7 +248,7 @@ def test_sizes_are_checked() -> None:
     for shape in ((2**63 - 1, 2), (2**40, 0, 2**40), (2**62,), (-1,)):
         with pytest.raises((ValueError, MemoryError), match="empty: "):
             native.empty(shape, I64)
-    with pytest.raises(OverflowError):
+    with pytest.raises(ValueError, match="2\\*\\*63"):
         native.empty((2**64,), I64)
     with pytest.raises(TypeError):
         native.empty((1.5,), I64)
@@ -278,9 +281,9 @@ def test_set_up_checks_its_arguments() -> None:
 
     for wrong in (Fat, int, 3):
         with pytest.raises(TypeError, match="setup"):
-            native.setup(wrong, list(dtypes.ALL), [0] * 169, print)
-    with pytest.raises(ValueError, match="12 dtypes"):
-        native.setup(Array, list(dtypes.ALL)[1:], [0] * 169, print)
+            native.setup(wrong, list(dtypes.ALL), [0] * 225, print)
+    with pytest.raises(ValueError, match="14 dtypes"):
+        native.setup(Array, list(dtypes.ALL)[1:], [0] * 225, print)
 
 
 def test_error_classes_can_be_set() -> None:

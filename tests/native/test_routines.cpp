@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "dtype.h"
+#include "fourier.h"
 #include "harness.h"
 #include "lapack.h"
 #include "pool.h"
@@ -138,6 +139,50 @@ TEST(damaged_sizes_of_routines) {
   CHECK_FAILS(plan("inv", {int64_t(DType::Float32), 1, int64_t{1} << 33}), "2**31");
   CHECK_FAILS(plan("qr", {int64_t(DType::Float32), 1, 3, 2, 7}), "7 columns of Q");
   CHECK_FAILS(plan("svd", {int64_t(DType::Float32), 1, 3, 2, 3}), "mode 3");
+}
+
+// A loop that adds up each line, times the factor, so that the test sees which lines it got.
+void add_up(char** args, const intptr_t* dims, const intptr_t* steps, void* context) {
+  for (intptr_t line = 0; line < dims[0]; ++line) {
+    double total[2] = {0, 0};
+    for (intptr_t i = 0; i < dims[1]; ++i)
+      for (int part = 0; part < 2; ++part)
+        total[part] += reinterpret_cast<double*>(args[0] + line * steps[0] + i * steps[3])[part];
+    for (intptr_t i = 0; i < dims[2]; ++i)
+      for (int part = 0; part < 2; ++part)
+        reinterpret_cast<double*>(args[2] + line * steps[2] + i * steps[4])[part] =
+            total[part] * *reinterpret_cast<double*>(args[1]) * *static_cast<double*>(context);
+  }
+}
+
+TEST(fourier_transforms_by_loops_that_are_handed_over) {
+  const int64_t type = int64_t(DType::Float64);
+  const int64_t before = 3, n = 5, after = 11;
+  std::vector<double> in(size_t(before * n * after * 2)), out(in.size());
+  for (size_t i = 0; i < in.size(); ++i) in[i] = double(i % 97);
+  CHECK_FAILS(call("fft", {type, before, n, after, 0, 1}, {in.data(), out.data()}),
+              "fft: it needs fft_float64");
+  double context = 2;
+  set_fourier("fft_float64", &add_up, &context);
+  call("fft", {type, before, n, after, 0, 1}, {in.data(), out.data()});
+  bool right = true;
+  for (int64_t b = 0; b < before; ++b)
+    for (int64_t a = 0; a < after * 2; ++a) {
+      double total = 0;
+      for (int64_t i = 0; i < n; ++i) total += in[size_t((b * n + i) * after * 2 + a)];
+      for (int64_t i = 0; i < n; ++i)
+        right = right && std::abs(out[size_t((b * n + i) * after * 2 + a)] - total * 2 / 5) < 1e-9;
+    }
+  CHECK(right);
+  CHECK_FAILS(set_fourier("fft_float64", nullptr, nullptr), "null pointer");
+  CHECK_FAILS(set_fourier("dct_float64", &add_up, nullptr), "no routine calls");
+  const auto plan = [](const char* name, std::vector<int64_t> sizes) {
+    return plan_routine(find_routine(name), sizes.data());
+  };
+  CHECK_FAILS(plan("fft", {type, 1, 0, 1, 0, 0}), "one or more");
+  CHECK_FAILS(plan("rfft", {type, 1, 4, 1, 0, 3}), "norm 3");
+  CHECK_FAILS(plan("irfft", {int64_t(DType::Complex64), 1, 4, 1, 0, 0}), "float32 and float64");
+  CHECK_FAILS(plan("fft", {type, int64_t{1} << 40, 1 << 20, 1 << 20, 0, 0}), "elements");
 }
 
 TEST(routines_without_lapack_say_what_they_need) {

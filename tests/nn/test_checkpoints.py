@@ -16,7 +16,7 @@ from tilewright import nn
 
 DTYPES = [
     "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
-    "float16", "bfloat16", "float32", "float64",
+    "float16", "bfloat16", "float32", "float64", "complex64", "complex128",
 ]  # fmt: skip
 
 
@@ -34,6 +34,16 @@ def test_every_dtype_round_trips(path, dtype, shape):
     found = nn.load(path)["x"]
     assert (found.dtype, found.shape) == (x.dtype, x.shape)
     assert found.tolist() == x.tolist()
+
+
+def test_complex_names_are_checked(path):
+    data = {"x": np.zeros((3, 2)), "y": np.zeros(3)}
+    for names in ('["y"]', '["z"]', "3", "{"):
+        path.write_bytes(safetensors.numpy.save(data, {"complex128": names}))
+        with pytest.raises(tw.ArtifactError, match="no proper complex128"):
+            nn.load(path)
+    path.write_bytes(safetensors.numpy.save(data, {"complex128": '["x"]'}))
+    assert nn.load(path)["x"].dtype is tw.complex128
 
 
 def test_views_are_saved_as_what_they_show(path):

@@ -1,13 +1,24 @@
-"""A wheel installs and runs where there is no compiler: an empty venv, nothing else on the path."""
+"""A wheel installs and runs where there is no compiler: an empty venv, nothing else on the path.
+
+The wheel that is built here brings libraries of a few kernels. TILEWRIGHT_WHEEL=dist/....whl tests
+one of `make wheel` instead, which brings them all, and takes the whole tour of eager code.
+"""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 import pytest
+
+from tilewright.dsl.common_set import common_kernels
+from tilewright.lowering import machine
+from tilewright.lowering.library import levels_of
+from tilewright.warming.goal import library_goals
+from tilewright.warming.warmup import warm_up, write_libraries
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = (".cpp", ".h", ".txt", ".cmake", ".o")
@@ -41,13 +52,61 @@ print("ran without a compiler")
 """
 
 
+EAGER = """
+import sys
+import numpy as np
+import tilewright as tw
+
+assert "site-packages" in tw.__file__, tw.__file__
+x = tw.array(np.arange(6, dtype=np.float32).reshape(2, 3))
+assert (tw.exp(x + x) @ tw.ones((3, 2), dtype="float32")).sum().dtype == tw.float32
+assert "tvm" not in sys.modules
+print("no compiler was needed")
+"""
+INFO = ("-m", "tilewright", "info")
+WANTED = (
+    "add(float32[n], float32[n]) -> float32[n]",
+    "exp(float32[n]) -> float32[n]",
+    "matmul(float32[m, k], float32[k, columns]) -> float32[m, columns]",
+    "sum(float32[reduced]) -> float32[]",
+)
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    given = os.environ.get("TILEWRIGHT_WHEEL")
+    if given:
+        return Path(given).resolve()
     folder = tmp_path_factory.mktemp("wheel")
+    kernels = [k for k in common_kernels() if k.title in WANTED]
+    assert len(kernels) == len(WANTED)
+    assert not warm_up(library_goals(), 2, kernels=kernels).failed
+    write_libraries(folder / "kernels", library_goals(), "0.0", kernels)
     script = ROOT / "scripts" / "environment.py"
-    subprocess.run([sys.executable, script, "--wheel", folder], check=True)
+    words = ["--wheel", folder, "--kernels", folder / "kernels"]
+    subprocess.run([sys.executable, script, *words], check=True)
     (path,) = folder.glob("*.whl")
     return path
+
+
+@pytest.fixture(scope="module")
+def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of a virtual environment that has the wheel, and what it depends on."""
+    folder = tmp_path_factory.mktemp("venv") / "venv"
+    # Without pip of its own: Debian's Python may lack ensurepip, and ours can install into it.
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    pip = [sys.executable, "-m", "pip", "--python", folder / "bin" / "python"]
+    subprocess.run([*pip, "install", "--quiet", wheel], check=True)
+    return folder / "bin" / "python"
+
+
+def run_alone(python: Path, home: Path, *words: object) -> str:
+    """What a program prints with nothing but the venv on the path, an empty home and cache."""
+    alone = {"PATH": str(python.parent), "HOME": str(home), "LANG": "C.UTF-8"}
+    command = [python, *map(str, words)]
+    done = subprocess.run(command, env=alone, cwd=home, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def test_wheel_holds_the_package_and_no_sources(wheel: Path) -> None:
@@ -58,6 +117,7 @@ def test_wheel_holds_the_package_and_no_sources(wheel: Path) -> None:
     assert any(n.startswith("tilewright/_native.") and n.endswith(".so") for n in names)
     # What C and C++ programs need is no source: the header, the library, the runner.
     api = {"tilewright/include/tilewright.h", "tilewright/lib/libtilewright.so"}
+    assert {f"tilewright/kernels/{g.level}.kernels" for g in library_goals()} <= set(names)
     assert api <= set(names)
     assert any(n.endswith(".data/scripts/tilewright-run") for n in names)
     # Headers that generated kernels are compiled with are data, in folders called emulation.
@@ -66,16 +126,16 @@ def test_wheel_holds_the_package_and_no_sources(wheel: Path) -> None:
     assert any(n.endswith("LICENSE") for n in names)
 
 
-def test_wheel_runs_without_a_compiler(wheel: Path, tmp_path: Path) -> None:
-    python = tmp_path / "venv" / "bin" / "python"
-    # Without pip of its own: Debian's Python may lack ensurepip, and ours can install into it.
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
-    pip = [sys.executable, "-m", "pip", "--python", python]
-    subprocess.run([*pip, "install", "--quiet", wheel], check=True)
-    # Nothing but the venv on the path, an empty home, an empty cache.
-    alone = {"PATH": str(python.parent), "HOME": str(tmp_path), "LANG": "C.UTF-8"}
-    done = subprocess.run(
-        [python, "-c", PROGRAM], env=alone, cwd=tmp_path, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    assert "ran without a compiler" in done.stdout
+def test_wheel_runs_without_a_compiler(python: Path, tmp_path: Path) -> None:
+    assert "ran without a compiler" in run_alone(python, tmp_path, "-c", PROGRAM)
+
+
+def test_eager_code_does_not_load_the_kernel_compiler(python: Path, tmp_path: Path) -> None:
+    if not levels_of(machine.host()):
+        pytest.skip("this processor has none of the levels that libraries are made for")
+    assert "no compiler was needed" in run_alone(python, tmp_path, "-c", EAGER)
+    assert f"({levels_of(machine.host())[0]}, " in run_alone(python, tmp_path, *INFO)
+    if os.environ.get("TILEWRIGHT_WHEEL"):
+        told = run_alone(python, tmp_path, Path(__file__).with_name("tour.py"))
+        assert "no compiler was needed" in told
+        print(told)

@@ -20,7 +20,7 @@ struct tilewright_model {
 namespace {
 
 static_assert(TILEWRIGHT_MAX_RANK == kMaxRank, "the API's largest rank is the core's");
-static_assert(TILEWRIGHT_FLOAT64 == int(DType::Float64), "the API's dtypes are the core's");
+static_assert(TILEWRIGHT_COMPLEX128 == int(DType::Complex128), "the API's dtypes are the core's");
 
 // Of fixed size, so that keeping a message cannot fail.
 thread_local char last_error[1024] = "";
@@ -129,7 +129,7 @@ std::vector<ProgramInput> inputs_of(const Artifact& artifact, const char* functi
         fail(ErrorKind::Value, "%s: input %s has %lld bytes; its shape takes %lld", function, name,
              static_cast<long long>(tensor.bytes), static_cast<long long>(bytes));
       require(tensor.data || bytes == 0, function, "an input has no data");
-      require(reinterpret_cast<uintptr_t>(tensor.data) % uintptr_t(itemsize(type)) == 0, function,
+      require(reinterpret_cast<uintptr_t>(tensor.data) % uintptr_t(alignment(type)) == 0, function,
               "an input is not aligned to its elements");
     }
     result.push_back({static_cast<char*>(tensor.data), nullptr, type, tensor.rank, tensor.shape});
@@ -160,7 +160,7 @@ std::vector<char*> places_of(const Artifact& artifact, const ProgramPlan& plan,
       fail(ErrorKind::Value, "tilewright_run: output %s has room for %lld bytes; it takes %lld",
            port.name.c_str(), static_cast<long long>(outputs[i].bytes),
            static_cast<long long>(bytes));
-    require(!data || reinterpret_cast<uintptr_t>(data) % uintptr_t(itemsize(port.type)) == 0,
+    require(!data || reinterpret_cast<uintptr_t>(data) % uintptr_t(alignment(port.type)) == 0,
             "tilewright_run", "an output is not aligned to its elements");
     places.push_back(data);
   }

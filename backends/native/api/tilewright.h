@@ -31,7 +31,7 @@ extern "C" {
 #define TILEWRIGHT_API
 #endif
 
-#define TILEWRIGHT_MAX_RANK 16
+#define TILEWRIGHT_MAX_RANK 32
 
 typedef enum tilewright_status {
   TILEWRIGHT_OK = 0,
@@ -59,7 +59,9 @@ typedef enum tilewright_dtype {
   TILEWRIGHT_FLOAT16 = 9,
   TILEWRIGHT_BFLOAT16 = 10,
   TILEWRIGHT_FLOAT32 = 11,
-  TILEWRIGHT_FLOAT64 = 12
+  TILEWRIGHT_FLOAT64 = 12,
+  TILEWRIGHT_COMPLEX64 = 13, /* pairs of floats: the real part, then the imaginary one */
+  TILEWRIGHT_COMPLEX128 = 14 /* pairs of doubles */
 } tilewright_dtype;
 
 /* A loaded artifact. */

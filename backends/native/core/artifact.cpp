@@ -183,7 +183,7 @@ void Artifact::add_weight(const Tensor& tensor, const std::shared_ptr<const void
   if (device_) {
     buffer = BufferRef(device_->allocate(tensor.bytes));
     if (tensor.bytes) device_->write(buffer.get(), tensor.data, tensor.bytes);
-  } else if (reinterpret_cast<uintptr_t>(tensor.data) % uintptr_t(itemsize(tensor.type)) == 0) {
+  } else if (reinterpret_cast<uintptr_t>(tensor.data) % uintptr_t(alignment(tensor.type)) == 0) {
     buffer = BufferRef(adopt(const_cast<char*>(tensor.data), tensor.bytes,
                              [](void* p) { delete static_cast<std::shared_ptr<const void>*>(p); },
                              new std::shared_ptr<const void>(owner)));

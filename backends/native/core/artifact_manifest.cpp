@@ -110,7 +110,7 @@ Port Artifact::read_port(const Json& entry) const {
     port.dims.push_back(known ? dim.integer : -1);
     port.sizes.push_back(known ? std::to_string(dim.integer) : name_in("shape", dim));
   }
-  if (port.dims.size() > kMaxRank) damaged("shape", "has over 16 axes");
+  if (port.dims.size() > kMaxRank) damaged("shape", "has over 32 axes");
   return port;
 }
 

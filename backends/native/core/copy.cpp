@@ -54,6 +54,11 @@ void simplify(CopyJob& job) {
   }
 }
 
+// An element of sixteen bytes, which need not lie at a multiple of them.
+struct Wide {
+  uint64_t first, second;
+};
+
 template <class T>
 void copy_row(T* target, int64_t target_stride, const T* source, int64_t source_stride,
               int64_t count, bool streams) {
@@ -201,7 +206,8 @@ void copy_elements(CopyJob job) {
     case 1: return copy_typed<uint8_t>(job);
     case 2: return copy_typed<uint16_t>(job);
     case 4: return copy_typed<uint32_t>(job);
-    default: return copy_typed<uint64_t>(job);
+    case 8: return copy_typed<uint64_t>(job);
+    default: return copy_typed<Wide>(job);
   }
 }
 

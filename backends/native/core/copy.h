@@ -10,7 +10,7 @@ namespace tilewright {
 struct CopyJob {
   char* target;
   const char* source;
-  int itemsize;  // 1, 2, 4 or 8
+  int itemsize;  // 1, 2, 4, 8 or 16
   int ndim;
   int64_t dims[kMaxRank];
   int64_t target_strides[kMaxRank];  // in elements, of any sign

@@ -1,13 +1,20 @@
 #include "device_program.h"
 
+#include "device_flow.h"
 #include "timeline.h"
 
 namespace tilewright {
 
-DeviceProgram::DeviceProgram(Device& device, const void* words, size_t bytes,
-                             std::vector<std::shared_ptr<const AnyKernel>> kernels,
+static MakeProgram maker(Device& device) {
+  return [&device](const void* words, size_t bytes, const Kernels& kernels, std::string name) {
+    return std::make_unique<DeviceProgram>(device, words, bytes, kernels, std::move(name));
+  };
+}
+
+DeviceProgram::DeviceProgram(Device& device, const void* words, size_t bytes, Kernels kernels,
                              std::string name)
-    : AnyProgram(words, bytes, std::move(kernels), std::move(name)), device_(device) {
+    : AnyProgram(words, bytes, std::move(kernels), std::move(name), maker(device)),
+      device_(device) {
   for (const auto& kernel : kernels_) {
     const auto* own = dynamic_cast<const DeviceKernel*>(kernel.get());
     if (!own || &own->device() != &device)
@@ -40,13 +47,17 @@ class DeviceProgram::Run {
   }
 
   void execute() {
-    size_t launch = 0, copy = 0;
+    size_t launch = 0, copy = 0, flow = 0;
     for (const Instruction& step : program_.instructions_) switch (step.operation) {
         case Launch: run_kernel(step, plan_.launches[launch++]); break;
         case Alloc: take(size_t(step.slots[0])); break;
         case Free: owned_[size_t(step.slots[0])] = BufferRef(); break;
         case Copy: run_copy(step, plan_.copies[copy++]); break;
         case Call: break;  // refused by the constructor
+        case While:
+        case Cond:
+        case Scan:
+        case WhileVjp: run_flow(step, *plan_.flows[flow++]); break;
       }
   }
 
@@ -85,6 +96,35 @@ class DeviceProgram::Run {
   void run_copy(const Instruction& step, int64_t bytes) {
     const Place from = places_[size_t(step.slots[0])], to = places_[size_t(step.slots[1])];
     if (bytes) program_.device_.copy(from.buffer, from.offset, to.buffer, to.offset, bytes);
+  }
+
+  void run_flow(const Instruction& step, const FlowPlan& plan) {
+    const Flow& flow = *step.flow;
+    std::vector<BufferRef> values;
+    for (size_t i = 0; i < size_t(flow.n_inputs); ++i)
+      values.push_back(whole(size_t(step.slots[i]), plan.in_bytes(flow, i)));
+    std::vector<BufferRef> results =
+        tilewright::run_flow(program_.device_, flow, plan, std::move(values));
+    for (size_t i = 0; i < results.size(); ++i) {
+      const size_t slot = size_t(step.slots[size_t(flow.n_inputs) + i]);
+      if (program_.slots_[slot].kind == ArenaSlot) {
+        const int64_t bytes = results[i]->bytes;
+        if (bytes)
+          program_.device_.copy(results[i].get(), 0, arena_.get(), plan_.slots[slot], bytes);
+        continue;
+      }
+      places_[slot] = {results[i].get(), 0};
+      owned_[slot] = std::move(results[i]);
+    }
+  }
+
+  // A value as a buffer of its own.
+  BufferRef whole(size_t slot, int64_t bytes) {
+    const Place place = places_[slot];
+    if (program_.slots_[slot].kind != ArenaSlot) return BufferRef::share(place.buffer);
+    BufferRef copy(program_.device_.allocate(bytes));
+    if (bytes) program_.device_.copy(place.buffer, place.offset, copy.get(), 0, bytes);
+    return copy;
   }
 
   const DeviceProgram& program_;

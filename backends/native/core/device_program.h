@@ -9,8 +9,8 @@ namespace tilewright {
 class DeviceProgram final : public AnyProgram {
  public:
   // Throws Error(Value), also if one of the kernels is not of this device.
-  DeviceProgram(Device& device, const void* words, size_t bytes,
-                std::vector<std::shared_ptr<const AnyKernel>> kernels, std::string name);
+  DeviceProgram(Device& device, const void* words, size_t bytes, Kernels kernels,
+                std::string name);
 
   Device& device() const { return device_; }
 

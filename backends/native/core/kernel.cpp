@@ -183,7 +183,7 @@ void Kernel::run(const LaunchPlan& plan, void* const* buffers) const {
   const int threads = num_threads();
   BufferRef memory;
   if (!scratch_.empty()) memory = BufferRef(allocate(scratch_bytes(plan, threads)));
-  int64_t arguments[kMaxArguments] = {};
+  int64_t arguments[kMaxArguments];
   set_arguments(plan, buffers, arguments);
   for (int i = 0; i < n_phases(); ++i)
     if (plan.phases[i].extent)

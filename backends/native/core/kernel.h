@@ -13,7 +13,7 @@
 
 namespace tilewright {
 
-constexpr int kMaxArguments = 64;
+constexpr int kMaxArguments = 160;  // a loop may have many values
 constexpr int kMaxPhases = 16;
 constexpr int kMaxScratch = 16;
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <complex>
 #include <cstdint>
 #include <string>
 
@@ -16,33 +17,64 @@ namespace tilewright {
 enum class Lapack : int { Potrf, Gesv, Getrf, Getri, Gelqf, Orglq, Syevd, Gesdd, Geev };
 constexpr int kLapackCount = 9;
 
-// Names the function of a precision: "spotrf", "dpotrf". Error(Value) for a name we never call.
+// The four kinds of number of LAPACK, by the letters before its names. Symmetric and orthogonal
+// become Hermitian and unitary for complex numbers: "dsyevd", "zheevd".
+enum class Precision : int { Single, Double, ComplexSingle, ComplexDouble };
+constexpr int kPrecisions = 4;
+
+template <class T>
+constexpr bool kIsComplex = false;
+template <class T>
+constexpr bool kIsComplex<std::complex<T>> = true;
+
+template <class T>
+constexpr Precision kPrecision = kIsComplex<T> ? (sizeof(T) == 16 ? Precision::ComplexDouble
+                                                                  : Precision::ComplexSingle)
+                                 : sizeof(T) == 8 ? Precision::Double
+                                                  : Precision::Single;
+
+// float for float and complex<float>.
+template <class T>
+struct RealOf {
+  using type = T;
+};
+template <class T>
+struct RealOf<std::complex<T>> {
+  using type = T;
+};
+template <class T>
+using Real = typename RealOf<T>::type;
+
+// Names the function of a precision: "spotrf", "zpotrf". Error(Value) for a name we never call.
 void set_lapack(const std::string& name, void* function);
 std::vector<std::string> lapack_names();
 
 // Error(Value) that names the routine and the function if nobody has handed it over.
-void* require_lapack(const char* routine, Lapack function, bool is_double);
+void* require_lapack(const char* routine, Lapack function, Precision precision);
 
 // Calls a function whose arguments are all pointers, as in Fortran.
 template <class T, class... Arguments>
 void call_lapack(const char* routine, Lapack function, Arguments*... arguments) {
-  void* found = require_lapack(routine, function, sizeof(T) == 8);
+  void* found = require_lapack(routine, function, kPrecision<T>);
   reinterpret_cast<void (*)(Arguments*...)>(found)(arguments...);
 }
 
 // A size as LAPACK takes it; Error(Shape) beyond 32 bits.
 int lapack_size(const char* routine, int64_t size);
 
-// The dtype of a routine's sizes: Float32 or Float64, else Error(Value).
-bool is_double(const Routine& self, const RoutinePlan& plan);
+// By the dtype of a routine's sizes: a float or complex type, else Error(Value).
+Precision precision_of(const Routine& self, const RoutinePlan& plan);
+int number_size(const Routine& self, const RoutinePlan& plan);
 
-// Calls body(double or float).
+// Calls body with a number of the routine's type.
 template <class Body>
-void with_real(const Routine& self, const RoutinePlan& plan, Body body) {
-  if (is_double(self, plan))
-    body(double());
-  else
-    body(float());
+void with_number(const Routine& self, const RoutinePlan& plan, Body body) {
+  switch (precision_of(self, plan)) {
+    case Precision::Single: return body(float());
+    case Precision::Double: return body(double());
+    case Precision::ComplexSingle: return body(std::complex<float>());
+    case Precision::ComplexDouble: return body(std::complex<double>());
+  }
 }
 
 template <class T>

@@ -1,4 +1,4 @@
-// Routines by factorisation: Cholesky, LU and QR. Every matrix is row-major.
+// Routines by factorisation: Cholesky, LU and QR. Every matrix is row-major, real or complex.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -11,7 +11,7 @@ namespace {
 // Sizes: dtype, batch, n, and for `solve` the number of right-hand sides.
 struct Square {
   Square(const Routine& self, const RoutinePlan& plan)
-      : size(is_double(self, plan) ? 8 : 4), batch(plan.sizes[1]), n(plan.sizes[2]),
+      : size(number_size(self, plan)), batch(plan.sizes[1]), n(plan.sizes[2]),
         order(lapack_size(self.name, n)) {}
   int size;
   int64_t batch, n;
@@ -49,9 +49,9 @@ void cholesky(const Routine& self, const Square& s, const T* input, T* output) {
 void run_cholesky(const Routine& self, const RoutinePlan& plan, void* const* buffers) {
   const Square s(self, plan);
   if (!s.n || !s.batch) return;
-  with_real(self, plan, [&](auto real) {
-    using T = decltype(real);
-    require_lapack(self.name, Lapack::Potrf, sizeof(T) == 8);
+  with_number(self, plan, [&](auto number) {
+    using T = decltype(number);
+    require_lapack(self.name, Lapack::Potrf, kPrecision<T>);
     cholesky(self, s, static_cast<const T*>(buffers[0]), static_cast<T*>(buffers[1]));
   });
 }
@@ -77,10 +77,10 @@ void inverse(const Routine& self, const Square& s, const T* input, T* output) {
 void run_inverse(const Routine& self, const RoutinePlan& plan, void* const* buffers) {
   const Square s(self, plan);
   if (!s.n || !s.batch) return;
-  with_real(self, plan, [&](auto real) {
-    using T = decltype(real);
-    require_lapack(self.name, Lapack::Getrf, sizeof(T) == 8);
-    require_lapack(self.name, Lapack::Getri, sizeof(T) == 8);
+  with_number(self, plan, [&](auto number) {
+    using T = decltype(number);
+    require_lapack(self.name, Lapack::Getrf, kPrecision<T>);
+    require_lapack(self.name, Lapack::Getri, kPrecision<T>);
     inverse(self, s, static_cast<const T*>(buffers[0]), static_cast<T*>(buffers[1]));
   });
 }
@@ -114,9 +114,9 @@ void run_solve(const Routine& self, const RoutinePlan& plan, void* const* buffer
   const Square s(self, plan);
   const int columns = int(plan.sizes[3]);
   if (!s.n || !s.batch || !columns) return;
-  with_real(self, plan, [&](auto real) {
-    using T = decltype(real);
-    require_lapack(self.name, Lapack::Gesv, sizeof(T) == 8);
+  with_number(self, plan, [&](auto number) {
+    using T = decltype(number);
+    require_lapack(self.name, Lapack::Gesv, kPrecision<T>);
     solve(self, s, columns, static_cast<const T*>(buffers[0]), static_cast<const T*>(buffers[1]),
           static_cast<T*>(buffers[2]));
   });
@@ -146,10 +146,9 @@ void each_lu(const Routine& self, const Square& s, const T* input, Finish finish
     T* factor = reinterpret_cast<T*>(memory + pivots);
     std::copy(input + matrix * area, input + (matrix + 1) * area, factor);
     if (n) call_lapack<T>(self.name, Lapack::Getrf, &n, &n, factor, &n, pivot, &info);
-    T sign = 1;
-    for (int i = 0; i < n; ++i)
-      if (pivot[i] != i + 1) sign = -sign;
-    finish(matrix, factor, sign);
+    bool is_odd = false;
+    for (int i = 0; i < n; ++i) is_odd ^= pivot[i] != i + 1;
+    finish(matrix, factor, T(is_odd ? -1 : 1));
     return 0;  // a zero on the diagonal says that the determinant is zero, which is a result
   });
 }
@@ -166,14 +165,16 @@ void determinants(const Routine& self, const Square& s, const T* input, T* outpu
 template <class T>
 void log_determinants(const Routine& self, const Square& s, const T* input, T* output) {
   each_lu<T>(self, s, input, [&](int64_t matrix, const T* factor, T sign) {
-    T sum = 0;
+    Real<T> sum = 0;
     for (int64_t i = 0; i < s.n; ++i) {
       const T value = factor[i * (s.n + 1)];
-      sign = value == 0 ? T(0) : value < 0 ? T(-sign) : sign;
-      sum += std::log(std::fabs(value));
+      const Real<T> size = std::abs(value);
+      sign = size == 0 ? T(0) : sign * (value / size);
+      sum += std::log(size);
     }
-    output[2 * matrix] = std::isnan(sum) ? sum : sign;
-    output[2 * matrix + 1] = sign == 0 ? -std::numeric_limits<T>::infinity() : sum;
+    output[2 * matrix] = std::isnan(sum) ? T(sum) : sign;
+    output[2 * matrix + 1] =
+        sign == T(0) ? T(-std::numeric_limits<Real<T>>::infinity()) : T(sum);
   });
 }
 
@@ -181,9 +182,9 @@ void run_det(const Routine& self, const RoutinePlan& plan, void* const* buffers)
   const Square s(self, plan);
   const bool is_log = plan.bytes[1] > s.batch * s.size;
   if (!s.batch) return;
-  with_real(self, plan, [&](auto real) {
-    using T = decltype(real);
-    require_lapack(self.name, Lapack::Getrf, sizeof(T) == 8);
+  with_number(self, plan, [&](auto number) {
+    using T = decltype(number);
+    require_lapack(self.name, Lapack::Getrf, kPrecision<T>);
     const T* input = static_cast<const T*>(buffers[0]);
     T* output = static_cast<T*>(buffers[1]);
     if (is_log)
@@ -195,7 +196,7 @@ void run_det(const Routine& self, const RoutinePlan& plan, void* const* buffers)
 
 // Sizes: dtype, batch, m, n, columns of Q (min(m, n), or m). Out: Q, then R, of each matrix.
 void plan_qr(const Routine& self, RoutinePlan& plan) {
-  const int size = is_double(self, plan) ? 8 : 4;
+  const int size = number_size(self, plan);
   const int64_t m = plan.sizes[2], n = plan.sizes[3], k = plan.sizes[4];
   if (k != std::min(m, n) && k != m)
     fail(ErrorKind::Value, "%s: got %lld columns of Q for %lld x %lld", self.name,
@@ -235,10 +236,10 @@ void qr_matrix(const char* name, const RoutinePlan& plan, const T* from, T* to, 
 void run_qr(const Routine& self, const RoutinePlan& plan, void* const* buffers) {
   const int64_t batch = plan.sizes[1], m = plan.sizes[2], n = plan.sizes[3], k = plan.sizes[4];
   if (!batch || !k) return;
-  with_real(self, plan, [&](auto real) {
-    using T = decltype(real);
-    require_lapack(self.name, Lapack::Gelqf, sizeof(T) == 8);
-    require_lapack(self.name, Lapack::Orglq, sizeof(T) == 8);
+  with_number(self, plan, [&](auto number) {
+    using T = decltype(number);
+    require_lapack(self.name, Lapack::Gelqf, kPrecision<T>);
+    require_lapack(self.name, Lapack::Orglq, kPrecision<T>);
     const T* input = static_cast<const T*>(buffers[0]);
     T* output = static_cast<T*>(buffers[1]);
     const int64_t elements = m * n + std::min(m, n) + 64 * std::max(m, n);

@@ -8,12 +8,19 @@
 
 namespace tilewright {
 
-constexpr int kMaxRank = 16;
+constexpr int kMaxRank = 32;
 
 struct Shape {
   int ndim = 0;
   int64_t dims[kMaxRank];
 };
+
+inline bool same_shape(const Shape& a, const Shape& b) {
+  if (a.ndim != b.ndim) return false;
+  for (int i = 0; i < a.ndim; ++i)
+    if (a.dims[i] != b.dims[i]) return false;
+  return true;
+}
 
 inline bool multiply(int64_t a, int64_t b, int64_t* result) {
   return !__builtin_mul_overflow(a, b, result);
@@ -32,7 +39,10 @@ inline int64_t checked_size(const char* operation, int ndim, const int64_t* dims
     size *= dims[i];
   }
   int64_t bytes;
-  if (!multiply(positive, itemsize, &bytes) || bytes > (int64_t{1} << 46))
+  if (!multiply(positive, itemsize, &bytes))
+    fail(ErrorKind::Shape, "%s: an array of %lld elements has over 2**63 bytes", operation,
+         static_cast<long long>(positive));
+  if (bytes > (int64_t{1} << 46))
     fail(ErrorKind::Memory, "%s: an array of %lld elements is over the limit of 2**46 bytes",
          operation, static_cast<long long>(positive));
   return size;

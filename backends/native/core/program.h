@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -32,6 +33,9 @@ struct ProgramOutput {
   Shape shape;
 };
 
+struct Flow;      // control flow over programs (flow.h)
+struct FlowPlan;  // what follows from the sizes of its values
+
 // All that follows from the sizes of the inputs.
 struct ProgramPlan {
   std::vector<int64_t> symbols;
@@ -41,6 +45,7 @@ struct ProgramPlan {
   std::vector<LaunchPlan> launches;  // in order of the launch instructions
   std::vector<int64_t> copies;       // bytes, in order of the copy instructions
   std::vector<RoutinePlan> calls;    // in order of the calls of routines
+  std::vector<std::shared_ptr<const FlowPlan>> flows;  // in order of control flow
   int64_t cost = 0;                  // estimated, in picoseconds on one core
 };
 
@@ -51,18 +56,25 @@ struct PlanRef {
   const ProgramPlan* operator->() const { return plan; }
 };
 
+class AnyProgram;
+using Kernels = std::vector<std::shared_ptr<const AnyKernel>>;
+// Makes a program of the same kind, for those inside a program.
+using MakeProgram = std::function<std::unique_ptr<AnyProgram>(
+    const void* words, size_t bytes, const Kernels& kernels, std::string name)>;
+
 // What programs of the host and of devices share: all but their execution.
 class AnyProgram {
  public:
   // Throws Error(Value) if the words are damaged or do not fit the kernels.
-  AnyProgram(const void* words, size_t bytes,
-             std::vector<std::shared_ptr<const AnyKernel>> kernels, std::string name);
+  AnyProgram(const void* words, size_t bytes, Kernels kernels, std::string name,
+             const MakeProgram& make);
   virtual ~AnyProgram();
 
   const std::string& name() const { return name_; }
   int n_inputs() const { return int(inputs_.size()); }
   int n_outputs() const { return int(outputs_.size()); }
-  std::vector<std::string> routines() const;  // the names of those that it calls
+  // The names of those that it calls, programs inside included.
+  std::vector<std::string> routines() const;
   int n_symbols() const { return int(n_symbols_); }
   DType input_type(int input) const { return inputs_[size_t(input)].type; }
   DType output_type(int output) const { return outputs_[size_t(output)].type; }
@@ -81,7 +93,7 @@ class AnyProgram {
 
  protected:
   enum SlotKind { InputSlot, OutputSlot, ArenaSlot, TemporarySlot };
-  enum Operation { Launch, Alloc, Free, Copy, Call = 6 };
+  enum Operation { Launch, Alloc, Free, Copy, While, Cond, Call, Scan, WhileVjp };
 
   struct Type {
     DType type;
@@ -99,11 +111,14 @@ class AnyProgram {
     Operation operation;
     int kernel = 0;
     const Routine* routine = nullptr;
+    std::shared_ptr<const Flow> flow;
     std::vector<int> slots;
     std::vector<SizeExpr> sizes;
   };
 
-  void read(WordReader& words);
+  void read(WordReader& words, const MakeProgram& make);
+  void read_programs(WordReader& words, const MakeProgram& make);
+  void read_flow(WordReader& words, Instruction& step);
   Type read_type(WordReader& words);
   void read_slots(WordReader& words, int64_t count);
   void read_outputs(WordReader& words, int64_t count);
@@ -121,6 +136,8 @@ class AnyProgram {
   void plan_outputs(ProgramPlan& plan) const;
   void plan_instructions(ProgramPlan& plan) const;
   void plan_call(const Instruction& step, ProgramPlan& plan) const;
+  void plan_flow(const Instruction& step, ProgramPlan& plan) const;
+  void check_flow(const Instruction& step, const ProgramPlan& plan, const FlowPlan& made) const;
   int64_t room(const ProgramPlan& plan, int slot) const;
 
   static constexpr int kPlans = 8;  // kept for the sizes that come first
@@ -133,7 +150,8 @@ class AnyProgram {
   std::vector<Slot> slots_;
   std::vector<Output> outputs_;
   std::vector<Instruction> instructions_;
-  std::vector<std::shared_ptr<const AnyKernel>> kernels_;
+  Kernels kernels_;
+  std::vector<std::unique_ptr<AnyProgram>> programs_;  // those that control flow runs
   // Append-only and without a lock, so that fork() cannot leave it locked.
   mutable std::atomic<ProgramPlan*> plans_[kPlans] = {};
 };
@@ -142,8 +160,7 @@ class AnyProgram {
 class Program final : public AnyProgram {
  public:
   // Throws Error(Value), also if one of the kernels is not a `Kernel`.
-  Program(const void* words, size_t bytes,
-          std::vector<std::shared_ptr<const AnyKernel>> kernels, std::string name);
+  Program(const void* words, size_t bytes, Kernels kernels, std::string name);
 
   void run(const ProgramPlan& plan, const ProgramInput* inputs,
            ProgramOutput* outputs) const override {

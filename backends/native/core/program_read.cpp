@@ -5,28 +5,27 @@
 
 namespace tilewright {
 namespace {
-constexpr int64_t kMagic = 0x545031, kVersion = 2, kMany = 1 << 20;
+constexpr int64_t kMagic = 0x545031, kVersion = 3, kMany = 1 << 20;
 constexpr std::string_view kEager = "eager_";  // what the names of eager operations begin with
 }
 
-AnyProgram::AnyProgram(const void* words, size_t bytes,
-                       std::vector<std::shared_ptr<const AnyKernel>> kernels,
-                       std::string name)
+AnyProgram::AnyProgram(const void* words, size_t bytes, Kernels kernels, std::string name,
+                       const MakeProgram& make)
     : name_(std::move(name)), kernels_(std::move(kernels)) {
   const bool is_eager = name_.compare(0, kEager.size(), kEager) == 0;
   category_ = is_eager ? timeline::Category::Eager : timeline::Category::Program;
   label_ = timeline::intern(std::string_view(name_).substr(is_eager ? kEager.size() : 0));
   WordReader reader(name_.c_str(), words, bytes);
-  read(reader);
+  read(reader, make);
 }
 
 AnyProgram::~AnyProgram() {
   for (std::atomic<ProgramPlan*>& plan : plans_) delete plan.load();
 }
 
-void AnyProgram::read(WordReader& words) {
+void AnyProgram::read(WordReader& words, const MakeProgram& make) {
   words.magic(kMagic);
-  words.next("version", 1, kVersion);
+  const int64_t version = words.next("version", 1, kVersion);
   const int64_t n_inputs = words.next("number of inputs", 0, kMany);
   const int64_t n_outputs = words.next("number of outputs", 0, kMany);
   n_symbols_ = words.next("number of symbols", 0, 4096);
@@ -35,6 +34,7 @@ void AnyProgram::read(WordReader& words) {
   for (int64_t i = 0; i < n_inputs; ++i) inputs_.push_back(read_type(words));
   read_slots(words, n_slots);
   read_outputs(words, n_outputs);
+  if (version >= 3) read_programs(words, make);
   read_instructions(words);
   words.finish();
   check_order(words);
@@ -73,7 +73,8 @@ void AnyProgram::read_outputs(WordReader& words, int64_t count) {
     const Slot& slot = slots_[size_t(output.slot)];
     if (slot.kind != InputSlot && slot.kind != OutputSlot)
       words.damaged("an output lies in a slot that does not outlive the call");
-    if (slot.kind == InputSlot && inputs_[size_t(slot.a)].type != output.type)
+    // Complex numbers may be given back as their floats, and floats as complex numbers.
+    if (slot.kind == InputSlot && part(inputs_[size_t(slot.a)].type) != part(output.type))
       words.damaged("an output that is an input has another dtype");
     outputs_.push_back(std::move(output));
   }
@@ -86,11 +87,13 @@ void AnyProgram::read_instructions(WordReader& words) {
 
 AnyProgram::Instruction AnyProgram::read_instruction(WordReader& words) {
   Instruction result;
-  result.operation = Operation(words.next("instruction", Launch, Call));
-  if (result.operation > Copy && result.operation < Call)
-    words.damaged("an instruction is not known");
+  result.operation = Operation(words.next("instruction", Launch, WhileVjp));
   if (result.operation == Call) {
     read_call(words, result);
+    return result;
+  }
+  if (result.operation > Copy) {
+    read_flow(words, result);
     return result;
   }
   if (result.operation == Launch) {

@@ -34,9 +34,13 @@ void AnyProgram::plan_call(const Instruction& step, ProgramPlan& plan) const {
 
 std::vector<std::string> AnyProgram::routines() const {
   std::vector<std::string> names;
+  const auto add = [&names](const std::string& name) {
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+  };
   for (const Instruction& step : instructions_)
-    if (step.routine && std::find(names.begin(), names.end(), step.routine->name) == names.end())
-      names.push_back(step.routine->name);
+    if (step.routine) add(step.routine->name);
+  for (const auto& inner : programs_)
+    for (const std::string& name : inner->routines()) add(name);
   return names;
 }
 

@@ -1,14 +1,19 @@
 // Executes a program's instructions.
 #include <cstring>
 
+#include "flow.h"
 #include "program.h"
 #include "timeline.h"
 
 namespace tilewright {
 
-Program::Program(const void* words, size_t bytes,
-                 std::vector<std::shared_ptr<const AnyKernel>> kernels, std::string name)
-    : AnyProgram(words, bytes, std::move(kernels), std::move(name)) {
+static std::unique_ptr<AnyProgram> make_inner(const void* words, size_t bytes,
+                                              const Kernels& kernels, std::string name) {
+  return std::make_unique<Program>(words, bytes, kernels, std::move(name));
+}
+
+Program::Program(const void* words, size_t bytes, Kernels kernels, std::string name)
+    : AnyProgram(words, bytes, std::move(kernels), std::move(name), make_inner) {
   for (const auto& kernel : kernels_)
     if (!dynamic_cast<const Kernel*>(kernel.get()))
       fail(ErrorKind::Value, "%s: it has kernels of a device, and is a program of the host",
@@ -43,7 +48,7 @@ class Program::Run {
   }
 
   void execute() {
-    size_t launch = 0, copy = 0, call = 0;
+    size_t launch = 0, copy = 0, call = 0, flow = 0;
     for (const Instruction& step : program_.instructions_) switch (step.operation) {
         case Launch: {
           void* pointers[kMaxArguments];
@@ -53,6 +58,10 @@ class Program::Run {
           break;
         }
         case Call: this->call(step, plan_.calls[call++]); break;
+        case While:
+        case Cond:
+        case Scan:
+        case WhileVjp: this->flow(step, *plan_.flows[flow++]); break;
         case Alloc: take(size_t(step.slots[0])); break;
         case Free: owned_[size_t(step.slots[0])] = BufferRef(); break;
         case Copy:
@@ -84,6 +93,12 @@ class Program::Run {
     void* pointers[kMaxRoutineBuffers];
     for (size_t i = 0; i < step.slots.size(); ++i) pointers[i] = data_[size_t(step.slots[i])];
     step.routine->run(*step.routine, plan, pointers);
+  }
+
+  void flow(const Instruction& step, const FlowPlan& plan) {
+    ShortArray<char*, 64> data(step.slots.size());
+    for (size_t i = 0; i < step.slots.size(); ++i) data[i] = data_[size_t(step.slots[i])];
+    run_flow(*step.flow, plan, &data[0]);
   }
 
   // The constructor has checked that they are of this kind.

@@ -8,8 +8,8 @@ namespace tilewright {
 std::vector<const Routine*> all_routines() {
   std::vector<const Routine*> found;
   for (const RoutineTable& table :
-       {sorting_routines(), partitioning_routines(), searching_routines(),
-        selecting_routines(), scanning_routines(), factor_routines(), spectral_routines()})
+       {sorting_routines(), partitioning_routines(), searching_routines(), selecting_routines(),
+        scanning_routines(), factor_routines(), spectral_routines(), fourier_routines()})
     for (int i = 0; i < table.count; ++i) found.push_back(table.first + i);
   return found;
 }

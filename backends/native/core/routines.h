@@ -55,5 +55,6 @@ RoutineTable selecting_routines();
 RoutineTable scanning_routines();
 RoutineTable factor_routines();
 RoutineTable spectral_routines();
+RoutineTable fourier_routines();
 
 }  // namespace tilewright

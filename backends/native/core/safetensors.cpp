@@ -9,7 +9,7 @@ namespace tilewright {
 namespace {
 
 constexpr const char* kCodes[kDTypes] = {"BOOL", "I8",  "I16", "I32",  "I64", "U8", "U16",
-                                         "U32",  "U64", "F16", "BF16", "F32", "F64"};
+                                         "U32",  "U64", "F16", "BF16", "F32", "F64", "C64", "C128"};
 
 [[noreturn]] void damaged(const std::string& name, const char* why) {
   fail(ErrorKind::Damaged, "artifact: weight %.100s: %s", name.c_str(), why);
@@ -32,7 +32,7 @@ Tensor read_entry(const std::string& name, const Json& entry, const char* data, 
   tensor.name = name;
   tensor.type = type_of(name, member(name, entry, "dtype", Json::Kind::Text).text);
   const Json& shape = member(name, entry, "shape", Json::Kind::List);
-  if (shape.items.size() > kMaxRank) damaged(name, "its rank is over 16");
+  if (shape.items.size() > kMaxRank) damaged(name, "its rank is over 32");
   for (const Json& dim : shape.items) {
     if (dim.kind != Json::Kind::Integer || dim.integer < 0) damaged(name, "its shape is wrong");
     tensor.shape.dims[tensor.shape.ndim++] = dim.integer;

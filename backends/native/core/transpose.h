@@ -85,14 +85,18 @@ void transpose_tile(T* target, int64_t target_stride, const T* source, int64_t s
 template <class T>
 void transpose_square(T* target, int64_t target_stride, const T* source, int64_t source_stride) {
   constexpr int64_t side = kTransposeSide<T>;
-  alignas(64) T in[side * side], out[side * side];
-  for (int64_t c = 0; c < side; ++c)
-    std::memcpy(in + c * side, source + c * source_stride, sizeof(T) * side);
-  for (int64_t r = 0; r < side; r += 8)
-    for (int64_t c = 0; c < side; c += 8)
-      transpose_tile(out + r * side + c, side, in + c * side + r, side);
-  for (int64_t r = 0; r < side; ++r)
-    std::memcpy(target + r * target_stride, out + r * side, sizeof(T) * side);
+  if constexpr (sizeof(T) > 8) {  // a vector holds one element: nothing can be interleaved
+    transpose_simple(target, target_stride, source, source_stride, side, side);
+  } else {
+    alignas(64) T in[side * side], out[side * side];
+    for (int64_t c = 0; c < side; ++c)
+      std::memcpy(in + c * side, source + c * source_stride, sizeof(T) * side);
+    for (int64_t r = 0; r < side; r += 8)
+      for (int64_t c = 0; c < side; c += 8)
+        transpose_tile(out + r * side + c, side, in + c * side + r, side);
+    for (int64_t r = 0; r < side; ++r)
+      std::memcpy(target + r * target_stride, out + r * side, sizeof(T) * side);
+  }
 }
 
 template <class T>

@@ -46,6 +46,15 @@ class WordReader {
     return result;
   }
 
+  // Words with their number before them.
+  std::vector<int64_t> some(const char* field) {
+    const int64_t count = next(field, 0, int64_t(words_.size()));
+    if (size_t(count) > words_.size() - at_) damaged("it ends within a program");
+    const auto first = words_.begin() + std::ptrdiff_t(at_);
+    at_ += size_t(count);
+    return std::vector<int64_t>(first, first + std::ptrdiff_t(count));
+  }
+
   void finish() const {
     if (at_ != words_.size()) damaged("it has words left over");
   }

@@ -149,8 +149,11 @@ PyGetSetDef cell_attributes[] = {
 
 PyMethodDef cell_methods[] = {
     {"__dlpack__", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(export_method)),
-     METH_VARARGS | METH_KEYWORDS, "Export for another library; see the DLPack standard."},
+     METH_VARARGS | METH_KEYWORDS,
+     "__dlpack__($self, /, *, stream=None, max_version=None, dl_device=None, copy=None)\n--\n\n"
+     "Export for another library; see the DLPack standard."},
     {"__dlpack_device__", dlpack_device, METH_NOARGS,
+     "__dlpack_device__($self, /)\n--\n\n"
      "The device type (1: CPU, 12: another) and its number."},
     {nullptr, nullptr, 0, nullptr},
 };

@@ -19,8 +19,15 @@ namespace {
 // Results are allocated here without being tracked: most hold no reference to collect.
 Cell* new_cell(DType type, int ndim, const int64_t* dims) {
   PyTypeObject* type_object = registry.array_type ? registry.array_type : registry.cell_type;
+  int64_t* far = nullptr;
+  if (ndim > kNearRank && !(far = PyMem_New(int64_t, size_t(2 * ndim)))) throw std::bad_alloc();
   Cell* cell = PyObject_GC_New(Cell, type_object);
-  if (!cell) throw py::error_already_set();
+  if (!cell) {
+    PyMem_Free(far);
+    throw py::error_already_set();
+  }
+  cell->dims = far ? far : cell->near;
+  cell->strides = cell->dims + (far ? ndim : kNearRank);
   cell->buffer = nullptr;
   cell->traced = cell->node = cell->grad = cell->base = cell->moves = cell->weak = nullptr;
   cell->version = cell->offset = 0;
@@ -64,6 +71,7 @@ void dealloc(PyObject* self) {
   clear(self);
   Py_CLEAR(cell->base);
   release(cell->buffer);
+  if (cell->dims != cell->near) PyMem_Free(cell->dims);
   type->tp_free(self);
   Py_DECREF(type);
 }
@@ -156,8 +164,8 @@ Cell* new_traced(DType type, int ndim, const int64_t* dims, PyObject* payload) {
   return cell;
 }
 
-Cell* new_view(Cell* base, int ndim, const int64_t* dims, PyObject* moves) {
-  Cell* cell = new_cell(base->type, ndim, dims);
+Cell* new_view(Cell* base, DType type, int ndim, const int64_t* dims, PyObject* moves) {
+  Cell* cell = new_cell(type, ndim, dims);
   Py_INCREF(object_of(base));
   cell->base = object_of(base);
   Py_INCREF(moves);
@@ -178,7 +186,8 @@ Cell* new_empty(const char* operation, DType type, int ndim, const int64_t* dims
 BufferRef contiguous_value(Cell* cell) {
   Cell* root = root_of(cell);
   // A reshape of the whole base is the same memory: shared, as a write copies first.
-  const bool whole = cell->contiguous && cell->size == root->size;
+  const bool whole = cell->contiguous && cell->size * itemsize(cell->type) ==
+                                             root->size * itemsize(root->type);
   if (root == cell || whole) return BufferRef::share(root->buffer);
   if (device_of(cell)) return value_on_device(cell);
   const int size = itemsize(cell->type);
@@ -203,7 +212,10 @@ Shape shape_from(const char* operation, py::handle sequence) {
         PyNumber_Index(PySequence_Fast_GET_ITEM(fast.ptr(), i)));
     if (!index) throw py::error_already_set();
     shape.dims[i] = PyLong_AsLongLong(index.ptr());
-    if (shape.dims[i] == -1 && PyErr_Occurred()) throw py::error_already_set();
+    if (shape.dims[i] != -1 || !PyErr_Occurred()) continue;
+    if (!PyErr_ExceptionMatches(PyExc_OverflowError)) throw py::error_already_set();
+    PyErr_Clear();
+    fail(ErrorKind::Shape, "%s: got a size of 2**63 or more on axis %d", operation, i);
   }
   return shape;
 }

@@ -12,6 +12,9 @@ namespace tilewright {
 
 namespace py = pybind11;
 
+// Up to this rank a cell is one small block, which Python's allocator hands out quickly.
+constexpr int kNearRank = 8;
+
 // A root owns a value: a buffer (contiguous), or the payload of a trace. A view has a base, which
 // is a root, and a window on whatever buffer the base holds at the time.
 struct Cell {
@@ -28,7 +31,8 @@ struct Cell {
   uint8_t ndim;
   bool has_window, contiguous;
   char requires_grad;
-  int64_t dims[kMaxRank], strides[kMaxRank];
+  int64_t *dims, *strides;  // in `near`, or of higher ranks in memory of their own
+  int64_t near[2 * kNearRank];
 };
 
 // What Python has told us (module `setup`), and our own types.
@@ -102,8 +106,9 @@ Cell* require_host(const char* operation, PyObject* object);
 Cell* new_root(DType type, int ndim, const int64_t* dims, BufferRef buffer);
 Cell* new_traced(DType type, int ndim, const int64_t* dims, PyObject* payload);
 
-// A new view with contiguous strides and no window.
-Cell* new_view(Cell* base, int ndim, const int64_t* dims, PyObject* moves);
+// A new view with contiguous strides and no window; of another type than its base where the floats
+// of complex elements are seen.
+Cell* new_view(Cell* base, DType type, int ndim, const int64_t* dims, PyObject* moves);
 
 // A new buffer for a shape, and a new root on it.
 Cell* new_empty(const char* operation, DType type, int ndim, const int64_t* dims,
@@ -130,6 +135,9 @@ void translate_exception();
 void set_error_class(ErrorKind kind, py::handle type);
 
 // Runs `body`, which gives a new reference; nullptr and a Python error if it throws.
+// Throws what a signal handler raises, such as KeyboardInterrupt; the lock need not be held.
+void check_signals();
+
 template <class Body>
 PyObject* guarded(Body body) {
   try {

@@ -19,8 +19,8 @@ py::object shared_root(Cell* cell, DType type) {
   return object_from(new_root(type, cell->ndim, cell->dims, contiguous_value(cell)));
 }
 
-// The first and the last element of the window must lie in the base.
-void check_window(const Cell* base, const Shape& shape, const int64_t* strides, int64_t offset) {
+// The first and the last element of the window must lie in the base, which has `size` of them.
+void check_window(int64_t size, const Shape& shape, const int64_t* strides, int64_t offset) {
   int64_t low = offset, high = offset;
   bool fits = true;
   for (int i = 0; i < shape.ndim; ++i) {
@@ -28,10 +28,10 @@ void check_window(const Cell* base, const Shape& shape, const int64_t* strides, 
     fits = fits && multiply(shape.dims[i] - 1, strides[i], &reach) &&
            !__builtin_add_overflow(reach < 0 ? low : high, reach, reach < 0 ? &low : &high);
   }
-  if (!fits || low < 0 || high >= base->size)
+  if (!fits || low < 0 || high >= size)
     fail(ErrorKind::Value, "view: elements %lld to %lld of a base with %lld elements",
          static_cast<long long>(low), static_cast<long long>(high),
-         static_cast<long long>(base->size));
+         static_cast<long long>(size));
 }
 
 bool repeats(const Cell* cell) {
@@ -113,17 +113,18 @@ py::object alias(py::handle object) {
 }
 
 py::object make_view(py::handle base, py::handle shape, py::handle strides, int64_t offset,
-                     py::handle moves) {
+                     py::handle moves, int64_t code) {
   Cell* root = require_root("view", base);
   require_concrete("view", base.ptr());
+  const DType type = code < 0 ? root->type : dtype_from("view", code);
   const Shape dims = shape_from("view", shape), steps = shape_from("view", strides);
   if (dims.ndim != steps.ndim)
     fail(ErrorKind::Value, "view: got %d sizes and %d strides", dims.ndim, steps.ndim);
-  if (checked_size("view", dims.ndim, dims.dims, itemsize(root->type)) == 0)
+  if (checked_size("view", dims.ndim, dims.dims, itemsize(type)) == 0)
     offset = 0;
   else
-    check_window(root, dims, steps.dims, offset);
-  Cell* cell = new_view(root, dims.ndim, dims.dims, moves.ptr());
+    check_window(root->size * itemsize(root->type) / itemsize(type), dims, steps.dims, offset);
+  Cell* cell = new_view(root, type, dims.ndim, dims.dims, moves.ptr());
   cell->has_window = true;
   cell->offset = offset;
   std::copy_n(steps.dims, dims.ndim, cell->strides);
@@ -131,11 +132,12 @@ py::object make_view(py::handle base, py::handle shape, py::handle strides, int6
   return object_from(cell);
 }
 
-py::object make_traced_view(py::handle base, py::handle shape, py::handle moves) {
+py::object make_traced_view(py::handle base, py::handle shape, py::handle moves, int64_t code) {
   Cell* root = require_root("traced_view", base);
+  const DType type = code < 0 ? root->type : dtype_from("traced_view", code);
   const Shape dims = shape_from("traced_view", shape);
-  checked_size("traced_view", dims.ndim, dims.dims, itemsize(root->type));
-  return object_from(new_view(root, dims.ndim, dims.dims, moves.ptr()));
+  checked_size("traced_view", dims.ndim, dims.dims, itemsize(type));
+  return object_from(new_view(root, type, dims.ndim, dims.dims, moves.ptr()));
 }
 
 py::object contiguous(py::handle object) {
@@ -149,6 +151,19 @@ py::object raw(py::handle object) {
   Cell* cell = reinterpret_cast<Cell*>(host.ptr());
   const bool half = cell->type == DType::BFloat16 || cell->type == DType::Float16;
   return shared_root(cell, half ? DType::UInt16 : cell->type);
+}
+
+py::object reinterpret(py::handle object, int64_t code, py::handle shape) {
+  Cell* cell = require_concrete("reinterpret", object.ptr());
+  const DType type = dtype_from("reinterpret", code);
+  const Shape dims = shape_from("reinterpret", shape);
+  const int64_t wanted = checked_size("reinterpret", dims.ndim, dims.dims, itemsize(type));
+  if (wanted * itemsize(type) != cell->size * itemsize(cell->type))
+    fail(ErrorKind::Shape, "reinterpret: got %lld bytes; %s of shape %s has %lld",
+         static_cast<long long>(cell->size * itemsize(cell->type)), name(type),
+         shape_text(dims.ndim, dims.dims).c_str(),
+         static_cast<long long>(wanted * itemsize(type)));
+  return object_from(new_root(type, dims.ndim, dims.dims, contiguous_value(cell)));
 }
 
 void assign(py::handle target, py::handle object) {
@@ -188,7 +203,8 @@ void write_on_device(Cell* cell, Cell* value) {
   if (device_of(cell) != device_of(value))
     fail(ErrorKind::Device, "write: got an array on %s; the target is on %s",
          device_name(device_of(value)), device_name(device_of(cell)));
-  const bool all = cell->contiguous && cell->size == root->size && value->size == cell->size;
+  const bool all = cell->contiguous && cell->type == root->type && cell->size == root->size &&
+                   value->size == cell->size;
   if (!all) {
     py::object done = py::reinterpret_steal<py::object>(
         slow_path("write", object_of(cell), object_of(value)));

@@ -9,10 +9,11 @@ py::object from_buffer(py::handle object, int64_t code, bool copy);
 py::object from_scalar(py::handle value, int64_t code);
 py::object alias(py::handle cell);
 py::object make_view(py::handle base, py::handle shape, py::handle strides, int64_t offset,
-                     py::handle moves);
-py::object make_traced_view(py::handle base, py::handle shape, py::handle moves);
+                     py::handle moves, int64_t code);
+py::object make_traced_view(py::handle base, py::handle shape, py::handle moves, int64_t code);
 py::object contiguous(py::handle cell);
 py::object raw(py::handle cell);
+py::object reinterpret(py::handle cell, int64_t code, py::handle shape);
 void assign(py::handle cell, py::handle value);
 void write(py::handle cell, py::handle value);
 // The same at places (int64) of the middle axis of a contiguous cell, seen as outer x n x inner.

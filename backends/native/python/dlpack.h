@@ -43,7 +43,7 @@ struct ManagedVersioned {
 };
 
 constexpr int32_t kCpu = 1, kExtension = 12;
-constexpr uint8_t kInt = 0, kUInt = 1, kFloat = 2, kBfloat = 4, kBool = 6;
+constexpr uint8_t kInt = 0, kUInt = 1, kFloat = 2, kBfloat = 4, kComplex = 5, kBool = 6;
 constexpr uint64_t kReadOnly = 1, kIsCopied = 2;
 constexpr const char *kName = "dltensor", *kNameVersioned = "dltensor_versioned";
 constexpr const char *kUsed = "used_dltensor", *kUsedVersioned = "used_dltensor_versioned";

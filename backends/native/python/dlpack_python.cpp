@@ -17,6 +17,7 @@ DataType dlpack_type(DType type) {
   if (type == DType::Bool) return {kBool, bits, 1};
   if (type == DType::BFloat16) return {kBfloat, bits, 1};
   if (kind(type) == Kind::Float) return {kFloat, bits, 1};
+  if (kind(type) == Kind::Complex) return {kComplex, bits, 1};
   return {is_signed(type) ? kInt : kUInt, bits, 1};
 }
 
@@ -78,13 +79,25 @@ bool wants_versioned(PyObject* max_version) {
   return version.size() == 2 && version[0].cast<int>() >= 1;
 }
 
-void check_device(PyObject* device) {
-  if (device == Py_None) return;
+// Whether the consumer asks for the host's memory by name.
+bool wants_host(PyObject* device) {
+  if (device == Py_None) return false;
   const auto pair = py::reinterpret_borrow<py::object>(device).cast<py::tuple>();
-  if (pair.size() == 2 && pair[0].cast<int>() == kCpu) return;
-  throw py::buffer_error("__dlpack__: the array is on the CPU and cannot be exported elsewhere");
+  if (pair.size() == 2 && pair[0].cast<int>() == kCpu) return true;
+  throw py::buffer_error("__dlpack__: arrays are exported on the CPU (1), and nowhere else");
 }
 
+// The cell to export: itself, or of one on a device the copy on the host that was asked for.
+py::object exportable(Cell* cell, PyObject* device, PyObject* copy) {
+  require_concrete("__dlpack__", object_of(cell));
+  const bool to_host = wants_host(device);
+  const tilewright::Device* own = device_of(cell);
+  if (own && (!to_host || copy == Py_False))
+    throw py::buffer_error("__dlpack__: the array is on " + std::string(own->name()) +
+                           ", whose memory other libraries cannot reach; export its copy on the "
+                           "host, x.to(\"cpu\"), or ask for it by dl_device=(1, 0)");
+  return on_host(cell);
+}
 
 template <class M>
 void drop_managed(void* owner) {
@@ -94,14 +107,18 @@ void drop_managed(void* owner) {
   managed->deleter(managed);
 }
 
-py::object capsule_from(py::handle object) {
+py::object capsule_from(py::handle object, bool to_host) {
   if (!py::hasattr(object, "__dlpack__") || !py::hasattr(object, "__dlpack_device__"))
     fail(ErrorKind::DType, "from_dlpack: got %.100s; wanted an object with __dlpack__",
          Py_TYPE(object.ptr())->tp_name);
   const auto device = object.attr("__dlpack_device__")().cast<py::tuple>();
-  if (device.size() != 2 || device[0].cast<int>() != kCpu)
+  const bool is_there = device.size() == 2 && device[0].cast<int>() == kCpu;
+  if (!is_there && to_host)
+    return object.attr("__dlpack__")(py::arg("max_version") = py::make_tuple(1, 0),
+                                     py::arg("dl_device") = py::make_tuple(kCpu, 0));
+  if (!is_there)
     fail(ErrorKind::Value, "from_dlpack: got an array on device type %s; wanted the CPU (1)",
-         py::str(device[0]).cast<std::string>().c_str());
+         device.empty() ? "()" : py::str(device[0]).cast<std::string>().c_str());
   try {
     return object.attr("__dlpack__")(py::arg("max_version") = py::make_tuple(1, 0));
   } catch (py::error_already_set& error) {
@@ -136,18 +153,13 @@ PyObject* export_dlpack(Cell* cell, PyObject* args, PyObject* kwargs) {
                                    const_cast<char**>(keywords), &stream, &max_version, &device,
                                    &copy))
     throw py::error_already_set();
-  require_concrete("__dlpack__", object_of(cell));
-  if (const tilewright::Device* own = device_of(cell))
-    throw py::buffer_error("__dlpack__: the array is on " + std::string(own->name()) +
-                           ", whose memory other libraries cannot reach; export its copy on the "
-                           "host, x.to(\"cpu\")");
-  check_device(device);
+  const py::object held = exportable(cell, device, copy);
+  const bool fetched = held.ptr() != object_of(cell);
+  cell = as_cell(held.ptr());
   const bool versioned = wants_versioned(max_version);
-  // Older consumers cannot be told that memory is read-only, so what they get is theirs.
+  // Older consumers cannot be told that memory is read-only, so what they get is theirs, unless
+  // they ask for the memory itself: then it is up to them not to write.
   const bool copied = copy == Py_True || (!versioned && copy != Py_False);
-  if (!copied && !versioned)
-    throw py::buffer_error(
-        "__dlpack__: arrays are read-only, which DLPack before 1.0 cannot say; use copy=None");
   BufferRef buffer;
   if (copied) {
     buffer = BufferRef(allocate(cell->size * itemsize(cell->type)));
@@ -157,12 +169,12 @@ PyObject* export_dlpack(Cell* cell, PyObject* args, PyObject* kwargs) {
     buffer = BufferRef::share(root_of(cell)->buffer);
   }
   return versioned ? capsule_of<ManagedVersioned>(cell, std::move(buffer), copied,
-                                                  copied ? kIsCopied : kReadOnly)
+                                                  copied || fetched ? kIsCopied : kReadOnly)
                    : capsule_of<Managed>(cell, std::move(buffer), copied, 0);
 }
 
-py::object from_dlpack(py::handle object, bool copy) {
-  py::object capsule = capsule_from(object);
+py::object from_dlpack(py::handle object, bool copy, bool to_host) {
+  py::object capsule = capsule_from(object, to_host);
   Tensor* tensor = nullptr;
   BufferRef buffer =
       PyCapsule_IsValid(capsule.ptr(), kNameVersioned)
@@ -184,6 +196,9 @@ py::object from_dlpack(py::handle object, bool copy) {
   contiguous_strides(shape.ndim, shape.dims, strides);
   for (int i = 0; i < shape.ndim; ++i)
     strides[i] = (tensor->strides ? tensor->strides[i] : strides[i]) * itemsize(type);
+  if (!tensor->data && buffer->bytes)
+    fail(ErrorKind::Value, "from_dlpack: got no memory for %lld bytes",
+         static_cast<long long>(buffer->bytes));
   return from_foreign("from_dlpack", std::move(buffer), type, shape, strides, copy);
 }
 

@@ -41,4 +41,9 @@ void translate_exception() {
   }
 }
 
+void check_signals() {
+  py::gil_scoped_acquire acquire;
+  if (PyErr_CheckSignals()) throw py::error_already_set();
+}
+
 }  // namespace tilewright

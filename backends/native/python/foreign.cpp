@@ -12,7 +12,7 @@ namespace {
 
 // "<V2"-like formats say nothing about bfloat16, so NumPy is shown its bits through `raw`.
 constexpr const char* kFormats[kDTypes] = {"?", "b", "h", "i", "q", "B", "H",
-                                           "I", "Q", "e", nullptr, "f", "d"};
+                                           "I", "Q", "e", nullptr, "f", "d", "Zf", "Zd"};
 
 struct Exported {
   Buffer* buffer;
@@ -84,7 +84,7 @@ py::object shared(BufferRef buffer, DType type, const Shape& shape, const int64_
   buffer->bytes = bytes;
   const int64_t elements = bytes / size;
   py::object base = object_from(new_root(type, 1, &elements, std::move(buffer)));
-  Cell* view = new_view(reinterpret_cast<Cell*>(base.ptr()), shape.ndim, shape.dims, Py_None);
+  Cell* view = new_view(reinterpret_cast<Cell*>(base.ptr()), type, shape.ndim, shape.dims, Py_None);
   view->has_window = true;
   view->contiguous = false;
   view->offset = -low / size;
@@ -106,7 +106,7 @@ py::object from_foreign(const char* operation, BufferRef buffer, DType type, con
   checked_size(operation, shape.ndim, shape.dims, size);
   const char* data = buffer->data;
   if (copy) return copied(operation, data, type, shape, byte_strides, strides, whole);
-  if (reinterpret_cast<uintptr_t>(data) % size_t(size) || !whole)
+  if (reinterpret_cast<uintptr_t>(data) % size_t(alignment(type)) || !whole)
     fail(ErrorKind::Value,
          "%s: got memory that is not aligned to its elements of %d bytes; it can be copied, not "
          "shared (copy=False)",

@@ -1,4 +1,5 @@
 // The module tilewright._native; _native.pyi documents it.
+#include "../core/flow.h"
 #include "../core/pool.h"
 #include "artifact_object.h"
 #include "cell.h"
@@ -91,24 +92,28 @@ bool set_grad_enabled(bool on) { return std::exchange(thread_flags.grad, on); }
 void bind_values(py::module_& m) {
   m.def("empty", &empty, py::arg("shape"), py::arg("dtype_code"), py::arg("device") = 0);
   m.def("from_buffer", &from_buffer, py::arg("obj"), py::arg("dtype_code"), py::arg("copy"));
-  m.def("from_dlpack", &from_dlpack, py::arg("obj"), py::arg("copy"));
+  m.def("from_dlpack", &from_dlpack, py::arg("obj"), py::arg("copy"),
+        py::arg("to_host") = false);
   m.def("from_scalar", &from_scalar, py::arg("value"), py::arg("dtype_code"));
   m.def("traced", &traced, py::arg("shape"), py::arg("dtype_code"), py::arg("payload"));
   m.def("alias", &alias, py::arg("cell"));
   m.def("view", &make_view, py::arg("base"), py::arg("shape"), py::arg("strides"),
-        py::arg("offset"), py::arg("moves"));
-  m.def("traced_view", &make_traced_view, py::arg("base"), py::arg("shape"), py::arg("moves"));
+        py::arg("offset"), py::arg("moves"), py::arg("dtype_code") = -1);
+  m.def("traced_view", &make_traced_view, py::arg("base"), py::arg("shape"), py::arg("moves"),
+        py::arg("dtype_code") = -1);
   m.def("contiguous", &contiguous, py::arg("cell"));
   m.def("assign", &assign, py::arg("cell"), py::arg("value"));
   m.def("write", &write, py::arg("cell"), py::arg("value"));
   m.def("put", &put, py::arg("cell"), py::arg("places"), py::arg("value"), py::arg("outer"),
         py::arg("n"), py::arg("inner"));
   m.def("raw", &raw, py::arg("cell"));
+  m.def("reinterpret", &reinterpret, py::arg("cell"), py::arg("dtype_code"), py::arg("shape"));
   m.def("tolist", &tolist, py::arg("cell"));
   m.def("item", &item, py::arg("cell"));
 }
 
 void bind_state(py::module_& m) {
+  set_interrupt(check_signals);
   m.def("setup", &setup, py::arg("array_type"), py::arg("dtypes"), py::arg("promotion"),
         py::arg("slow"));
   m.def("set_errors", &set_errors, py::arg("errors"));

@@ -39,6 +39,7 @@ PyObject* slow(Op op, PyObject* a, PyObject* b) {
 // Python's own number types only: NumPy's scalars have a dtype, which the slow path looks at.
 bool is_weak_scalar(PyObject* object, Kind* kind) {
   if (PyFloat_CheckExact(object)) return *kind = Kind::Float, true;
+  if (PyComplex_CheckExact(object)) return *kind = Kind::Complex, true;
   if (PyLong_CheckExact(object)) return *kind = Kind::Integer, true;
   if (PyBool_Check(object)) return *kind = Kind::Bool, true;
   return false;
@@ -49,6 +50,10 @@ PyObject* cells_fast(Op op, Cell* a, Cell* b) {
       a->type == b->type ? a->type : registry.promotion[int(a->type)][int(b->type)];
   MapKernel* kernel = table[op][int(type)];
   if (!kernel || kernel->n_inputs != 2 || !ready(a) || !ready(b)) return nullptr;
+  // uint64 and signed integers compare exactly, which floats do not.
+  if (op >= Lt && op <= Ge && kind(type) == Kind::Float && kind(a->type) == Kind::Integer &&
+      kind(b->type) == Kind::Integer)
+    return nullptr;
   py::object converted[2];
   Cell* operands[2] = {a, b};
   for (int i = 0; i < 2; ++i) {
@@ -70,7 +75,7 @@ PyObject* scalar_fast(Op op, Cell* cell, PyObject* scalar, bool cell_first) {
   if (!kernel || kernel->n_inputs != 2 || !is_weak_scalar(scalar, &scalar_kind) ||
       kind(cell->type) < scalar_kind || !ready(cell))
     return nullptr;
-  alignas(8) char element[8];
+  alignas(8) char element[16];
   // An integer out of range is an error or, in comparisons, an answer: the slow path knows.
   if (store_scalar(cell->type, scalar, element) != Store::Done) {
     PyErr_Clear();
@@ -144,20 +149,21 @@ PyObject* only_element(const char* name, PyObject* self) {
     py::object text = py::reinterpret_steal<py::object>(PyUnicode_InternFromString(name));
     return slow(text.ptr(), self, nullptr);
   }
-  if (cell->size == 1)
+  const bool is_bool = std::strcmp(name, "bool") == 0;
+  if (is_bool ? cell->size == 1 : cell->ndim == 0)
     return guarded([&] {
       const py::object host = on_host(cell);
       Cell* element = reinterpret_cast<Cell*>(host.ptr());
       return load_scalar(cell->type, data_of(element));
     });
-  if (std::strcmp(name, "bool") == 0)
+  if (is_bool)
     PyErr_SetString(PyExc_ValueError,
                     cell->size ? "The truth value of an array with more than one element is "
                                  "ambiguous. Use a.any() or a.all()"
                                : "The truth value of an empty array is ambiguous. Use "
                                  "`array.size > 0` to check that an array is not empty.");
   else
-    PyErr_SetString(PyExc_TypeError, "only arrays of size 1 can be converted to Python scalars");
+    PyErr_SetString(PyExc_TypeError, "only arrays without axes can be converted to Python scalars");
   return nullptr;
 }
 

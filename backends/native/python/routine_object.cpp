@@ -5,6 +5,7 @@
 
 #include <cstring>
 
+#include "../core/fourier.h"
 #include "../core/lapack.h"
 #include "../core/routines.h"
 #include "cell.h"
@@ -75,6 +76,11 @@ void hand_over(const std::string& name, const py::capsule& capsule) {
   set_lapack(name, PyCapsule_GetPointer(capsule.ptr(), signature));
 }
 
+// Addresses, as a program in Python reads them from the object that holds the loop.
+void hand_over_loop(const std::string& name, uintptr_t loop, uintptr_t context) {
+  set_fourier(name, reinterpret_cast<FourierLoop>(loop), reinterpret_cast<void*>(context));
+}
+
 }  // namespace
 
 void bind_routines(py::module_& m) {
@@ -82,6 +88,8 @@ void bind_routines(py::module_& m) {
         py::arg("dtype_code"), py::arg("sizes"));
   m.def("routines", &names);
   m.def("lapack_names", &lapack_names);
+  m.def("fourier_names", &fourier_names);
+  m.def("set_fourier", &hand_over_loop, py::arg("name"), py::arg("loop"), py::arg("context"));
   m.def("set_lapack", &hand_over, py::arg("name"), py::arg("function"));
 }
 

@@ -53,6 +53,15 @@ void store_double(DType type, double value, char* element) {
   }
 }
 
+// The real and the imaginary part, as two floats of half the size.
+Store store_complex(DType type, PyObject* value, char* element) {
+  const Py_complex number = PyComplex_AsCComplex(value);
+  if (number.real == -1.0 && PyErr_Occurred()) return Store::Failed;
+  store_double(part(type), number.real, element);
+  store_double(part(type), number.imag, element + itemsize(part(type)));
+  return Store::Done;
+}
+
 }  // namespace
 
 PyObject* load_scalar(DType type, const char* element) {
@@ -69,6 +78,10 @@ PyObject* load_scalar(DType type, const char* element) {
     case DType::Float16: return PyFloat_FromDouble(half_to_float(read<uint16_t>(element)));
     case DType::BFloat16: return PyFloat_FromDouble(bfloat16_to_float(read<uint16_t>(element)));
     case DType::Float32: return PyFloat_FromDouble(read<float>(element));
+    case DType::Complex64:
+      return PyComplex_FromDoubles(read<float>(element), read<float>(element + sizeof(float)));
+    case DType::Complex128:
+      return PyComplex_FromDoubles(read<double>(element), read<double>(element + sizeof(double)));
     default: return PyFloat_FromDouble(read<double>(element));
   }
 }
@@ -80,6 +93,7 @@ Store store_scalar(DType type, PyObject* value, char* element) {
     *element = char(truth);
     return Store::Done;
   }
+  if (kind(type) == Kind::Complex) return store_complex(type, value, element);
   if (kind(type) == Kind::Float) {
     const double number = PyFloat_AsDouble(value);
     if (number == -1.0 && PyErr_Occurred()) return Store::Failed;

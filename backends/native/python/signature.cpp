@@ -10,7 +10,7 @@ namespace tilewright {
 py::object signature(const py::tuple& arguments) {
   const size_t count = arguments.size();
   if (thread_flags.tracing || count > kMostCells) return py::none();
-  char text[1 + kMostCells * (3 + sizeof(Cell::dims))];
+  char text[1 + kMostCells * (3 + kMaxRank * sizeof(int64_t))];
   char* end = text;
   *end++ = thread_flags.grad;
   for (size_t i = 0; i < count; ++i) {

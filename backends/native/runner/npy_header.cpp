@@ -8,9 +8,9 @@
 namespace runner {
 namespace {
 
-constexpr int kTypes = 13;
+constexpr int kTypes = 15;
 constexpr const char* kDescr[kTypes] = {"|b1", "|i1", "<i2", "<i4", "<i8", "|u1", "<u2",
-                                        "<u4", "<u8", "<f2", "<V2", "<f4", "<f8"};
+                                        "<u4", "<u8", "<f2", "<V2", "<f4", "<f8", "<c8", "<c16"};
 
 class Parser {
  public:
@@ -85,7 +85,7 @@ class Parser {
     take('(');
     while (!found(')')) {
       sizes.push_back(number());
-      if (sizes.size() > TILEWRIGHT_MAX_RANK) refuse("the shape has over 16 axes");
+      if (sizes.size() > TILEWRIGHT_MAX_RANK) refuse("the shape has over 32 axes");
       const bool comma = found(',');
       if (!comma && (sizes.size() == 1 || !found(')'))) refuse("the shape is no tuple");
       if (!comma) break;

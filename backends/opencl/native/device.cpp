@@ -35,7 +35,8 @@ void close_device(tw_device* device) {
 uint32_t dtypes_of(DeviceId id) {
   // Half types are stored as their bits, and computed with in float32 by our kernels themselves.
   uint32_t all = (1u << tilewright::kDTypes) - 1;
-  if (!device_value<ULong>(id, kDoubleFpConfig)) all &= ~(1u << int(DType::Float64));
+  if (!device_value<ULong>(id, kDoubleFpConfig)) 
+    all &= ~(1u << int(DType::Float64) | 1u << int(DType::Complex128));
   return all;
 }
 

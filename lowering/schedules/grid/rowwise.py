@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 from ....dsl.graph import Var
 from ....dsl.primitive import Expr
 from ....dsl.sizes import Dim, ceil_divide, product
+from ...calls import type_of
 from ...fusion import Group
 from ...index import Index, address
 from ...kernel import KernelSource
 from ...readers import Source
 from ...tvm_api import tirx
-from ...vocabulary import int64, type_of
+from ...vocabulary import int64
 from ..accumulate import Accumulator
 from ..nest import index_at
 from ..rowwise import Pass, RowKnobs, computed_storage, is_full, known_value, plan
@@ -144,8 +145,7 @@ class _Writer:
 
         def read(index: Index) -> Expr:
             if var in self.group.outputs:
-                raw = tirx.BufferLoad(buffer, [address(frame.t, index)])
-                return frame.t.load_cast(raw, var.aval.dtype)
+                return frame.t.load(buffer, address(frame.t, index), var.aval.dtype)
             raw = tirx.BufferLoad(buffer, [self.step])
             is_bool = var.aval.dtype.name == "bool"
             return tirx.NE(raw, tirx.const(0, "uint8")) if is_bool else raw

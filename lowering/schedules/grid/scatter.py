@@ -79,7 +79,7 @@ class _Scatter:
         lower, t = self.node.primitive.lower, frame.t
         assert isinstance(lower, Scatter)
         at = self._address(row, place, column)
-        old = t.let(t.load_cast(tirx.BufferLoad(frame.buffers[self.node.output], [at]), dtype))
+        old = t.let(t.load(frame.buffers[self.node.output], at, dtype))
         new = frame.scope.element(self.updates, self._index(row, i, column, self.count))
         made = t.rounded(t.evaluate(lambda: lower.combine(t, old, new)), dtype)
         frame.store(self.node.output, made, at)

@@ -1,0 +1,1 @@
+"""What a user's call becomes: arrays, data types, primitives with all their rules, graphs."""

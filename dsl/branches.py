@@ -1,0 +1,201 @@
+"""Branches on arrays: `cond` and `switch`.
+
+Eagerly they are Python's own: the chosen function is called. In staged code all functions are
+traced into graphs of their own, and the program chooses at run time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from . import trace as tracing
+from . import tree
+from .control import COND, bind_control
+from .dtypes import DType, bool_, int64
+from .errors import ShapeError, TraceError
+from .functions import asarray, clip, result_type
+from .graph import Aval
+from .record import read
+from .regions import ARRAY, Region, is_array, is_number, put_back
+
+if TYPE_CHECKING:
+    from .array import Array
+
+
+def cond(
+    condition: Any,
+    true_function: Callable[..., Any],
+    false_function: Callable[..., Any],
+    *operands: Any,
+) -> Any:
+    """`true_function(*operands)` where the condition holds, else `false_function(*operands)`.
+
+    `condition` is a bool or a scalar array. In staged code both functions are traced; they must
+    return pytrees of one structure, shapes and dtypes (a Python number takes the dtype of the other
+    side), and only the chosen one runs. Both may read and write arrays of outside.
+
+    Raises TraceError if the two sides do not fit, ShapeError if the condition is no scalar.
+
+    >>> import tilewright as tw
+    >>> f = tw.jit(lambda x: tw.cond(x.sum() > 0, lambda: x, lambda: -x))
+    >>> f(tw.array([-1.0, -2.0])).tolist()
+    [1.0, 2.0]
+    """
+    decided = condition_of("cond", condition)
+    if not is_array(decided):
+        return (true_function if decided else false_function)(*operands)
+    index = read(asarray(decided, dtype=int64))
+    return _branches("cond", index, (false_function, true_function), operands)
+
+
+def switch(index: Any, functions: Sequence[Callable[..., Any]], *operands: Any) -> Any:
+    """`functions[index](*operands)`; an index outside is clamped to the first or the last.
+
+    `index` is an integer or an integer scalar array; the rest is as in `cond`.
+
+    >>> import tilewright as tw
+    >>> tw.switch(1, [lambda x: x, lambda x: -x], tw.array(3.0)).item()
+    -3.0
+    """
+    if not functions:
+        raise ShapeError("switch: got no functions; wanted at least one")
+    if not is_array(index) or (index._is_concrete and tracing.current() is None):
+        return functions[max(0, min(int(index), len(functions) - 1))](*operands)
+    if index.shape != () or not index.dtype.is_integer:
+        raise ShapeError(
+            f"switch: the index is {index.dtype}{list(index.shape)}; it must be an integer scalar"
+        )
+    chosen = read(asarray(clip(asarray(index, dtype=int64), 0, len(functions) - 1), dtype=int64))
+    return _branches("switch", chosen, tuple(functions), operands)
+
+
+def condition_of(what: str, condition: Any) -> Any:
+    """A Python bool where the value is known, else an array of one bool."""
+    if not is_array(condition):
+        return bool(condition)
+    if condition.shape != ():
+        raise ShapeError(f"{what}: the condition has shape {condition.shape}; it must be a scalar")
+    if tracing.current() is None:
+        return bool(condition)
+    return asarray(condition, dtype=bool_) if condition.dtype is not bool_ else condition
+
+
+def _branches(
+    what: str, index: Array, functions: tuple[Callable[..., Any], ...], operands: Sequence[Any]
+) -> Any:
+    """Trace all functions, make them return the same kinds, and stage one node."""
+    trace = tracing.current()
+    assert trace is not None
+    leaves, structure = tree.flatten(list(operands))
+    arrays = [read(x) for x in leaves if is_array(x)]
+    avals = [Aval(x.shape, x.dtype) for x in arrays]
+    weak = [tracing.is_weak(x) for x in arrays]
+
+    def build(cells: list[Array]) -> Any:
+        picked = iter(cells)
+        return tree.unflatten(structure, [next(picked) if is_array(x) else x for x in leaves])
+
+    regions = [Region(what, f, trace) for f in functions]
+    for region in regions:
+        region.run(avals, build, weak)
+    weak = [all(r.is_weak(i) for r in regions) for i in range(len(regions[0].leaves))]
+    _agree(what, regions)
+    captured = joined(r.captured for r in regions)
+    written = list(joined(r.written for r in regions).values())
+    given = list(captured.values())
+    graphs = tuple(r.graph(given, written, carried=False) for r in regions)
+    structure, plain = regions[0].structure, regions[0].plain()
+    for region in regions:
+        region.release()
+    outs = bind_control(COND, [index, *map(read, given), *arrays], {"branches": graphs})
+    n_results = len(outs) - len(written)
+    put_back(written, outs[n_results:])
+    results = filled(plain, outs[:n_results])
+    mark_weak(results, weak)
+    return tree.unflatten(structure, results)
+
+
+def filled(plain: Sequence[Any], arrays: Sequence[Array]) -> list[Any]:
+    """Results with their arrays in place."""
+    picked = iter(arrays)
+    return [next(picked) if x is ARRAY else x for x in plain]
+
+
+def mark_weak(results: Sequence[Any], weak: Sequence[bool]) -> None:
+    """Results that stand for Python numbers on all sides do so outside."""
+    for result, is_weak in zip(results, weak, strict=True):
+        if is_weak and is_array(result):
+            tracing.set_weak(result)
+
+
+def joined(parts: Iterable[Mapping[int, Array]]) -> dict[int, Array]:
+    """Cells of several regions, by identity."""
+    found: dict[int, Array] = {}
+    for part in parts:
+        found.update(part)
+    return found
+
+
+def _agree(what: str, regions: Sequence[Region]) -> None:
+    """Make numbers arrays where they differ; raises TraceError where sides do not fit."""
+    first = regions[0]
+    for other in regions[1:]:
+        if other.structure != first.structure:
+            raise TraceError(
+                f"{what}: the branches disagree: {other.name} returns {_shape_of(other)}, "
+                f"{first.name} returns {_shape_of(first)}"
+            )
+    for position in range(len(first.leaves)):
+        sides = [r.leaves[position] for r in regions]
+        dtype = _common(what, regions, position, sides)
+        if dtype is not None:
+            for region in regions:
+                region.convert(position, dtype)
+            _require_one_kind(what, regions, position)
+
+
+def _common(
+    what: str, regions: Sequence[Region], position: int, sides: Sequence[Any]
+) -> DType | None:
+    """The dtype of a result that is an array, None if it is the same Python object everywhere."""
+    arrays = [x for x in sides if is_array(x) and not tracing.is_weak(x)]
+    if not all(is_array(x) or is_number(x) for x in sides):
+        if all(x is sides[0] or (type(x) is type(sides[0]) and x == sides[0]) for x in sides):
+            return None
+        raise TraceError(
+            f"{what}: the branches disagree: {_named(regions, sides)} for result {position}; "
+            "what a branch decides must be arrays or numbers"
+        )
+    if arrays:
+        found: DType = arrays[0].dtype
+        return found
+    if not any(map(is_array, sides)) and all(
+        type(x) is type(sides[0]) and x == sides[0] for x in sides
+    ):
+        return None
+    return result_type(*sides)
+
+
+def _named(regions: Sequence[Region], sides: Sequence[Any]) -> str:
+    return ", ".join(f"{r.name} gives {x!r}" for r, x in zip(regions, sides, strict=True))
+
+
+def _require_one_kind(what: str, regions: Sequence[Region], position: int) -> None:
+    kinds = [r.aval(position) for r in regions]
+    for region, kind in zip(regions[1:], kinds[1:], strict=True):
+        if kind != kinds[0]:
+            raise TraceError(
+                f"{what}: the branches disagree: {region.name} gives {kind}, {regions[0].name} "
+                f"gives {kinds[0]} for result {position}"
+            )
+
+
+def _shape_of(region: Region) -> str:
+    kind = region.structure.kind
+    return "a single value" if kind is None else f"a {kind.__name__} of {len(region.leaves)} values"
+
+
+def dtype_of_number(number: Any) -> DType:
+    """The dtype that an array of a Python number has here."""
+    return asarray(number).dtype

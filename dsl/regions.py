@@ -1,0 +1,164 @@
+"""Regions: a function traced into a graph of its own inside an open trace, for a branch or a loop.
+
+What the function reads from outside becomes further inputs of the graph, and arrays of outside that
+it writes become further outputs, which are written back when the region is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from .. import _native
+from . import trace as tracing
+from . import tree
+from .autodiff import no_grad
+from .dtypes import DType
+from .errors import TraceError
+from .graph import Aval, Graph, Var
+from .primitive import REGISTRY
+from .record import constant, read, write
+from .trace import Captured, Trace
+
+if TYPE_CHECKING:
+    from .array import Array
+
+
+ARRAY = object()  # stands for an array among results
+
+
+class Region:
+    """One function of a branch or a loop, traced once on arrays of the given kinds."""
+
+    def __init__(self, what: str, f: Callable[..., Any], parent: Trace) -> None:
+        self.what, self.f, self.parent = what, f, parent
+        self.name = getattr(f, "__name__", type(f).__name__)
+        self.trace = Trace(self.name, parent)
+        self.trace.device = parent.device
+        self.leaves: list[Any] = []
+        self.structure = tree.LEAF
+
+    def run(
+        self,
+        avals: Sequence[Aval],
+        build: Callable[[list[Array]], tuple[Any, ...]],
+        weak: Sequence[bool] = (),
+    ) -> None:
+        """Call the function on `build(arrays)`, its arguments, and keep what it returns. `weak`
+        says which of the arrays stand for Python numbers."""
+        with tracing.resumed(self.trace), no_grad():
+            cells = [self.trace.add_input(a) for a in avals]
+            for cell, is_weak in zip(cells, weak, strict=False):
+                if is_weak:
+                    tracing.set_weak(cell)
+            arguments = build(cells)
+            del cells
+            self.leaves, self.structure = tree.flatten(self.f(*arguments))
+            self.leaves = [read(x) if is_array(x) else x for x in self.leaves]
+        del arguments
+        if self.trace.slots:
+            raise TraceError(
+                f"{self.what}: {self.name} reads or writes `.grad`; take gradients inside of a "
+                "branch or a loop with tw.grad"
+            )
+        self.parent.device = self.trace.device
+
+    def convert(self, position: int, dtype: DType) -> None:
+        """Make an array of a dtype of one of the results."""
+        with tracing.resumed(self.trace), no_grad():
+            value = self.leaves[position]
+            if not is_array(value):
+                self.leaves[position] = constant(value, dtype)
+            elif tracing.is_weak(value) and value.dtype is not dtype:
+                self.leaves[position] = REGISTRY["cast"](value, dtype=dtype)
+
+    def scalar(self, position: int) -> Aval | None:
+        """The kind of a result that is an array of one element; None for others."""
+        found = self.leaves[position]
+        return Aval((), found.dtype) if is_array(found) and found.shape == () else None
+
+    def is_weak(self, position: int) -> bool:
+        """Whether a result is a Python number or stands for one."""
+        found = self.leaves[position]
+        return tracing.is_weak(found) if is_array(found) else is_number(found)
+
+    def plain(self) -> list[Any]:
+        """The results, with ARRAY in place of each array."""
+        return [ARRAY if is_array(x) else x for x in self.leaves]
+
+    def require(self, position: int, aval: Aval) -> None:
+        """Raise TraceError if a value of a loop's state is not what the turn began with; a Python
+        number becomes an array."""
+        if self.is_weak(position):
+            self.convert(position, aval.dtype)
+        found = self.leaves[position]
+        if not is_array(found) or self.aval(position) != aval:
+            kind = self.aval(position) if is_array(found) else repr(found)
+            raise TraceError(
+                f"{self.what}: {self.name} turns value {position} of the state from {aval} into "
+                f"{kind}; a loop keeps shapes and dtypes"
+            )
+
+    def aval(self, position: int) -> Aval:
+        """The kind of a result, which is an array."""
+        return Aval(self.leaves[position].shape, self.leaves[position].dtype)
+
+    @property
+    def captured(self) -> dict[int, Array]:
+        """The cells of outside that it reads or writes, by identity."""
+        return {key: c.cell for key, c in self.trace.captured.items()}
+
+    @property
+    def written(self) -> dict[int, Array]:
+        """The cells of outside that it writes."""
+        return {key: c.cell for key, c in self.trace.captured.items() if self._is_written(c)}
+
+    def _is_written(self, captured: Captured) -> bool:
+        return tracing.traced_var(captured.current, self.trace) is not captured.var
+
+    def graph(self, given: Sequence[Array], written: Sequence[Array], *, carried: bool) -> Graph:
+        """The graph of the results, then the values of the cells `written`. It takes the cells
+        `given`, then the arguments; with `carried`, then the cells written."""
+        trace = self.trace
+        cells = [*given, *(written if carried else ())]
+        taken = [self._input_of(cell) for cell in cells]
+        n = len(given)
+        inputs = (*taken[:n], *trace.inputs, *taken[n:])
+        results = [x for x in self.leaves if is_array(x)]
+        after = [self._value_of(cell, cells, taken) for cell in written]
+        outputs = (*(tracing.traced_var(x, trace) for x in results), *after)
+        return Graph(inputs, outputs, tuple(trace.nodes), name=self.name)
+
+    def _input_of(self, cell: Array) -> Var:
+        found = self.trace.captured.get(id(cell))
+        return Var(Aval(cell.shape, cell.dtype)) if found is None else found.var
+
+    def _value_of(self, cell: Array, cells: list[Array], taken: list[Var]) -> Var:
+        found = self.trace.captured.get(id(cell))
+        if found is not None:
+            return tracing.traced_var(found.current, self.trace)
+        return next(var for c, var in zip(cells, taken, strict=True) if c is cell)
+
+    def release(self) -> None:
+        """Let go of what was traced; raises TraceError if something else holds it."""
+        self.leaves = []
+        for captured in self.trace.captured.values():
+            captured.current = captured.cell
+        self.parent.observed.update(self.trace.observed)
+        self.trace.refuse_survivors(self.what, self.name)
+
+
+def is_array(x: Any) -> bool:
+    """Whether a leaf is an array (of ours)."""
+    return isinstance(x, _native.Cell)
+
+
+def is_number(x: Any) -> bool:
+    """Whether a leaf is a Python number, which takes the dtype of what stands beside it."""
+    return isinstance(x, bool | int | float)
+
+
+def put_back(cells: Sequence[Array], values: Sequence[Array]) -> None:
+    """Write the new values into cells of outside."""
+    for cell, value in zip(cells, values, strict=True):
+        write(cell, value)
