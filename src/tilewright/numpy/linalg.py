@@ -1,5 +1,5 @@
-"""`numpy.linalg` on tilewright's arrays: the functions of `tilewright.linalg`, and `eig` and
-`eigvals` with real results where NumPy's are real.
+"""`numpy.linalg` on tilewright's arrays: the functions of `tilewright.linalg`. `eig` and `eigvals`
+are always complex, as the array API has it (NumPy's are real if they can be).
 
 >>> eigvals([[2.0, 1.0], [0.0, 4.0]])
 array([2., 4.])
@@ -7,10 +7,10 @@ array([2., 4.])
 
 from typing import TYPE_CHECKING
 
-from ..dsl.namespace import NUMPY_LINALG
+from ..dsl.namespace import LINALG
 
 if TYPE_CHECKING:
     from ..linalg import *  # noqa: F403
 
-globals().update(NUMPY_LINALG)
-__all__ = [*NUMPY_LINALG]
+globals().update(LINALG)
+__all__ = [*LINALG]
