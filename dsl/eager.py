@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _N, _OUTER, _REDUCED, _INNER = map(symbol, ("n", "outer", "reduced", "inner"))
 _BATCH, _M, _K, _COLUMNS = map(symbol, ("batch", "m", "k", "columns"))
+EXACT = "exact_"  # begins the names of graphs for one shape alone
 _LENGTH = uint8  # dtype of an array that only tells a length
 _MOST_SHAPES = 32  # of products, before one program serves all further shapes
 _kernels: dict[Any, Any] = {}
@@ -350,7 +351,12 @@ def _exact(primitive: Primitive, cells: tuple[Array, ...], params: dict[str, Any
     avals = tuple(Aval(c.shape, c.dtype) for c in cells)
     key = (primitive.name, avals, tuple(sorted(params.items())))
     inputs = tuple(map(Var, avals))
-    program = cached(key, lambda: engine().program(graph_of(primitive, inputs, params)))
+
+    def make() -> Any:
+        graph = graph_of(primitive, inputs, params)
+        return engine().program(replace(graph, name=f"{EXACT}{primitive.name}"))
+
+    program = cached(key, make)
     return program(*cells)[0]  # type: ignore[no-any-return]
 
 
