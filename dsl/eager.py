@@ -16,15 +16,15 @@ from .. import _native
 from . import eager_moves as moves
 from . import views
 from .device import HOST, common_index, current, scope
-from .dtypes import DType, float32, float64, uint8
+from .dtypes import DType, uint8
 from .eager_moves import move, reshaped
 from .eager_products import contract
-from .eager_programs import cached, graph_of, new_table
+from .eager_programs import EXACT, cached, graph_of, new_table
 from .eager_routines import host_gather, native_routine
 from .engine import engine
 from .graph import Aval, Graph, Node, Var
 from .primitive import REGISTRY, Contract, Map, Native, Primitive, Reduce, Scatter
-from .sizes import known, symbol
+from .sizes import symbol
 
 if TYPE_CHECKING:
     from .array import Array
@@ -244,7 +244,12 @@ def _exact(primitive: Primitive, cells: tuple[Array, ...], params: dict[str, Any
     avals = tuple(Aval(c.shape, c.dtype) for c in cells)
     key = (primitive.name, avals, tuple(sorted(params.items())))
     inputs = tuple(map(Var, avals))
-    program = cached(key, lambda: engine().program(graph_of(primitive, inputs, params)))
+
+    def make() -> Any:
+        graph = graph_of(primitive, inputs, params)
+        return engine().program(replace(graph, name=f"{EXACT}{primitive.name}"))
+
+    program = cached(key, make)
     return program(*cells)[0]  # type: ignore[no-any-return]
 
 
