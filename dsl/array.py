@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import _native
-from . import autodiff, indexing, record
+from . import autodiff, record
 from . import device as placing
 from . import functions as f
+from .dispatch import dispatched
 from .dtypes import DTypeLike, bfloat16
-from .errors import ArgumentError, GradientError
+from .errors import ArgumentError, DTypeError, GradientError
 from .functions.convert import duplicate
 from .functions.shapes import ShapeLike
 from .interop import NumPyProtocols, StandardProtocols
@@ -48,29 +49,21 @@ class Array(_native.Cell, Reductions, Selection, Layout, NumPyProtocols, Standar
     def __repr__(self) -> str:
         if not is_known(self):
             return f"array(traced {self.dtype}{list(self.shape)})"
-        return repr(self.numpy())
+        text = repr(self.numpy())
+        return f"{text[:-1]}, device={self.device.name!r})" if self._device else text
 
     def __str__(self) -> str:
         return str(self.numpy()) if is_known(self) else repr(self)
 
     def __format__(self, spec: str) -> str:
-        return format(self.item() if spec and self.ndim == 0 else str(self), spec)
-
-    def __len__(self) -> int:
-        if self.ndim == 0:
-            raise TypeError("len: got an array without axes")
-        return self.shape[0]
+        if spec and self.ndim:
+            raise DTypeError(f"format: got {spec!r} for an array with axes; only numbers take one")
+        return format(self.item() if spec else str(self), spec)
 
     def __iter__(self) -> Iterator[Array]:
         if self.ndim == 0:
             raise TypeError("iter: got an array without axes")
         return (self[i] for i in range(self.shape[0]))
-
-    def __getitem__(self, key: Any) -> Array:
-        return indexing.get(self, key)
-
-    def __setitem__(self, key: Any, value: ArrayLike) -> None:
-        indexing.put(self, key, value)
 
     def __contains__(self, item: Any) -> bool:
         return bool((self == item).any())
@@ -78,14 +71,21 @@ class Array(_native.Cell, Reductions, Selection, Layout, NumPyProtocols, Standar
     def __complex__(self) -> complex:
         return complex(to_python("complex", self))
 
-    def __delitem__(self, key: Any) -> None:
-        raise ArgumentError("del: elements of an array cannot be taken out; see tw.delete")
+    def __divmod__(self, other: Any) -> tuple[Array, Array]:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> tuple[Array, Array]:
+        return other // self, other % self
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         host = self.numpy()
-        if dtype is not None and np.dtype(dtype) != host.dtype:
-            return host.astype(dtype)
-        return host.copy() if copy else host
+        is_other = dtype is not None and np.dtype(dtype) != host.dtype
+        if copy is False and (is_other or self._device):
+            raise ArgumentError(
+                f"__array__: got copy=False for an array of {self.dtype} on {self.device}; {dtype} "
+                "on the host cannot be made without a copy"
+            )
+        return host.astype(dtype) if is_other else host.copy() if copy else host
 
     def __copy__(self) -> Array:
         return self.copy()
@@ -247,6 +247,25 @@ class Array(_native.Cell, Reductions, Selection, Layout, NumPyProtocols, Standar
         return f.searchsorted(self, v, side, sorter)
 
 
+# Methods that are functions of the array and plain parameters: calls that come again go without
+# Python. (Not those that write, or read values to the host.)
+_PURE = (
+    *(n for n in vars(Reductions) if not n.startswith("_")),
+    "argsort", "astype", "choose", "clip", "conj", "conjugate", "diagonal", "dot", "flatten",
+    "ravel", "repeat", "reshape", "round", "searchsorted", "squeeze", "swapaxes", "take",
+    "transpose",
+)  # fmt: skip
+
+
+def _offer_methods() -> None:
+    for name in _PURE:
+        method = getattr(Array, name)
+        setattr(Array, name, dispatched(method, method))
+    for name in ("T", "mT"):
+        getter = vars(Array)[name].fget
+        setattr(Array, name, property(dispatched(getter, getter), doc=getter.__doc__))
+
+
 def _one_or_many(given: Sequence[Any]) -> Any:
     """The arguments of reshape(2, 3) and reshape((2, 3)) alike."""
     return given[0] if len(given) == 1 and not isinstance(given[0], int) else tuple(given)
@@ -255,3 +274,6 @@ def _one_or_many(given: Sequence[Any]) -> Any:
 def _restore(data: bytes, shape: tuple[int, ...], dtype: str) -> Array:
     host = np.frombuffer(data, f.result_type(dtype).dtype).reshape(shape)
     return f.asarray(host)
+
+
+_offer_methods()
