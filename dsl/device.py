@@ -206,9 +206,13 @@ def common_index(operation: str, cells: Sequence[Array]) -> int:
 
 def following(function: Callable[P, T]) -> Callable[P, T]:
     """The function with the device of its first array argument as the current one."""
+    return functools.wraps(function)(placed(function))
 
-    @functools.wraps(function)
-    def placed(*args: P.args, **kwargs: P.kwargs) -> T:
+
+def placed(function: Callable[P, T]) -> Callable[P, T]:
+    """`following` without the function's name and documentation, for what is called inside."""
+
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
         index = _index_of(args) if args else None
         if index is None and kwargs:
             index = _index_of(kwargs.values())
@@ -220,7 +224,7 @@ def following(function: Callable[P, T]) -> Callable[P, T]:
         finally:
             _state.stack.pop()
 
-    return placed
+    return call
 
 
 def _index_of(values: Iterable[Any]) -> int | None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..device import following
+from ..device import following, placed
 from ..dispatch import dispatched
 from . import (
     arithmetic,
@@ -164,7 +164,7 @@ def _offer(names: dict[str, Any]) -> None:
         elif function.__module__.startswith(apart):
             names[name] = made[function] = following(function)
         else:
-            names[name] = made[function] = dispatched(function, following(function), __name__)
+            names[name] = made[function] = dispatched(function, placed(function), __name__)
 
 
 _offer(globals())
