@@ -35,6 +35,9 @@ def _random(var: Var, rng: np.random.Generator, places: int) -> Any:
     shape, dtype = known(var.aval.shape), var.aval.dtype
     if dtype is dtypes.bool_:
         return rng.integers(0, 2, shape).astype(bool)
+    if dtype.is_complex:
+        angles = rng.uniform(-np.pi, np.pi, shape)
+        return (rng.uniform(0.5, 1.5, shape) * np.exp(1j * angles)).astype(to_numpy(dtype))
     if dtype.is_float:
         signs = rng.integers(0, 2, shape) * 2 - 1
         return (rng.uniform(0.5, 1.5, shape) * signs).astype(to_numpy(dtype))
@@ -65,6 +68,8 @@ def _unpacked(packed: Any, node: Node, panel: int) -> Any:
 
 
 def _widened(x: Any) -> Any:
+    if x.dtype.kind == "c":
+        return x.astype(np.complex128)
     return x.astype(np.float64) if x.dtype.kind in "fV" else x
 
 
@@ -108,9 +113,9 @@ def _ulp(node: Node) -> float:
 
 
 def _allowed(dtype: DType, expected: Any, untuned: Any, ulps: float) -> Any:
-    if not dtype.is_float or product(expected.shape) == 0:
+    if not dtype.is_inexact or product(expected.shape) == 0:
         return np.zeros(expected.shape)
-    unit = 2.0 ** -{"float16": 10, "bfloat16": 7, "float32": 23}.get(dtype.name, 52)
+    unit = 2.0 ** -{"float16": 10, "bfloat16": 7, "float32": 23}.get(dtype.real.name, 52)
     with np.errstate(all="ignore"):
         off = np.abs(untuned - expected)
         finite = off[np.isfinite(off)]

@@ -12,7 +12,7 @@ from . import autodiff, indexing, record
 from . import device as placing
 from . import functions as f
 from .dtypes import DTypeLike, bfloat16
-from .errors import ArgumentError, GradientError
+from .errors import ArgumentError, DTypeError, GradientError
 from .functions.convert import duplicate
 from .functions.shapes import ShapeLike
 from .interop import NumPyProtocols, StandardProtocols
@@ -48,13 +48,16 @@ class Array(_native.Cell, Reductions, Selection, Layout, NumPyProtocols, Standar
     def __repr__(self) -> str:
         if not is_known(self):
             return f"array(traced {self.dtype}{list(self.shape)})"
-        return repr(self.numpy())
+        text = repr(self.numpy())
+        return f"{text[:-1]}, device={self.device.name!r})" if self._device else text
 
     def __str__(self) -> str:
         return str(self.numpy()) if is_known(self) else repr(self)
 
     def __format__(self, spec: str) -> str:
-        return format(self.item() if spec and self.ndim == 0 else str(self), spec)
+        if spec and self.ndim:
+            raise DTypeError(f"format: got {spec!r} for an array with axes; only numbers take one")
+        return format(self.item() if spec else str(self), spec)
 
     def __len__(self) -> int:
         if self.ndim == 0:
@@ -78,14 +81,24 @@ class Array(_native.Cell, Reductions, Selection, Layout, NumPyProtocols, Standar
     def __complex__(self) -> complex:
         return complex(to_python("complex", self))
 
+    def __divmod__(self, other: Any) -> tuple[Array, Array]:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> tuple[Array, Array]:
+        return other // self, other % self
+
     def __delitem__(self, key: Any) -> None:
         raise ArgumentError("del: elements of an array cannot be taken out; see tw.delete")
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         host = self.numpy()
-        if dtype is not None and np.dtype(dtype) != host.dtype:
-            return host.astype(dtype)
-        return host.copy() if copy else host
+        is_other = dtype is not None and np.dtype(dtype) != host.dtype
+        if copy is False and (is_other or self._device):
+            raise ArgumentError(
+                f"__array__: got copy=False for an array of {self.dtype} on {self.device}; {dtype} "
+                "on the host cannot be made without a copy"
+            )
+        return host.astype(dtype) if is_other else host.copy() if copy else host
 
     def __copy__(self) -> Array:
         return self.copy()

@@ -22,7 +22,7 @@ from .dtypes import bool_, int64
 from .engine import engine
 from .errors import GradientError, TraceError
 from .graph import Aval, Graph, Node, Var
-from .primitive import Control, Primitive
+from .primitive import REGISTRY, Control, Primitive
 from .primitives.families import zeros_like
 from .record import bind, read
 from .sizes import Dim
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .array import Array
 
 Seeds = Sequence["Array | None"]
+Packs = tuple[tuple[int, ...], ...]  # the numbers of carries that are stacked as one array
 
 
 # --------------------------------------------------------------------------- records
@@ -72,9 +73,10 @@ def _infer_while(
 
 
 def _infer_scan(
-    *values: Aval, body: Graph, n_constants: int, n_carries: int, length: Dim, reverse: bool
-) -> tuple[Aval, ...]:
-    del reverse
+    *values: Aval, body: Graph, n_constants: int, n_carries: int, length: Dim, reverse: bool,
+    history: Packs = (),
+) -> tuple[Aval, ...]:  # fmt: skip
+    del reverse, history
     n_whole = n_constants + n_carries
     stacked = values[n_whole:]
     if any(not x.shape or x.shape[0] != length for x in stacked):
@@ -140,18 +142,17 @@ def bind_control(
     values = [read(c) for c in cells]
     nodes = [node_of(v) if v.dtype.is_inexact else None for v in values]
     taped = _native.grad_enabled() and any(nodes)
-    if taped and primitive is SCAN:
+    n_results = None
+    if taped and primitive is SCAN and not params.get("history"):
+        n_results = len(params["body"].outputs)
         params = _with_history(params)
     outs = _run(primitive, values, params)
     if taped:
         _tape(primitive, values, nodes, params, outs)
-    if primitive is SCAN:
-        return outs[: len(outs) - params.pop("n_history", 0)]
-    return outs
+    return outs[:n_results]
 
 
 def _run(primitive: Primitive, values: list[Array], params: dict[str, Any]) -> list[Array]:
-    params = {k: v for k, v in params.items() if k != "n_history"}
     trace = tracing.current()
     if trace is not None:
         inputs = tuple(tracing.traced_var(v, trace) for v in values)
@@ -267,15 +268,49 @@ def _cond_vjp(
 
 
 def _with_history(params: dict[str, Any]) -> dict[str, Any]:
-    """A scan that also stacks the carries that each turn begins with."""
+    """A scan that also stacks the carries that each turn begins with: scalars of one dtype
+    together, as a loop may have many."""
     body, first = params["body"], params["n_constants"]
     carries = body.inputs[first : first + params["n_carries"]]
-    ys = body.outputs[params["n_carries"] :]
-    if carries and ys[-len(carries) :] == carries:
-        return params  # it does so already
-    outputs = (*body.outputs, *carries)
-    made = Graph(body.inputs, outputs, body.nodes, name=body.name)
-    return {**params, "body": made, "n_history": len(carries)}
+    packs: dict[Any, list[int]] = {}
+    for i, var in enumerate(carries):
+        packs.setdefault(i if var.aval.shape else var.aval.dtype, []).append(i)
+    history = tuple(map(tuple, packs.values()))
+    nodes, packed = list(body.nodes), []
+    for pack in history:
+        made, var = _pack([carries[i] for i in pack])
+        nodes += made
+        packed.append(var)
+    grown = Graph(body.inputs, (*body.outputs, *packed), tuple(nodes), name=body.name)
+    return {**params, "body": grown, "history": history}
+
+
+def _pack(carries: Sequence[Var]) -> tuple[list[Node], Var]:
+    """One value that holds all: itself, or scalars side by side."""
+    if len(carries) == 1:
+        return [], carries[0]
+    one = [Node(REGISTRY["reshape"], (v,), {"shape": (1,)}, (_single(v),)) for v in carries]
+    parts = tuple(n.output for n in one)
+    joined = Var(Aval((len(parts),), carries[0].aval.dtype))
+    return [*one, Node(REGISTRY["concatenate"], parts, {"axis": 0}, (joined,))], joined
+
+
+def _single(var: Var) -> Var:
+    return Var(Aval((1,), var.aval.dtype))
+
+
+def _unpacked(packs: Packs, stacked: Sequence[Array]) -> list[Array]:
+    """The carries in order, from the history of one turn."""
+    found: dict[int, Array] = {}
+    for pack, value in zip(packs, stacked, strict=True):
+        for place, number in enumerate(pack):
+            found[number] = value if len(pack) == 1 else _element(value, place)
+    return [found[i] for i in range(len(found))]
+
+
+def _element(vector: Array, place: int) -> Array:
+    window = {"start": (place,), "sizes": (1,), "strides": (1,)}
+    return read(bind(REGISTRY["reshape"], bind(REGISTRY["slice"], vector, **window), shape=()))
 
 
 def _scan_vjp(
@@ -296,14 +331,15 @@ def _scan_vjp(
         take = iter(cells)
         own_consts = [next(take) for _ in consts]
         ct, totals = [next(take) for _ in range(n_ct)], [next(take) for _ in range(n_sums)]
-        own = [next(take) for _ in (*carries, *xs)]
+        own = _unpacked(packs, [next(take) for _ in packs]) + [next(take) for _ in xs]
         ys = _spread(list(take), [s is not None for s in seeds[nk:]])
         mask = [*wanted[:nc], *is_float, *wanted[nc + nk :]]
         grads = pull_back(body, [*own_consts, *own], mask, [*_spread(ct, is_float), *ys])
         added = [a + g for a, g in zip(totals, grads, strict=False)]
         return [*grads[n_sums : n_sums + n_ct], *added, *grads[n_sums + n_ct :]]
 
-    slices = [*outs[len(outs) - nk :], *xs, *from_ys]  # the history comes last
+    packs = params["history"]  # the last results
+    slices = [*outs[len(outs) - len(packs) :], *xs, *from_ys]
     avals = _avals([*consts, *from_carries, *sums])
     avals += [Aval(x.shape[1:], x.dtype) for x in slices]
     found = bind_control(
@@ -315,9 +351,8 @@ def _scan_vjp(
             "reverse": not params["reverse"],
         },
     )  # fmt: skip
-    of_carries = _spread(found[:n_ct], is_float)
-    of_consts = _spread(found[n_ct : n_ct + n_sums], wanted[:nc])
-    return [*of_consts, *of_carries, *_spread(found[n_ct + n_sums :], wanted[nc + nk :])]
+    sides = [_spread(found[:n_ct], is_float), _spread(found[n_ct + n_sums :], wanted[nc + nk :])]
+    return [*_spread(found[n_ct : n_ct + n_sums], wanted[:nc]), *sides[0], *sides[1]]
 
 
 def _while_vjp(

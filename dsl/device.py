@@ -87,6 +87,9 @@ class Device:
     def __exit__(self, *error: object) -> None:
         _state.stack.pop()
 
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return device, (self.name,)
+
     def __repr__(self) -> str:
         return f"tilewright.device({self.name!r})"
 

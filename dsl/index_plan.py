@@ -232,7 +232,7 @@ def _symbolic_slice(item: slice, size: Dim) -> tuple[Dim, Dim, int]:
 def _checked(item: Any, axis: int, size: Dim) -> Any:
     """Positions along an axis as int64 from the front; on the host where they are known."""
     if isinstance(item, Places):
-        if isinstance(size, int) and item.size != size:
+        if isinstance(size, int) and item.size not in (size, 0):
             raise BoundsError(f"index: got a bool array of size {item.size} for an axis of {size}")
         return item.index
     is_ours = isinstance(item, _native.Cell)

@@ -50,9 +50,9 @@ def get(x: Array, key: Key) -> Array:
 def _selected(x: Array, mask: Array) -> Array:
     """x[mask]: the elements (or slices, if x has more axes) where the mask is true, in order."""
     _check_mask(x, mask)
-    rows = p.reshape(x, shape=(product(mask.shape), *x.shape[mask.ndim :]))
+    rows = p.reshape(x, shape=(product(x.shape[: mask.ndim]), *x.shape[mask.ndim :]))
     flat = p.reshape(mask, shape=(product(mask.shape),))
-    if is_on_host(flat) and is_on_host(rows):
+    if is_on_host(flat) and is_on_host(rows) and rows.shape[:1] == flat.shape:
         return p.compress(rows, flat, count=count_of(flat))
     return p.gather(rows, places_of(flat), axis=0)
 
@@ -64,7 +64,8 @@ def _is_mask(x: Array, key: Key) -> bool:
 
 
 def _check_mask(x: Array, mask: Array) -> None:
-    if mask.shape != x.shape[: mask.ndim]:
+    """A mask has x's sizes, or in their place 0, as in NumPy: then it selects nothing."""
+    if any(n not in (size, 0) for n, size in zip(mask.shape, x.shape, strict=False)):
         raise BoundsError(f"index: got a bool array {mask.shape} for an array {x.shape}")
 
 
@@ -156,7 +157,10 @@ def _flatten(x: Array, plan: Plan) -> _Flat:
 
 def _combine(indices: list[Any], sizes: Shape) -> Array:
     """Positions along several axes as positions along the flattened one."""
-    shape = common_shape("index", *(tuple(i.shape) for i in indices))
+    try:
+        shape = common_shape("index", *(tuple(i.shape) for i in indices))
+    except ShapeError as error:
+        raise BoundsError(str(error)) from None  # as in NumPy: the fault is the index's
     if all(isinstance(i, np.ndarray) for i in indices):
         host: Any = 0
         for i, size in zip(indices, sizes, strict=True):
@@ -208,6 +212,8 @@ def _put_masked(x: Array, mask: Any, value: Any) -> None:
     """x[mask] = scalar: a choice, which also a staged program can make."""
     mask = boolean(mask)
     _check_mask(x, mask)
+    if mask.shape != x.shape[: mask.ndim]:
+        return
     aligned = p.reshape(mask, shape=(*mask.shape, *(1,) * (x.ndim - mask.ndim)))
     scalar = p.broadcast_to(_converted(value, x.dtype), shape=x.shape)
     record.write(x, p.where(p.broadcast_to(aligned, shape=x.shape), scalar, record.read(x)))

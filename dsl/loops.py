@@ -268,13 +268,8 @@ def _scan(
     _number_results(region, len(leaves))
     written = list(region.written.values())
     given = [c for k, c in region.captured.items() if k not in region.written]
-    graph = _state_before_results(
-        region.graph(given, written, carried=True),
-        len(given),
-        len(leaves),
-        len(kinds),
-        len(written),
-    )
+    counts = (len(given), len(leaves), len(kinds), len(written))
+    graph = _state_before_results(region.graph(given, written, carried=True), *counts)
     of_ys, plain = region.structure.children[1], region.plain()[len(leaves) :]
     region.release()
     carries = [_as_value(x, aval) for x, aval in zip(leaves, avals, strict=True)]

@@ -11,14 +11,7 @@ from . import dtypes, host
 from . import functions as f
 from .device import following
 from .errors import LinAlgError
-from .functions import (
-    decompositions,
-    fourier,
-    matrix_products,
-    norms,
-    numpy_eigenvalues,
-    solving,
-)
+from .functions import decompositions, fourier, matrix_products, norms, solving
 from .ufuncs import UFUNCS, Ufunc
 
 # Names of NumPy that mean another thing here: random numbers have functions of their own.
@@ -60,12 +53,9 @@ def _public(*modules: Any) -> dict[str, Any]:
 OFFERED = _offered()
 LINALG = _public(decompositions, matrix_products, norms, solving) | {
     "LinAlgError": LinAlgError, "matmul": f.matmul, "matrix_transpose": f.matrix_transpose,
-    "tensordot": f.tensordot,
 }  # fmt: skip
-# What NumPy gives otherwise than the array API.
-NUMPY_LINALG = LINALG | _public(numpy_eigenvalues)
 FFT = _public(fourier)
 # By the module that NumPy's functions say they are of.
 BY_MODULE: dict[str, dict[str, Any]] = {
-    "numpy": OFFERED, "numpy.linalg": NUMPY_LINALG, "numpy.fft": FFT,
+    "numpy": OFFERED, "numpy.linalg": LINALG, "numpy.fft": FFT,
 }  # fmt: skip

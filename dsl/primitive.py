@@ -117,9 +117,11 @@ class Native:
 @dataclass(frozen=True)
 class Control:
     """Runs the graphs in its parameters, by an instruction of the executor: `kind` is `cond`,
-    `while`, `scan` or `while_vjp` (dsl/control.py says what each means)."""
+    `while`, `scan` or `while_vjp` (dsl/control.py says what each means); or, with `is_kernel`, as
+    one kernel."""
 
     kind: str
+    is_kernel: bool = False
 
 
 Lower = Map | Reduce | Contract | Scatter | Native | Control

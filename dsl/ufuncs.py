@@ -106,7 +106,7 @@ class Ufunc:
 
     def _stored(self, result: Array, target: Any, where: Any, casting: str) -> Array:
         name = self.__name__
-        if is_array(target) and common_shape(name, result.shape, target.shape) == target.shape:
+        if is_array(target) and _fits(result.shape, target.shape):
             result = f.broadcast_to(result, target.shape)  # out takes part in broadcasting
         if where is True:
             return store(name, result, target, casting)
@@ -248,6 +248,12 @@ class Ufunc:
         for place, update in zip(flat.tolist(), updates, strict=True):
             key = tuple(int(i) for i in np.unravel_index(place, a.shape))
             a[key] = self(a[key], update)
+
+
+def _fits(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
+    """Whether one shape broadcasts to another."""
+    lead = len(target) - len(shape)
+    return lead >= 0 and all(m in (1, n) for m, n in zip(shape, target[lead:], strict=True))
 
 
 def _offered() -> dict[str, Ufunc]:

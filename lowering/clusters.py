@@ -31,7 +31,7 @@ def single(node: Node) -> Cluster:
     kind = "scatter" if isinstance(lower, Scatter) else kind
     kind = "native" if isinstance(lower, Native) else kind
     if isinstance(lower, Control):
-        kind = "loop" if lower.kind.endswith("_kernel") else "control"
+        kind = "loop" if lower.is_kernel else "control"
     return Cluster(kind, space_of(node), None, [node])
 
 

@@ -8,7 +8,8 @@ What is on disk comes first, as it was compiled for exactly this machine.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+import warnings
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -91,13 +92,16 @@ class Engine:
 
     def kernel(self, graph: Graph) -> Any:
         """The one kernel of a graph whose buffers are the graph's inputs and outputs in order."""
+
+        def only(entry: ProgramEntry) -> Any:
+            if len(entry.kernels) == 1:
+                return self._load_kernel(entry.kernels[0])
+            raise CompileError(
+                f"kernel: graph {graph.name} has {len(entry.kernels)} kernels; it must have 1"
+            )
+
         with self._lock:
-            entry = self._entry(graph, graph_text(graph))
-            if len(entry.kernels) != 1:
-                raise CompileError(
-                    f"kernel: graph {graph.name} has {len(entry.kernels)} kernels; it must have 1"
-                )
-            return self._loaded(entry)[0]
+            return self._made(graph, graph_text(graph), only)
 
     def sized_kernel(self, graph: Graph) -> tuple[Any, tuple[str, ...]]:
         """The one kernel of a graph as in `kernel`, and the names of its unknown sizes, which may
@@ -144,14 +148,26 @@ class Engine:
 
     def _load(self, graph: Graph, text: str) -> Any:
         dump.write(graph, self.stage)
+        return self._made(graph, text, lambda entry: self._assemble(entry, graph.name))
+
+    def _made(self, graph: Graph, text: str, load: Callable[[ProgramEntry], Any]) -> Any:
+        """What `load` makes of the program of a graph."""
         try:
-            return self._assemble(self._entry(graph, text), graph.name)
-        except ValueError:
+            return load(self._entry(graph, text))
+        except ValueError as error:
             # The bytes are sound but of another build: compile again, once.
-            self.library = None
+            self._forget_library(graph.name, error)
             self._entries.pop(text, None)
             self.cache.remove(self._key(text, self.chosen(graph, text)))
-            return self._assemble(self._entry(graph, text), graph.name)
+            return load(self._entry(graph, text))
+
+    def _forget_library(self, name: str, error: ValueError) -> None:
+        if self.library is not None:
+            path, self.library = self.library.path, None
+            warnings.warn(
+                f"library: {path} is not used any more: {name} could not be loaded: {error}",
+                stacklevel=5,
+            )
 
     @timeline.stage("load", lambda self, entry, name, *_: name)
     def _assemble(self, entry: ProgramEntry, name: str) -> Any:
@@ -192,11 +208,20 @@ class Engine:
         if found is not None:
             return found
         raw = self.cache.get(self._key(text, chosen))
-        if raw is None and self.library is not None and not chosen:
-            raw = self.library.get(library_key(text))
         entry = None if raw is None else ProgramEntry.from_bytes(raw)
+        if entry is None and not chosen:
+            entry = self._of_library(text)
         if entry is not None:
             self._entries[text] = entry
+        return entry
+
+    def _of_library(self, text: str) -> ProgramEntry | None:
+        raw = None if self.library is None else self.library.get(library_key(text))
+        if raw is None:
+            return None
+        entry = ProgramEntry.from_bytes(raw)
+        if entry is None:
+            self._forget_library("an entry", ValueError("it is no program"))
         return entry
 
     def _key(self, text: str, chosen: Mapping[str, str]) -> str:

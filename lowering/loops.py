@@ -20,7 +20,7 @@ MOST_BYTES = 1 << 15  # of the values of a turn, which lie on the stack
 MOST_BUFFERS = 150  # of a kernel (core/kernel.h)
 MOST_TURNS = 1 << 20  # of a `while` before the executor has a look
 
-SCAN_KERNEL = replace(SCAN, name="scan_kernel", lower=Control("scan_kernel"))
+SCAN_KERNEL = replace(SCAN, name="scan_kernel", lower=Control("scan", is_kernel=True))
 
 
 def _infer_while(*values: Any, n_turns: int, **params: Any) -> Any:
@@ -29,7 +29,7 @@ def _infer_while(*values: Any, n_turns: int, **params: Any) -> Any:
 
 
 WHILE_KERNEL = replace(
-    WHILE, name="while_kernel", lower=Control("while_kernel"), infer=_infer_while
+    WHILE, name="while_kernel", lower=Control("while", is_kernel=True), infer=_infer_while
 )
 
 

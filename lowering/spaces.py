@@ -46,8 +46,10 @@ def without_ones(shape: Shape) -> Shape:
 
 
 def is_called(node: Node) -> bool:
-    """Whether a node is a routine of the core or control flow: these read and write memory only."""
-    return isinstance(node.primitive.lower, Native | Control)
+    """Whether a node is a routine of the core or control flow: these read and write memory only.
+    (A loop that is a kernel reads as kernels do.)"""
+    lower = node.primitive.lower
+    return isinstance(lower, Native) or (isinstance(lower, Control) and not lower.is_kernel)
 
 
 def computes_positions(node: Node) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 from .. import primitives as p
 from .. import record
 from ..device import DeviceLike
-from ..dtypes import bfloat16, complex128, complex_of, float16, float32, float64
+from ..dtypes import DTypeLike, bfloat16, complex128, complex_of, float16, float32, float64
 from ..errors import ArgumentError, DTypeError
 from ..primitives.complex import conj
 from ..primitives.fourier import BY_LENGTH, BY_ROOT, NONE
@@ -267,29 +267,35 @@ def irfft2(
 # --------------------------------------------------------------------------- frequencies
 
 
-def fftfreq(n: int, d: float = 1.0, device: DeviceLike | None = None) -> Array:
+def fftfreq(
+    n: int, d: float = 1.0, device: DeviceLike | None = None, *, dtype: DTypeLike | None = None
+) -> Array:
     """The frequencies of the elements of `fft` of n numbers that are d apart.
 
     >>> fftfreq(4)
     array([ 0.  ,  0.25, -0.5 , -0.25])
     """
-    return _frequencies("fftfreq", np.fft.fftfreq, n, d, device)
+    return _frequencies("fftfreq", np.fft.fftfreq, n, d, device, dtype)
 
 
-def rfftfreq(n: int, d: float = 1.0, device: DeviceLike | None = None) -> Array:
+def rfftfreq(
+    n: int, d: float = 1.0, device: DeviceLike | None = None, *, dtype: DTypeLike | None = None
+) -> Array:
     """The frequencies of the elements of `rfft`.
 
     >>> rfftfreq(4)
     array([0.  , 0.25, 0.5 ])
     """
-    return _frequencies("rfftfreq", np.fft.rfftfreq, n, d, device)
+    return _frequencies("rfftfreq", np.fft.rfftfreq, n, d, device, dtype)
 
 
-def _frequencies(name: str, theirs: Any, n: Any, d: float, device: DeviceLike | None) -> Array:
+def _frequencies(
+    name: str, theirs: Any, n: Any, d: float, device: DeviceLike | None, dtype: DTypeLike | None
+) -> Array:
     if not isinstance(n, int | np.integer):
         raise ArgumentError(f"{name}: got n = {n!r}; it must be an integer")
     with record.at(device):
-        return asarray(np.asarray(theirs(int(n), float(d))).tolist())
+        return asarray(np.asarray(theirs(int(n), float(d))).tolist(), dtype)
 
 
 def _shifted(name: str, x: ArrayLike, axes: Axes, *, back: bool) -> Array:

@@ -17,6 +17,7 @@ from .convert import (
     asarray,
     boolean,
     convert,
+    converted,
     inexact,
     is_scalar,
     many_axes,
@@ -70,7 +71,7 @@ def sum(
     array([4, 6])
     """
     x = asarray(a)
-    x = masked("sum", convert(x, accumulator(x, dtype, out)), where, 0)
+    x = masked("sum", converted(x, accumulator(x, dtype, out)), where, 0)
     total = _reduce("sum", p.sum_, x, axis, keepdims)
     return store("sum", total if _is(initial, 0) else add(total, initial), out)
 
@@ -86,7 +87,7 @@ def prod(
 ) -> Array:
     """The product over `axis`; integers and bools in 64 bits."""
     x = asarray(a)
-    x = masked("prod", convert(x, accumulator(x, dtype, out)), where, 1)
+    x = masked("prod", converted(x, accumulator(x, dtype, out)), where, 1)
     total = _reduce("prod", p.prod, x, axis, keepdims)
     return store("prod", total if _is(initial, 1) else multiply(total, initial), out)
 
@@ -258,7 +259,7 @@ def mean(
     x = asarray(a)
     wanted, inner = _inner(x, dtype)
     axes = many_axes("mean", axis, x.ndim)
-    return store("mean", convert(_mean(convert(x, inner), axes, keepdims, where), wanted), out)
+    return store("mean", convert(_mean(converted(x, inner), axes, keepdims, where), wanted), out)
 
 
 _dtype = dtype

@@ -9,7 +9,7 @@ from .. import record
 from ..dtypes import bool_, float64, int64
 from ..errors import ArgumentError, DTypeError
 from .arithmetic import divide, maximum, minimum, multiply, remainder, subtract
-from .convert import ArrayLike, asarray, convert, on_host, same_dtype
+from .convert import ArrayLike, asarray, convert, on_host, real_only, same_dtype
 from .logic import equal, isnan, less, less_equal, logical_and, logical_not, logical_or, where
 from .reductions import max as max_
 from .reductions import min as min_
@@ -57,7 +57,7 @@ def digitize(x: ArrayLike, bins: ArrayLike, right: bool = False) -> Array:
     >>> digitize([0.5, 1.0, 7.0], [0, 1, 2])
     array([1, 2, 3])
     """
-    x, edges = asarray(x), asarray(bins)
+    x, edges = real_only("digitize", x), asarray(bins)
     if edges.ndim != 1:
         raise ArgumentError(f"digitize: got bins of shape {edges.shape}; they have one axis")
     host = on_host(bins)

@@ -87,10 +87,9 @@ class _Turns:
         """Run a node of control flow on its inputs; its results go to the places."""
         lower = node.primitive.lower
         assert isinstance(lower, Control)
-        kind = lower.kind.removesuffix("_kernel")
-        if kind == "cond":
+        if lower.kind == "cond":
             self._cond(node, inputs, places)
-        elif kind == "scan":
+        elif lower.kind == "scan":
             self._scan(node, inputs, places)
         else:
             self._while(node, inputs, places)
@@ -208,6 +207,9 @@ class _Turns:
 
     def _map(self, scope: Scope, node: Node, lower: Map, readers: dict[Var, int]) -> None:
         var = node.output
+        if node.primitive.name == "concatenate" and var.aval.size != 1:
+            self._concatenate(scope, node)
+            return
         if var.aval.size == 1:
             value = scope.element(var, _origin(var.aval))
             scope.sources[var] = lambda index: value
@@ -218,6 +220,21 @@ class _Turns:
         place = self._local(var.aval)
         self._copy(_reader(scope, var), place)
         self._settle(scope, var, place)
+
+    def _concatenate(self, scope: Scope, node: Node) -> None:
+        """Part after part, so that no element asks which part it is of."""
+        place, axis, start = self._local(node.output.aval), node.params["axis"], 0
+        for var in node.inputs:
+            shape, first = var.aval.shape, int64(start)
+
+            def one(index: list[Expr], var: Var = var, first: Expr = first) -> None:
+                moved = [*index[:axis], index[axis] + first, *index[axis + 1 :]]
+                value = scope.element(var, from_components(var.aval.shape, tuple(index)))
+                place.write(from_components(place.aval.shape, tuple(moved)), value)
+
+            self._over(scope, shape, one)
+            start += shape[axis]
+        self._settle(scope, node.output, place)
 
     def _settle(self, scope: Scope, var: Var, place: _Place) -> None:
         """The value lies there from now on; one element is named."""

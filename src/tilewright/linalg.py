@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from .dsl.functions.linear import matmul as matmul
     from .dsl.functions.matrix_products import *  # noqa: F403
     from .dsl.functions.norms import *  # noqa: F403
-    from .dsl.functions.products import tensordot as tensordot
     from .dsl.functions.shapes import matrix_transpose as matrix_transpose
     from .dsl.functions.solving import *  # noqa: F403
 

@@ -156,6 +156,22 @@ def test_second_derivatives(case: Case) -> None:
         np.testing.assert_allclose(staged(*given).numpy(), want, rtol=1e-9, atol=1e-12)
 
 
+@cases
+def test_code_means_the_same(case: Case) -> None:
+    """The text of a graph, run as Python: of the function and of its gradient."""
+    for f in (case.f, tw.grad(total(case.f))):
+        staged = tw.jit(f)
+        given = arrays(case.arguments[0])
+        scope: dict[str, Any] = {}
+        text = staged.code(*given)
+        exec(text, scope)  # the test's own text
+        (made,) = (v for k, v in scope.items() if callable(v) and k not in ("tw", "p"))
+        (found,) = made(*given)
+        np.testing.assert_allclose(
+            tw.asarray(found).numpy(), staged(*given).numpy(), rtol=1e-10, err_msg=text
+        )
+
+
 @pytest.mark.parametrize("device", device_names()[1:])
 @cases
 def test_on_devices(case: Case, device: str) -> None:

@@ -141,6 +141,23 @@ def test_masks() -> None:
         tw.jit(lambda v: v[v > 5])(tw.array(x))
 
 
+@pytest.mark.parametrize(
+    ("shape", "mask"), [((0, 1), (0, 0)), ((2, 3), (0, 3)), ((3,), (0,)), ((), ())]
+)
+@pytest.mark.parametrize("value", [True, False])
+def test_empty_masks_and_single_bools(shape: Any, mask: Any, value: bool) -> None:
+    x, key = numbers(shape), np.full(mask, value)
+    a = tw.array(x)
+    for k in (key, tw.array(key), (..., key), *([bool(key)] if not mask else [])):
+        expected = x[np.asarray(k) if isinstance(k, tw.Array) else k]
+        assert a[k].shape == expected.shape and a[k].tolist() == expected.tolist()
+    a[key] = 7
+    x[key] = 7
+    np.testing.assert_array_equal(a.numpy(), x)
+    matrix = numbers((2, 3))
+    assert tw.array(matrix)[value, [0]].tolist() == matrix[value, [0]].tolist()
+
+
 def test_views_share_and_copies_do_not() -> None:
     a = tw.zeros((3, 4))
     a[0][1] = 5

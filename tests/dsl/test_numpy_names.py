@@ -18,7 +18,7 @@ from numpy_support import DATA, cases, compare
 
 import tilewright as tw
 import tilewright.numpy as tnp
-from tilewright.dsl.namespace import FFT, NUMPY_LINALG, OFFERED
+from tilewright.dsl.namespace import FFT, LINALG, OFFERED
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 NAMES = json.loads((DOCS / "numpy-names.json").read_text())
@@ -77,7 +77,7 @@ def test_signatures_are_numpys(name: str) -> None:
 # has no default then.
 MORE = {"dtype"}
 SECTIONS = {
-    "linalg": (np.linalg, NUMPY_LINALG),
+    "linalg": (np.linalg, LINALG),
     "fft": (np.fft, FFT),
     "random.Generator": (np.random.Generator, vars_of(tnp.random.Generator)),
 }
@@ -91,7 +91,7 @@ def test_signatures_of_the_sections_are_numpys(section: str) -> None:
         if not callable(ours[name]):
             continue
         wanted, found = parameters(getattr(theirs, name)), parameters(ours[name])
-        if section == "random.Generator":
+        if section != "linalg":
             wanted, found = ([p for p in side if p[0] not in MORE] for side in (wanted, found))
         assert [p[:2] for p in found] == [p[:2] for p in wanted], name
         for mine, their in zip(found, wanted, strict=True):
@@ -102,12 +102,14 @@ def test_signatures_of_the_sections_are_numpys(section: str) -> None:
 
 def test_results_of_linalg_are_named() -> None:
     a = np.array([[2.0, 1.0], [1.0, 3.0]])
-    for name in ("eig", "eigh", "qr", "svd", "slogdet"):
+    for name in ("eigh", "qr", "svd", "slogdet"):
         ours, theirs = getattr(tnp.linalg, name)(a), getattr(np.linalg, name)(a)
         assert ours._fields == theirs._fields
         for x, y in zip(ours, theirs, strict=True):
             np.testing.assert_allclose(np.abs(x.numpy()), np.abs(y), rtol=1e-10)
             assert x.dtype == y.dtype
+    values, vectors = tnp.linalg.eig(a)  # complex, as the array API has it
+    assert values.dtype == vectors.dtype == "complex128" and values.imag.tolist() == [0, 0]
     turned = tnp.linalg.eigvals([[0.0, -1.0], [1.0, 0.0]])
     assert turned.dtype == "complex128" and tnp.linalg.LinAlgError is tw.LinAlgError
     with pytest.raises(np.linalg.LinAlgError):
@@ -305,8 +307,8 @@ def test_numpys_functions_give_our_arrays() -> None:
 
 def test_numpys_functions_that_are_not_there_say_so() -> None:
     x = tw.array(M)
-    for call in (lambda: np.is_busday(x), lambda: np.isnat(x)):
-        with pytest.raises(TypeError, match="no implementation"):
+    for call in (lambda: np.is_busday(x), lambda: np.busday_offset(x, 1)):
+        with pytest.raises(TypeError, match="no implementation|NotImplemented"):
             call()
     same(np.sort(x), np.sort(M))
 

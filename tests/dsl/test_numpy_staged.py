@@ -170,6 +170,8 @@ def test_every_dtype(dtype: str) -> None:
     for text in cases(BY_DTYPE):
         if dtype == "bool" and text.startswith("np.round"):
             continue  # NumPy's answer, float16, is an accident of its loops
+        if dtype.startswith("complex") and "histogram" in text:
+            continue  # NumPy discards the imaginary parts of places, and warns
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
@@ -177,7 +179,9 @@ def test_every_dtype(dtype: str) -> None:
             except Exception as error:
                 expected = error
         try:
-            found = eval(text, {"np": tnp, "x": tw.array(x)})
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", np.exceptions.ComplexWarning)
+                found = eval(text, {"np": tnp, "x": tw.array(x)})
             compare(found, expected)
         except AssertionError as error:
             wrong.append(f"{text}: {error}")

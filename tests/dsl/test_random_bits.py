@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -102,6 +103,13 @@ def test_a_child_in_staged_code() -> None:
         found = draw(tw.array(k)).numpy()
         np.testing.assert_array_equal(found, rng.fold_in(k).standard_normal(6).numpy())
     assert calls(rng) == 0
+
+
+def test_threads_of_a_program_get_different_numbers() -> None:
+    rng = tw.Generator(6)
+    with ThreadPoolExecutor(4) as pool:
+        drawn = list(pool.map(lambda _: rng.random(3).tolist(), range(200)))
+    assert len({tuple(x) for x in drawn}) == 200 and calls(rng) == 200
 
 
 def test_a_failed_program_advances_nothing() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -155,3 +156,11 @@ def test_array_api_compat(oracle: Callable[[str], ModuleType]) -> None:
     assert compat.to_device(x, "cpu").device is tw.device("cpu")
     with pytest.raises(TypeError, match=r"[Mm]ultiple namespaces"):
         compat.array_namespace(x, X)
+
+
+def test_the_page_runs_as_written(oracle: Callable[[str], ModuleType]) -> None:
+    oracle("einops")
+    page = (Path(__file__).resolve().parents[2] / "docs" / "array-api.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    assert len(blocks) == 2
+    exec("".join(blocks), {})

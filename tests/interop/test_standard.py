@@ -21,7 +21,7 @@ from tilewright.dsl import dtypes
 
 LIST = Path(__file__).with_name("array_api_2025_12.txt")
 NAMESPACES = {"tilewright": tw, "tilewright.numpy": tnp}
-IN_MODULES = ("main", "linalg")
+IN_MODULES = ("main", "linalg", "fft")
 
 
 def sections() -> dict[str, list[str]]:
@@ -126,6 +126,7 @@ def test_what_the_namespace_tells() -> None:
         assert info.default_device() is tw.device("cpu")
     defaults = info.default_dtypes()
     assert defaults["real floating"] == tnp.asarray(1.0).dtype == tnp.zeros(1).dtype
+    assert defaults["complex floating"] == tnp.asarray(1j).dtype
     assert defaults["integral"] == tnp.asarray(1).dtype
     assert (
         defaults["indexing"] == tnp.argmax(tnp.ones(2)).dtype == tnp.nonzero(tnp.ones(2))[0].dtype
@@ -138,6 +139,7 @@ def test_kinds_of_types() -> None:
     assert set(info.dtypes()) == names
     assert set(info.dtypes(kind="unsigned integer")) == {"uint8", "uint16", "uint32", "uint64"}
     assert set(info.dtypes(kind=("bool", "real floating"))) == {"bool", "float32", "float64"}
+    assert set(info.dtypes(kind="complex floating")) == {"complex64", "complex128"}
     with pytest.raises(TypeError, match="kind"):
         info.dtypes(kind="nonsense")
     with pytest.raises(TypeError, match="kind"):

@@ -23,6 +23,7 @@ from tilewright.lowering import library as libraries
 from tilewright.lowering import machine
 from tilewright.lowering.cache import Cache, key_of, sources_digest
 from tilewright.lowering.engine import Engine, library_key
+from tilewright.lowering.entry import KernelEntry, ProgramEntry
 from tilewright.lowering.library import Facts, Library, find_library, write_library
 
 ENTRIES = {key_of(str(i)): bytes([i]) * (10 + i * 37) for i in range(20)}
@@ -209,8 +210,21 @@ def test_what_was_compiled_for_this_machine_comes_first(tmp_path: Path) -> None:
 def test_an_entry_that_is_no_program_is_compiled(tmp_path: Path, raw: bytes) -> None:
     library = library_of(tmp_path / "a.kernels", raw)
     engine = Engine(MANIFEST, Cache(tmp_path / "cache"), library=library)
+    with pytest.warns(UserWarning, match="is not used any more"):
+        check(engine)
+    assert engine._compiler is not None and engine.library is None
+
+
+@pytest.mark.parametrize("name", ["program", "kernel"])
+def test_code_that_cannot_be_loaded_is_compiled(tmp_path: Path, name: str) -> None:
+    """An entry that is whole, of a library that nobody should have made."""
+    entry = ProgramEntry(b"words", (KernelEntry(b"code", b"words", (), ()),))
+    library = library_of(tmp_path / "a.kernels", entry.to_bytes())
+    engine = Engine(MANIFEST, Cache(tmp_path / "cache"), library=library)
+    with pytest.warns(UserWarning, match="is not used any more"):
+        getattr(engine, name)(graph())
+    assert engine.library is None
     check(engine)
-    assert engine._compiler is not None
 
 
 PROGRAM = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -40,11 +41,12 @@ class Philox:
     def __init__(self, seed: Seed = None) -> None:
         self._seed_seq: Any = _sequence(seed)
         self._cell: Array | None = None
+        self._lock = threading.Lock()
 
     @classmethod
     def _of(cls, cell: Array) -> Philox:
         made = cls.__new__(cls)
-        made._seed_seq, made._cell = None, cell
+        made._seed_seq, made._cell, made._lock = None, cell, threading.Lock()
         return made
 
     @property
@@ -122,16 +124,18 @@ class Philox:
         return Philox._of(made)
 
     def reserve(self, calls: int = 1) -> Array:
-        """The state now, for that many calls, which no later one gets."""
-        state: Array = _native.alias(record.read(self.cell))
-        record.write(self.cell, p.random_advance(state, calls=calls))
+        """The state now, for that many calls, which no later one gets, of whichever thread."""
+        with self._lock:
+            cell = self.cell
+            state: Array = _native.alias(record.read(cell))
+            record.write(cell, p.random_advance(state, calls=calls))
         return state
 
     def __getstate__(self) -> dict[str, Any]:
         return {"state": self.state, "seed_seq": self.seed_seq}
 
     def __setstate__(self, kept: dict[str, Any]) -> None:
-        self._seed_seq, self._cell = kept["seed_seq"], None
+        self._seed_seq, self._cell, self._lock = kept["seed_seq"], None, threading.Lock()
         self.state = kept["state"]
 
     def __repr__(self) -> str:

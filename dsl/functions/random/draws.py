@@ -42,7 +42,7 @@ class Condition:
     holds: Callable[[Any], Any]
 
 
-ANY = Condition("a number", lambda x: np.ones(np.shape(x), bool))
+ANY = Condition("be a number", lambda x: x == x)  # never asked
 NOT_NEGATIVE = Condition("not be negative", lambda x: ~(x < 0))
 POSITIVE = Condition("be above 0", lambda x: x > 0)
 ABOVE_ONE = Condition("be above 1", lambda x: x > 1)
@@ -85,19 +85,21 @@ def parameters(
 
 
 def _parameter(name: str, label: str, x: ArrayLike, of: DType, must: Condition) -> Parameter:
-    single = isinstance(x, int | float | np.generic) or (isinstance(x, np.ndarray) and not x.ndim)
-    value: Parameter
-    if single:
-        value = float(x)
-    else:
-        array = asarray(x)
-        if array.dtype.kind not in "iufb":
-            raise DTypeError(f"{name}: got {label} of {array.dtype}; it must be real numbers")
-        value = convert(array, of)
-    known = np.asarray(value) if single else value.numpy() if value._is_concrete else None
-    if known is not None and not np.all(must.holds(known)):
-        wrong = known[~must.holds(known)].flat[0] if known.ndim else known
-        raise ArgumentError(f"{name}: got {label} = {wrong}; it must {must.text}")
+    if isinstance(x, int | float | np.generic) or (isinstance(x, np.ndarray) and not x.ndim):
+        number = np.float64(x)
+        if must is not ANY and not must.holds(number):
+            raise ArgumentError(f"{name}: got {label} = {x}; it must {must.text}")
+        return float(number)
+    array = asarray(x)
+    if array.dtype.kind not in "iufb":
+        raise DTypeError(f"{name}: got {label} of {array.dtype}; it must be real numbers")
+    value = convert(array, of)
+    if must is not ANY and value._is_concrete:
+        known = value.numpy()
+        holds = must.holds(known)
+        if not np.all(holds):
+            wrong = known[~holds].flat[0] if known.ndim else known
+            raise ArgumentError(f"{name}: got {label} = {wrong}; it must {must.text}")
     return value
 
 

@@ -81,7 +81,9 @@ def expm1(t: TirxVocabulary, z: Complex) -> Complex:
     whole = exp(t, z)
     half = m.let(t.call("sin", m.let(y * m.const(0.5))))
     less = m.let(m.product(half, half) * m.const(2.0))
-    near = m.let(m.product(m.let(t.call("expm1", x)), m.let(t.call("cos", y))) - less)
+    # 0 - less, not a difference: expm1(-0 + 0j) is +0 + 0j, as the array API has it
+    rest = m.let(m.const(0.0) - less)
+    near = m.let(m.product(m.let(t.call("expm1", x)), m.let(t.call("cos", y))) + rest)
     outside = either(x > m.const(60.0), x < m.const(-1.0))  # where exp(x) is far from 1
     is_far = either(outside, tirx.Not(is_finite(m, y)))
     far = m.let(whole.real - m.const(1.0))

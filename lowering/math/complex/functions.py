@@ -23,7 +23,7 @@ def _abs(t: TirxVocabulary, z: Complex) -> Expr:
 
 
 def _sign(t: TirxVocabulary, z: Complex) -> Complex:
-    """z / |z|, as NumPy: 0 for 0, and the direction of the one infinite part."""
+    """z / |z|, as NumPy: +0 for zeros of any sign, and the direction of the one infinite part."""
     m = z.m
     zero, one = m.const(0.0), m.const(1.0)
     largest = m.let(t.call("maximum", m.abs(z.real), m.abs(z.imag)))
@@ -31,8 +31,9 @@ def _sign(t: TirxVocabulary, z: Complex) -> Complex:
     scale = m.select(is_huge, m.const(0.25), one)
     scaled = z.scaled(scale)
     length = m.let(_abs(t, scaled))
-    length = m.select(m.equal(length, zero), one, length)
-    real, imag = (m.let(part / length) for part in scaled.parts)
+    is_zero = t.let(m.equal(length, zero))
+    length = m.select(is_zero, one, length)
+    real, imag = (m.select(is_zero, zero, m.let(part / length)) for part in scaled.parts)
     ends = [is_infinite(m, part) for part in z.parts]
     known = [m.select(e, m.copysign(one, p), zero) for e, p in zip(ends, z.parts, strict=True)]
     lost = m.const(nan)

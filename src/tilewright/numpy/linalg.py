@@ -1,17 +1,16 @@
-"""`numpy.linalg` on tilewright's arrays: the functions of `tilewright.linalg`, and `eig` and
-`eigvals` with real results where NumPy's are real.
+"""`numpy.linalg` on tilewright's arrays: the functions of `tilewright.linalg`. `eig` and `eigvals`
+are always complex, as the array API has it (NumPy's are real if they can be).
 
->>> inv([[2.0, 0.0], [0.0, 4.0]])
-array([[0.5 , 0.  ],
-       [0.  , 0.25]])
+>>> eigvals([[2.0, 1.0], [0.0, 4.0]])
+array([2., 4.])
 """
 
 from typing import TYPE_CHECKING
 
-from ..dsl.namespace import NUMPY_LINALG
+from ..dsl.namespace import LINALG
 
 if TYPE_CHECKING:
     from ..linalg import *  # noqa: F403
 
-globals().update(NUMPY_LINALG)
-__all__ = [*NUMPY_LINALG]
+globals().update(LINALG)
+__all__ = [*LINALG]
