@@ -12,7 +12,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from ..dsl import eager
+from ..dsl import eager_programs
 from ..dsl.device import Device
 from ..dsl.engine import engine
 from ..dsl.errors import TuningError
@@ -278,7 +278,7 @@ class _Tuning:
                 job.report.outcome = "not tuned: there was no time left"
         self.engine.refresh()
         forget_programs()
-        eager.forget_programs()
+        eager_programs.forget_programs()
         self._tell(self.jobs[-1], "done", 1.0, seconds)
         reports = [job.report for job in self.jobs]
         reports.sort(key=lambda r: -r.share)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import _native
-from . import autodiff, indexing, record
+from . import autodiff, record
 from . import device as placing
 from . import functions as f
+from .dispatch import dispatched
 from .dtypes import DTypeLike, bfloat16
 from .errors import ArgumentError, DTypeError, GradientError
 from .functions.convert import duplicate
@@ -59,21 +60,10 @@ class Array(_native.Cell, Reductions, Selection, Layout, NumPyProtocols, Standar
             raise DTypeError(f"format: got {spec!r} for an array with axes; only numbers take one")
         return format(self.item() if spec else str(self), spec)
 
-    def __len__(self) -> int:
-        if self.ndim == 0:
-            raise TypeError("len: got an array without axes")
-        return self.shape[0]
-
     def __iter__(self) -> Iterator[Array]:
         if self.ndim == 0:
             raise TypeError("iter: got an array without axes")
         return (self[i] for i in range(self.shape[0]))
-
-    def __getitem__(self, key: Any) -> Array:
-        return indexing.get(self, key)
-
-    def __setitem__(self, key: Any, value: ArrayLike) -> None:
-        indexing.put(self, key, value)
 
     def __contains__(self, item: Any) -> bool:
         return bool((self == item).any())
@@ -86,9 +76,6 @@ class Array(_native.Cell, Reductions, Selection, Layout, NumPyProtocols, Standar
 
     def __rdivmod__(self, other: Any) -> tuple[Array, Array]:
         return other // self, other % self
-
-    def __delitem__(self, key: Any) -> None:
-        raise ArgumentError("del: elements of an array cannot be taken out; see tw.delete")
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         host = self.numpy()
@@ -260,6 +247,25 @@ class Array(_native.Cell, Reductions, Selection, Layout, NumPyProtocols, Standar
         return f.searchsorted(self, v, side, sorter)
 
 
+# Methods that are functions of the array and plain parameters: calls that come again go without
+# Python. (Not those that write, or read values to the host.)
+_PURE = (
+    *(n for n in vars(Reductions) if not n.startswith("_")),
+    "argsort", "astype", "choose", "clip", "conj", "conjugate", "diagonal", "dot", "flatten",
+    "ravel", "repeat", "reshape", "round", "searchsorted", "squeeze", "swapaxes", "take",
+    "transpose",
+)  # fmt: skip
+
+
+def _offer_methods() -> None:
+    for name in _PURE:
+        method = getattr(Array, name)
+        setattr(Array, name, dispatched(method, method))
+    for name in ("T", "mT"):
+        getter = vars(Array)[name].fget
+        setattr(Array, name, property(dispatched(getter, getter), doc=getter.__doc__))
+
+
 def _one_or_many(given: Sequence[Any]) -> Any:
     """The arguments of reshape(2, 3) and reshape((2, 3)) alike."""
     return given[0] if len(given) == 1 and not isinstance(given[0], int) else tuple(given)
@@ -268,3 +274,6 @@ def _one_or_many(given: Sequence[Any]) -> Any:
 def _restore(data: bytes, shape: tuple[int, ...], dtype: str) -> Array:
     host = np.frombuffer(data, f.result_type(dtype).dtype).reshape(shape)
     return f.asarray(host)
+
+
+_offer_methods()

@@ -7,11 +7,10 @@ primitives, so the same walk works eagerly and under a trace, and on its own res
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from .. import _native
@@ -22,21 +21,10 @@ from .primitive import REGISTRY
 
 if TYPE_CHECKING:
     from .array import Array
+    from .dtypes import DType
 
-Vjp = Callable[[Sequence["Array | None"], bool], Sequence["Array | None"]]
-_ids = itertools.count(1)
-
-
-class TapeNode:
-    """How a value was made: `vjp(cotangents, keep_graph)` gives one cotangent for each edge."""
-
-    __slots__ = ("__weakref__", "edges", "id", "name", "outputs", "vjp")
-
-    def __init__(
-        self, name: str, edges: tuple[TapeNode | None, ...], vjp: Vjp, outputs: int = 1
-    ) -> None:
-        self.id = next(_ids)
-        self.name, self.edges, self.vjp, self.outputs = name, edges, vjp, outputs
+# How a value was made: `vjp(cotangents, keep_graph)` gives one cotangent for each edge.
+TapeNode = _native.TapeNode
 
 
 class LeafNode(TapeNode):
@@ -121,35 +109,7 @@ def walk(
     keep_graph: bool,
 ) -> dict[TapeNode, Array]:
     """Cotangents of `targets` and of all leaves, from those of the seeds, newest node first."""
-    pending: dict[TapeNode, list[Array | None]] = {}
-    heap: list[tuple[int, TapeNode]] = []
-    results: dict[TapeNode, Array] = {}
-
-    def give(node: TapeNode, index: int, cotangent: Array) -> None:
-        if node not in pending:
-            pending[node] = [None] * node.outputs
-            heapq.heappush(heap, (-node.id, node))
-        before = pending[node][index]
-        both = cotangent if before is None else REGISTRY["add"](before, cotangent)
-        pending[node][index] = both
-
-    with _grad_mode(keep_graph):
-        for node, cotangent in seeds:
-            give(node, 0, cotangent)
-        while heap:
-            node = heapq.heappop(heap)[1]
-            cotangents = pending.pop(node)
-            if node in targets or isinstance(node, LeafNode):
-                results[node] = cotangents[0]  # type: ignore[assignment]
-                continue
-            if isinstance(node, OutputNode):
-                give(node.parent, node.index, cotangents[0])  # type: ignore[arg-type]
-                continue
-            found = node.vjp(cotangents, keep_graph)
-            for edge, share in zip(node.edges, found, strict=True):
-                if edge is not None and share is not None:
-                    give(edge, 0, share)
-    return results
+    return _native.walk(list(seeds), targets, keep_graph)
 
 
 def reaches_outside(roots: Iterable[TapeNode | None], start: int, own: frozenset[TapeNode]) -> bool:
@@ -170,7 +130,7 @@ def reaches_outside(roots: Iterable[TapeNode | None], start: int, own: frozenset
 
 def newest_id() -> int:
     """A number that every later tape node exceeds."""
-    return next(_ids)
+    return _native.next_node_id()
 
 
 # --------------------------------------------------------------------------- .grad and backward
@@ -230,7 +190,8 @@ def backward(root: Array, cotangent: Array | None = None, *, retain_graph: bool 
                 f"backward: got a {root.dtype}; without a cotangent it must be real, for example "
                 "its abs() or its real part"
             )
-        cotangent = one_like(root)
+        on_host = tracing.current() is None and not root._device
+        cotangent = _one_on_host(root.dtype) if on_host else one_like(root)
     grads = walk([(node, cotangent)], frozenset(), keep_graph=False)
     with _grad_mode(False):
         for leaf, grad in grads.items():
@@ -243,7 +204,7 @@ def _accumulate(leaf: TapeNode, grad: Array) -> None:
         return
     before = get_grad(cell)
     # A cell of its own: the cotangent may be the value of another leaf as well.
-    new = snapshot(_moved(grad), None) if before is None else REGISTRY["add"](before, grad)
+    new = snapshot(_moved(grad), None) if before is None else before + grad
     set_grad(cell, new)
 
 
@@ -262,3 +223,8 @@ def _moved(grad: Array) -> Array:
 def one_like(x: Array) -> Array:
     """A one of x's shape and dtype; x is a float scalar."""
     return REGISTRY["full"](value=1.0, shape=x.shape, dtype=x.dtype)
+
+
+@cache
+def _one_on_host(dtype: DType) -> Array:
+    return _native.from_scalar(1.0, dtype.code)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import eager, engine
+from . import eager, eager_programs, engine
 from .device import HOST
 from .dtypes import DType, dtype
 from .functions.convert import asarray
@@ -81,7 +81,7 @@ def _recording() -> Iterator[None]:
     before = engine.installed(HOST)
     engine.install(_Recorder(), HOST)  # type: ignore[arg-type]
     try:
-        with eager.nothing_kept(), np.errstate(all="ignore"):
+        with eager_programs.nothing_kept(), np.errstate(all="ignore"):
             yield
     finally:
         engine.install(before, HOST)

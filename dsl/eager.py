@@ -7,8 +7,7 @@ symbolic sizes, compiled once for its dtypes and kept. Movement is native copyin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -19,23 +18,21 @@ from . import views
 from .device import HOST, common_index, current, scope
 from .dtypes import DType, uint8
 from .eager_moves import move, reshaped
+from .eager_products import contract
+from .eager_programs import cached, graph_of, new_table
 from .engine import engine
 from .graph import Aval, Graph, Node, Var
 from .primitive import REGISTRY, Contract, Map, Native, Primitive, Reduce, Scatter
-from .sizes import Shape, known, symbol
+from .sizes import known, symbol
 
 if TYPE_CHECKING:
     from .array import Array
 
 _N, _OUTER, _REDUCED, _INNER = map(symbol, ("n", "outer", "reduced", "inner"))
-_BATCH, _M, _K, _COLUMNS = map(symbol, ("batch", "m", "k", "columns"))
 EXACT = "exact_"  # begins the names of graphs for one shape alone
 _LENGTH = uint8  # dtype of an array that only tells a length
-_MOST_SHAPES = 32  # of products, before one program serves all further shapes
-_kernels: dict[Any, Any] = {}
 # The common case, checked and known: pointwise, without parameters.
-_pointwise_kernels: dict[tuple[Any, ...], _native.MapKernel] = {}
-_shapes_seen: dict[Any, int] = {}
+_pointwise_kernels: dict[Any, _native.MapKernel] = new_table()
 
 
 def run(primitive: Primitive, cells: tuple[Array, ...], params: dict[str, Any]) -> Array:
@@ -92,54 +89,12 @@ def run_program(
     if isinstance(lower, Reduce):
         return _reduce(primitive, out, cells[0], params)
     if isinstance(lower, Contract):
-        return _contract(primitive, out, *cells, params=params)
+        return contract(primitive, out, *cells, params=params)
     if isinstance(lower, Scatter):
         return _scatter(primitive, out, *cells, params=params)
     if isinstance(lower, Native):
         return _native_routine(lower, out, cells, params)
     return _exact(primitive, cells, params)
-
-
-def cached(key: Any, make: Callable[[], Any]) -> Any:
-    """What `make` gives at the first call with this key on the current device."""
-    key = (current().index, key)
-    found = _kernels.get(key)
-    if found is None:
-        found = _kernels[key] = make()
-    return found
-
-
-def forget_programs() -> None:
-    """Ask the engine for every program again at its next use, as when kernels were tuned."""
-    for key, found in list(_kernels.items()):
-        if not isinstance(found, _native.MapKernel):
-            del _kernels[key]
-
-
-@contextmanager
-def nothing_kept() -> Iterator[None]:
-    """Inside, eager code asks the engine for every kernel anew, and forgets it at the end."""
-    kept = dict(_kernels), dict(_pointwise_kernels), dict(_shapes_seen)
-    tables: tuple[dict[Any, Any], ...] = _kernels, _pointwise_kernels, _shapes_seen
-    for table in tables:
-        table.clear()
-    try:
-        yield
-    finally:
-        for table, before in zip(tables, kept, strict=True):
-            table.clear()
-            table.update(before)
-
-
-def graph_of(
-    primitive: Primitive, inputs: tuple[Var, ...], params: dict[str, Any], *before: Node
-) -> Graph:
-    """The graph of one primitive, applied to the outputs of `before` and other inputs."""
-    made = {n.inputs[0]: n.output for n in before}
-    args = tuple(made.get(v, v) for v in inputs)
-    out = Var(primitive.infer(*(v.aval for v in args), **params))
-    node = Node(primitive, args, params, (out,))
-    return Graph(inputs, (out,), (*before, node), name=f"eager_{primitive.name}")
 
 
 # --------------------------------------------------------------------------- pointwise
@@ -192,9 +147,46 @@ def _pointwise(primitive: Primitive, cells: tuple[Array, ...], params: dict[str,
 # --------------------------------------------------------------------------- reductions
 
 
+def reduce_kernel(
+    primitive: Primitive, x: Aval, params: dict[str, Any], keepdims: bool = False
+) -> _native.ReduceKernel:
+    """The native launcher of a reduction for arrays of x's dtype and rank on the host."""
+    axes, rest = _split(params)
+
+    def compile_for(outer: bool, inner: bool) -> _native.Program:
+        sizes = ((_OUTER, outer), (_REDUCED, True), (_INNER, inner))
+        names = tuple(s for s, there in sizes if there)
+        program: _native.Program = _reduce_program(primitive, x.dtype, names, rest)
+        return program
+
+    def make() -> _native.ReduceKernel:
+        return _native.ReduceKernel(
+            primitive.name, x.dtype.code, x.ndim, axes, keepdims, compile_for
+        )
+
+    key = (primitive.name, x.dtype, x.ndim, axes, keepdims, tuple(rest.items()))
+    return cached(key, make)  # type: ignore[no-any-return]
+
+
+def _split(params: dict[str, Any]) -> tuple[tuple[int, ...], dict[str, Any]]:
+    return params["axes"], {k: v for k, v in params.items() if k != "axes"}
+
+
+def _reduce_program(primitive: Primitive, dtype: DType, names: Any, rest: dict[str, Any]) -> Any:
+    def make() -> Any:
+        var = Var(Aval(names, dtype))
+        return engine().program(
+            graph_of(primitive, (var,), {"axes": (names.index(_REDUCED),)} | rest)
+        )
+
+    return cached((primitive.name, dtype, names, tuple(rest.items())), make)
+
+
 def _reduce(primitive: Primitive, out: Aval, x: Array, params: dict[str, Any]) -> Array:
-    axes: tuple[int, ...] = params["axes"]
-    rest = {k: v for k, v in params.items() if k != "axes"}
+    if not x._device:
+        reduced: Array = reduce_kernel(primitive, Aval(x.shape, x.dtype), params)(x)
+        return reduced
+    axes, rest = _split(params)
     if axes and axes[-1] - axes[0] != len(axes) - 1:  # not adjacent: bring them to the end
         kept = tuple(a for a in range(x.ndim) if a not in axes)
         x = move("transpose", x, axes=kept + axes)
@@ -206,99 +198,9 @@ def _reduce(primitive: Primitive, out: Aval, x: Array, params: dict[str, Any]) -
     names = tuple(s for s, n in zip((_OUTER, _REDUCED, _INNER), sizes, strict=True) if n != 1)
     if not names or _REDUCED not in names:
         names = (_REDUCED, *names)
-
-    def make() -> Any:
-        var = Var(Aval(names, x.dtype))
-        return engine().program(
-            graph_of(primitive, (var,), {"axes": (names.index(_REDUCED),)} | rest)
-        )
-
-    program = cached((primitive.name, x.dtype, names, tuple(rest.items())), make)
+    program = _reduce_program(primitive, x.dtype, names, rest)
     by_name = dict(zip((_OUTER, _REDUCED, _INNER), sizes, strict=True))
     return reshaped(program(reshaped(x, tuple(by_name[s] for s in names)))[0], out.shape)
-
-
-# --------------------------------------------------------------------------- products
-
-
-def _contract(primitive: Primitive, out: Aval, a: Array, b: Array, *, params: Any) -> Array:
-    batch = known(out.shape[:-2])
-    flat: tuple[int, ...] = ()
-    m, k, n = a.shape[-2], a.shape[-1], b.shape[-1]
-    if prod(b.shape[:-2]) == 1 and not _is_transposed(a):
-        # One right operand for all: the batch is just more rows.
-        a = reshaped(a, (prod(batch) * m, k))
-        b = _drop_ones(b)
-    else:
-        flat = (prod(batch),)
-        a = _flat_batch(a, batch, (m, k))
-        b = _flat_batch(b, batch, (k, n))
-    turned = (_is_transposed(a), _is_transposed(b))
-    key = (primitive.name, a.dtype, b.dtype, len(flat), turned, tuple(params.items()))
-    args = [_turn(x) if t else x for x, t in zip((a, b), turned, strict=True)]
-    program = _product_program(primitive, key, args, turned, params)
-    return reshaped(program(*args)[0], out.shape)
-
-
-def _is_transposed(x: Array) -> bool:
-    """Whether the matrices of x lie column by column, so that x.mT is contiguous."""
-    rows, columns = x.shape[-2:]
-    if rows == 1 or columns == 1 or x._contiguous:
-        return False
-    return bool(_turn(x)._contiguous)
-
-
-def _turn(x: Array) -> Array:
-    axes = (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2)
-    return move("transpose", x, axes=axes)
-
-
-def _drop_ones(x: Array) -> Array:
-    return x if x.ndim == 2 else move("reshape", x, shape=x.shape[-2:])
-
-
-def _flat_batch(x: Array, batch: Shape, matrix: tuple[int, int]) -> Array:
-    if x.shape[:-2] != batch:
-        x = move("broadcast_to", x, shape=(*batch, *matrix))
-    return move("reshape", x, shape=(prod(batch), *matrix))
-
-
-def _product_program(
-    primitive: Primitive, key: Any, args: list[Array], turned: tuple[bool, bool], params: Any
-) -> Any:
-    """A program for exactly these sizes, or one for all sizes.
-
-    The one for all holds every form of the schedule and takes seconds to compile; a program for
-    one shape takes a tenth of one, and is the faster. So the one for all is used where it is
-    there already and the other is not, and where there have been many shapes.
-    """
-    shapes: tuple[Shape, ...] = tuple(x.shape for x in args)
-
-    def graph_for(of: tuple[Shape, ...]) -> Graph:
-        inputs = [Var(Aval(s, x.dtype)) for s, x in zip(of, args, strict=True)]
-        before = [_turn_node(v) for v, t in zip(inputs, turned, strict=True) if t]
-        return graph_of(primitive, tuple(inputs), dict(params), *before)
-
-    def make() -> Any:
-        lead: Shape = (_BATCH,) * (args[0].ndim - 2)
-        sizes = ((_M, _K), (_K, _COLUMNS))
-        open_ = [(*lead, *(reversed(s) if t else s)) for s, t in zip(sizes, turned, strict=True)]
-        exact, general = graph_for(shapes), graph_for(tuple(open_))
-        if not engine().is_ready(exact) and engine().is_ready(general):
-            return engine().program(general)
-        count = _shapes_seen[current().index, key] = _shapes_seen.get((current().index, key), 0) + 1
-        # Schedules of grids have one form, and a driver's compiler takes its time for each kernel.
-        most = 0 if current().index else _MOST_SHAPES
-        return engine().program(general if count > most else exact)
-
-    return cached((*key, shapes), make)
-
-
-def _turn_node(var: Var) -> Node:
-    n = var.aval.ndim
-    axes = (*range(n - 2), n - 1, n - 2)
-    out = Var(Aval(tuple(var.aval.shape[i] for i in axes), var.aval.dtype))
-    return Node(REGISTRY["transpose"], (var,), {"axes": axes}, (out,))
 
 
 # --------------------------------------------------------------------------- gather and scatter

@@ -17,6 +17,7 @@ from . import eager, views
 from . import eager_moves as moves
 from .device import current
 from .dtypes import DType, complex128, uint8, uint16, uint32, uint64
+from .eager_programs import cached, graph_of
 from .engine import engine
 from .graph import Aval, Graph, Var
 from .primitive import REGISTRY, Expr, Map, Primitive, Reader, Vocabulary
@@ -62,7 +63,7 @@ def launch(
     sizes: Mapping[str, int],
 ) -> Array:
     """Run the kernel of a graph of one node on whole arrays; `sizes` has its unknowns."""
-    kernel, names = eager.cached(key, lambda: engine().sized_kernel(make()))
+    kernel, names = cached(key, lambda: engine().sized_kernel(make()))
     result = empty(out)
     kernel([*map(_native.contiguous, cells), result], [sizes[name] for name in names])
     return result
@@ -113,7 +114,7 @@ def contiguous(cell: Array) -> Array:
         shape = tuple(symbol(f"n{i}") for i in range(rank))
         steps = tuple(symbol(f"s{i}") for i in range(rank))
         window = {"start": symbol("start"), "shape": shape, "strides": steps}
-        return eager.graph_of(_WINDOW, (x,), window)
+        return graph_of(_WINDOW, (x,), window)
 
     sizes = {"whole": base.nbytes // cell.itemsize, "start": cell._offset}
     sizes |= {f"n{i}": n for i, (n, _) in enumerate(runs)}
@@ -207,7 +208,7 @@ def _full(out: Aval, *, value: Any, shape: Any, dtype: DType) -> Array:
 def _iota(out: Aval, *, size: Any, dtype: DType) -> Array:
     if out.size == 0:
         return empty(out)
-    make = lambda: eager.graph_of(REGISTRY["iota"], (), {"size": _N, "dtype": dtype})  # noqa: E731
+    make = lambda: graph_of(REGISTRY["iota"], (), {"size": _N, "dtype": dtype})  # noqa: E731
     return launch(("iota", dtype), make, (), out, {"n": size})
 
 
@@ -224,7 +225,7 @@ def _update_slice(out: Aval, x: Array, update: Array, *, start: Any, strides: An
         inputs = tuple(Var(Aval(shape, raw)) for shape in shapes)
         begin = tuple(symbol(f"b{i}") for i in range(rank))
         window = {"start": begin, "strides": tuple(strides)}
-        return eager.graph_of(REGISTRY["update_slice"], inputs, window)
+        return graph_of(REGISTRY["update_slice"], inputs, window)
 
     sizes = {f"n{i}": n for i, n in enumerate(x.shape)}
     sizes |= {f"u{i}": n for i, n in enumerate(update.shape)}
@@ -256,7 +257,7 @@ def _joined(parts: list[Array], axis: int) -> Array:
         ends = symbol("outer"), symbol("inner")
         middles = [symbol(f"m{i}") for i in range(len(parts))]
         inputs = tuple(Var(Aval((ends[0], m, ends[1]), raw)) for m in middles)
-        return eager.graph_of(REGISTRY["concatenate"], inputs, {"axis": 1})
+        return graph_of(REGISTRY["concatenate"], inputs, {"axis": 1})
 
     shape = (*parts[0].shape[:axis], sum(lengths), *parts[0].shape[axis + 1 :])
     sizes = {"outer": outer, "inner": inner} | {f"m{i}": n for i, n in enumerate(lengths)}

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import _native
-from . import eager, views
+from . import views
 from .dtypes import DType, int64, uint8, uint32, uint64
 from .eager_moves import reshaped
+from .eager_programs import cached, graph_of
 from .engine import engine
 from .graph import Aval, Var
 from .primitive import Expr, Map, Primitive, Reader, Vocabulary
@@ -71,11 +72,11 @@ def _limits(span: int) -> Array:
 def _program(primitive: Primitive, *avals: Aval, **params: Any) -> Any:
     def make() -> Any:
         inputs = tuple(map(Var, avals))
-        graph = eager.graph_of(primitive, inputs, params)
+        graph = graph_of(primitive, inputs, params)
         # An input that is never read tells the length.
         return engine().program(replace(graph, inputs=(*inputs, Var(_LENGTH))) if params else graph)
 
-    return eager.cached((primitive.name,), make)
+    return cached((primitive.name,), make)
 
 
 def _below(out: Aval, state: Array, *, shape: Shape, dtype: DType, span: int) -> Array:

@@ -10,6 +10,7 @@ from .. import _native
 from . import eager, eager_device, eager_numbers
 from .dtypes import uint8
 from .eager_moves import reshaped
+from .eager_programs import cached, graph_of
 from .engine import engine
 from .graph import Aval, Graph, Node, Var
 from .primitive import REGISTRY
@@ -32,7 +33,7 @@ def _draw(name: str, out: Aval, state: Array, *, shape: Any, **params: Any) -> A
         node = Node(REGISTRY[name], inputs[:1], given, (drawn,))
         return engine().program(Graph(inputs, (drawn,), (node,), name=f"eager_{name}"))
 
-    program = eager.cached((name, *params.items()), make)
+    program = cached((name, *params.items()), make)
     length: Array = _native.empty((prod(shape),), uint8.code)
     return reshaped(program(state, length)[0], out.shape)
 
@@ -42,9 +43,9 @@ def _draw_at(name: str, out: Aval, state: Array, ids: Array, **params: Any) -> A
 
     def make() -> Any:
         inputs = (Var(Aval((4,), state.dtype)), Var(Aval((_N,), ids.dtype)))
-        return engine().program(eager.graph_of(REGISTRY[name], inputs, params))
+        return engine().program(graph_of(REGISTRY[name], inputs, params))
 
-    program = eager.cached((name, *params.items()), make)
+    program = cached((name, *params.items()), make)
     return reshaped(program(state, reshaped(ids, (ids.size,)))[0], out.shape)
 
 
@@ -54,7 +55,7 @@ def _device_draw(name: str, out: Aval, state: Array, *, shape: Any, **params: An
 
     def make() -> Graph:
         x = Var(Aval((4,), state.dtype))
-        return eager.graph_of(REGISTRY[name], (x,), {"shape": (_N,), **params})
+        return graph_of(REGISTRY[name], (x,), {"shape": (_N,), **params})
 
     key = (name, *params.items())
     return eager_device.launch(key, make, (state,), out, {"n": int(prod(known(shape)))})
@@ -66,7 +67,7 @@ def _device_draw_at(name: str, out: Aval, state: Array, ids: Array, **params: An
 
     def make() -> Graph:
         inputs = (Var(Aval((4,), state.dtype)), Var(Aval((_N,), ids.dtype)))
-        return eager.graph_of(REGISTRY[name], inputs, params)
+        return graph_of(REGISTRY[name], inputs, params)
 
     key = (name, *params.items())
     return eager_device.launch(key, make, (state, ids), out, {"n": ids.size})

@@ -98,6 +98,15 @@ def _fitted(value: Array, shape: Shape) -> Array:
     return p.broadcast_to(value, shape=shape)
 
 
+def slice_moves(
+    start: tuple[int, ...], sizes: tuple[int, ...], strides: tuple[int, ...], shape: tuple[int, ...]
+) -> tuple[Any, ...]:
+    """The moves of a view that the native core has made for a basic index."""
+    params = {"start": start, "sizes": sizes, "strides": strides}
+    sliced = (p.slice_, tuple(params.items()))
+    return (sliced,) if shape == sizes else (sliced, (p.reshape, (("shape", shape),)))
+
+
 def window(x: Array, plan: Plan) -> Array:
     """The view of x that the basic part of a plan gives."""
     view = x

@@ -6,6 +6,7 @@ write in place.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,9 @@ import numpy as np
 
 from .. import _native
 from . import eager, eager_device, record
+from . import trace as tracing
 from .device import following
+from .dispatch import dispatched
 from .dtypes import DType
 from .errors import DTypeError, ShapeError, TraceError
 from .functions import arithmetic, linear, logic
@@ -97,12 +100,28 @@ def binary_slow(op: str, a: Any, b: Any) -> Any:
     return result
 
 
+def set_operators() -> None:
+    """Tell the core what its operators call where they have no kernel of their own."""
+    for op, function in (_BINARY | _UNARY).items():
+        operator = functools.partial(binary_slow, op)
+        slow = operator if op in _BINARY else functools.partial(_unary_slow, op)
+        _native.set_operator_function(op, dispatched(function, slow))
+
+
+def _unary_slow(op: str, a: Any) -> Any:
+    return binary_slow(op, a, None)
+
+
 def _speed_up(op: str, a: Any, b: Any) -> None:
     """Let the native core do this operator on this dtype by itself from now on, where the
     operator is one primitive there."""
     x = a if isinstance(a, _native.Cell) else b
     name, kinds = _DIRECT.get(op, ("", ""))
-    if record.is_tracing() or not isinstance(x, _native.Cell) or x.dtype.kind not in kinds:
+    if (
+        tracing.current() is not None
+        or not isinstance(x, _native.Cell)
+        or x.dtype.kind not in kinds
+    ):
         return
     if x._device:
         return
@@ -154,7 +173,7 @@ def to_python(op: str, x: Array) -> Any:
 def is_known(x: Array) -> bool:
     """Whether a value may be read now: a captured array is an input of the program being traced,
     so its value of today must not be frozen into it."""
-    return x._is_concrete and not record.is_tracing()
+    return not record.is_tracing() and x._is_concrete
 
 
 def require_known(x: Array, op: str) -> None:

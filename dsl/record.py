@@ -23,6 +23,7 @@ from .dtypes import DType, to_numpy
 from .errors import GradientError, ShapeError, TraceError
 from .graph import Aval
 from .primitive import REGISTRY, Primitive, set_bind
+from .recipe_steps import rule_of
 from .sizes import known
 
 if TYPE_CHECKING:
@@ -30,8 +31,15 @@ if TYPE_CHECKING:
 
 
 def is_tracing() -> bool:
-    """Whether primitives are being staged in this thread."""
-    return tracing.current() is not None
+    """Whether primitives are being staged in this thread.
+
+    Who does something else then must ask this before it looks at an array: while a call is recorded
+    for later calls like it, which are not staged, the question raises Unrecordable.
+    """
+    trace = tracing.current()
+    if isinstance(trace, tracing.Recording):
+        raise tracing.Unrecordable(f"{trace.name}: it is another when it is staged")
+    return trace is not None
 
 
 def bind(primitive: Primitive, *cells: Array, **params: Any) -> Array:
@@ -82,7 +90,7 @@ def _tape(
     nodes = tuple(node_of(v) if v.dtype.is_inexact else None for v in values)
     if primitive.vjp is None or not any(nodes):
         return
-    rule = primitive.vjp
+    rule = rule_of(primitive)
     saved = tuple(snapshot(v, n) for v, n in zip(values, nodes, strict=True))
     result = snapshot(out, None)
 

@@ -12,10 +12,10 @@ import sys
 import threading
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -208,6 +208,26 @@ class Trace:
             )
 
 
+class Unrecordable(TraceError):
+    """A call cannot be told by kernels alone: Python has a say in it each time."""
+
+
+class Recording(Trace):
+    """A trace of one public function on its arguments, which must be all that decides."""
+
+    def lift(self, cell: Array, origin: Origin | None = None) -> Captured:
+        raise Unrecordable(f"{self.name}: it reads an array that is no argument")
+
+    def grad_slot(self, cell: Array) -> GradSlot:
+        raise Unrecordable(f"{self.name}: it reads or writes a gradient")
+
+    def observe(self, owner: Any, name: str, value: Any) -> None:
+        raise Unrecordable(f"{self.name}: it reads an attribute")
+
+
+T = TypeVar("T", bound=Trace)
+
+
 class _State(threading.local):
     def __init__(self) -> None:
         self.stack: list[Trace] = []
@@ -221,17 +241,15 @@ def current() -> Trace | None:
     return _state.stack[-1] if _state.stack else None
 
 
-@contextmanager
-def open_trace(name: str, parent: Trace | None = None) -> Iterator[Trace]:
+def open_trace(name: str, parent: Trace | None = None) -> AbstractContextManager[Trace]:
     """Open a trace in this thread; every primitive is staged until it closes. With `parent` it is
     a branch or a loop of that trace, whose values it may read."""
-    with resumed(Trace(name, parent)) as trace:
-        yield trace
+    return resumed(Trace(name, parent))
 
 
 @contextmanager
-def resumed(trace: Trace) -> Iterator[Trace]:
-    """Go on with a trace."""
+def resumed(trace: T) -> Iterator[T]:
+    """Go on with a trace, or begin with it."""
     trace.is_open = True
     _state.stack.append(trace)
     _native.set_tracing(True)

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import _native
 from . import functions as f
+from .dispatch import kind_of
 from .dtypes import dtype as as_dtype
 from .errors import ArgumentError, BoundsError, DTypeError
 from .functions.convert import (
@@ -46,7 +48,7 @@ _REDUCTIONS: Mapping[str, Callable[..., Any]] = {
 }  # fmt: skip
 
 
-class Ufunc:
+class Ufunc(_native.Dispatch):
     """An elementwise function as NumPy offers it.
 
     >>> import tilewright.numpy as tnp
@@ -56,9 +58,17 @@ class Ufunc:
     array(6)
     """
 
+    def __new__(cls, name: str, function: Callable[..., Any]) -> Ufunc:
+        def apply(*args: Any, **kwargs: Any) -> Any:
+            return made._apply(args, kwargs)
+
+        made: Ufunc = super().__new__(cls, apply, function, *kind_of(name))
+        return made
+
     def __init__(self, name: str, function: Callable[..., Any]) -> None:
         theirs: Any = getattr(np, name)
         self.__name__ = self.__qualname__ = theirs.__name__
+        self.__module__ = f"{__package__.split('.')[0]}.numpy"  # where it is found by that name
         self.__doc__ = function.__doc__
         self.__wrapped__ = function
         self.nin, self.nout, self.nargs = theirs.nin, theirs.nout, theirs.nargs
@@ -68,8 +78,8 @@ class Ufunc:
     def __repr__(self) -> str:
         return f"<ufunc {self.__name__!r}>"
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Apply the function; out, where, dtype and casting as in NumPy."""
+    def _apply(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The function of arrays; out, where, dtype and casting as in NumPy."""
         if not kwargs and len(args) == self.nin:
             return self.__wrapped__(*args)
         return self._call(args, **kwargs)

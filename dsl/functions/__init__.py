@@ -3,6 +3,7 @@
 from typing import Any
 
 from ..device import following
+from ..dispatch import dispatched
 from . import (
     arithmetic,
     bits,
@@ -144,16 +145,26 @@ __all__ = [
 ]
 
 
-def _follow_operands(names: dict[str, Any]) -> None:
-    """Inside every public function, what is made of nothing is made where its operands are.
+# Functions that are not of their arguments alone: they draw, read memory, or take functions.
+_UNRECORDED = (convert, creation, foreign, functional, random)
+
+
+def _offer(names: dict[str, Any]) -> None:
+    """Make the public functions what users call: inside each, what is made of nothing is made
+    where its operands are; and calls that come again go without Python (`dispatch.py`).
 
     Done here, at the public boundary: the functions call each other without it.
     """
     made: dict[Any, Any] = {}  # two names of one function stay one function
+    apart = tuple(m.__name__ for m in _UNRECORDED)
     for name in __all__:
         function = names[name]
-        if callable(function) and not isinstance(function, type):
-            names[name] = made.setdefault(function, following(function))
+        if not callable(function) or isinstance(function, type) or function in made:
+            names[name] = made.get(function, function)
+        elif function.__module__.startswith(apart):
+            names[name] = made[function] = following(function)
+        else:
+            names[name] = made[function] = dispatched(function, following(function), __name__)
 
 
-_follow_operands(globals())
+_offer(globals())

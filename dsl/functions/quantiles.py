@@ -70,7 +70,7 @@ def _half_where_whole(index: Any) -> Any:
 
 def _fractions(name: str, q: ArrayLike, scale: float) -> Any:
     """The quantiles wanted, in 0..1, on the host."""
-    if is_array(q) and not (q._is_concrete and not record.is_tracing()):
+    if is_array(q) and (record.is_tracing() or not q._is_concrete):
         raise ArgumentError(f"{name}: got a traced q; it must be known when the program is made")
     fractions = np.asarray(q.numpy() if is_array(q) else q, np.float64) / scale
     if not ((fractions >= 0) & (fractions <= 1)).all():

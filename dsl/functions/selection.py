@@ -41,7 +41,7 @@ def positions(name: str, indices: ArrayLike, axis: int, size: Dim) -> Array:
 
 def is_on_host(x: Array) -> bool:
     """Whether a value is known now, without waiting for a device."""
-    return x._is_concrete and not record.is_tracing() and not x._device
+    return not record.is_tracing() and x._is_concrete and not x._device
 
 
 def _integers(name: str, indices: ArrayLike) -> Array:

@@ -25,8 +25,8 @@ from numpy import e, inf, nan, newaxis, pi
 from . import _native
 from . import fft as fft
 from . import linalg as linalg  # after the dsl, which they are made of
+from .dsl import core_links, dtypes, engine, interop
 from .dsl import device as placing
-from .dsl import dtypes, engine, interop
 from .dsl import primitives as primitives
 from .dsl.array import Array, binary_slow
 from .dsl.autodiff import enable_grad, no_grad
@@ -126,6 +126,7 @@ def devices() -> list[DeviceInfo]:
 def _wire() -> None:
     promotion = [dtypes.promote(a, b).code for a in dtypes.ALL for b in dtypes.ALL]
     _native.setup(Array, dtypes.ALL, promotion, binary_slow)
+    core_links.link()
     ours = {"value": ArgumentError, "shape": ShapeError, "dtype": DTypeError, "device": DeviceError}
     files = {"damaged": ArtifactError, "foreign": ArtifactError, "system": OSError}
     others = {"overflow": OverflowError, "memory": MemoryError, "linalg": LinAlgError}

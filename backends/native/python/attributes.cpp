@@ -2,6 +2,7 @@
 #include "cell.h"
 #include "dlpack.h"
 #include "dlpack_python.h"
+#include "moves.h"
 
 namespace tilewright {
 namespace {
@@ -90,6 +91,8 @@ PyObject* get_object(PyObject* self, void* offset) {
   return Py_NewRef(value ? value : Py_None);
 }
 
+PyObject* get_moves(PyObject* self, void*) { return Py_XNewRef(moves_as_tuple(self_of(self))); }
+
 int set_object(PyObject* self, PyObject* value, void* offset) {
   if (value == Py_None) value = nullptr;
   Py_XINCREF(value);
@@ -135,7 +138,7 @@ PyGetSetDef cell_attributes[] = {
     {"_node", get_object, set_object, nullptr, offset_of(offsetof(Cell, node))},
     {"_grad", get_object, set_object, nullptr, offset_of(offsetof(Cell, grad))},
     {"_base", get_object, nullptr, nullptr, offset_of(offsetof(Cell, base))},
-    {"_moves", get_object, nullptr, nullptr, offset_of(offsetof(Cell, moves))},
+    {"_moves", get_moves, nullptr, nullptr, nullptr},
     {"_version", get_version, nullptr, nullptr, nullptr},
     {"_is_view", get_is_view, nullptr, nullptr, nullptr},
     {"_is_concrete", get_is_concrete, nullptr, nullptr, nullptr},

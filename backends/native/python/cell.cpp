@@ -8,6 +8,7 @@
 
 #include "../core/copy.h"
 #include "gil.h"
+#include "index.h"
 
 namespace tilewright {
 
@@ -248,6 +249,10 @@ PyTypeObject* make_cell_type() {
       {Py_tp_members, members},
       {Py_tp_getset, cell_attributes},
       {Py_tp_methods, cell_methods},
+      {Py_mp_subscript, reinterpret_cast<void*>(cell_subscript)},
+      {Py_mp_ass_subscript, reinterpret_cast<void*>(cell_set_subscript)},
+      {Py_mp_length, reinterpret_cast<void*>(cell_length)},
+      {Py_sq_item, reinterpret_cast<void*>(cell_item)},
       {Py_bf_getbuffer, reinterpret_cast<void*>(cell_get_buffer)},
       {Py_bf_releasebuffer, reinterpret_cast<void*>(cell_release_buffer)},
   };

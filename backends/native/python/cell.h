@@ -41,6 +41,7 @@ struct Registry {
   PyTypeObject* array_type;
   PyObject* dtypes[kDTypes];
   PyObject* slow;
+  PyObject* no_value;  // the default of arguments for which None means something
   DType promotion[kDTypes][kDTypes];
 };
 

@@ -142,7 +142,7 @@ PyObject* call(PyObject* callable, PyObject* const* args, size_t flags, PyObject
   }
   return guarded([&] {
     MapArgument arguments[kMaxMapInputs];
-    alignas(8) char elements[kMaxMapInputs][8];
+    alignas(16) char elements[kMaxMapInputs][16];
     for (int i = 0; i < self->n_inputs; ++i) {
       const DType wanted = self->input_types[i];
       if (!as_cell(args[i])) {

@@ -5,10 +5,15 @@
 #include "cell.h"
 #include "create.h"
 #include "device_object.h"
+#include "dispatch.h"
 #include "dlpack_python.h"
+#include "index.h"
 #include "kernel_object.h"
+#include "moves.h"
 #include "operators.h"
+#include "reduce_kernel.h"
 #include "signature.h"
+#include "tape.h"
 #include "timeline_python.h"
 #include "program_object.h"
 #include "routine_object.h"
@@ -127,6 +132,10 @@ void bind_state(py::module_& m) {
         set_cast(dtype_from("set_cast", source), dtype_from("set_cast", target), kernel);
       },
       py::arg("source"), py::arg("target"), py::arg("kernel"));
+  m.def("set_operator_function", &set_operator_function, py::arg("op"), py::arg("function"));
+  m.def("set_no_value", [](py::object made) {
+    Py_XSETREF(registry.no_value, made.release().ptr());
+  });
   m.def("set_num_threads", &set_num_threads, py::arg("n"),
         py::call_guard<py::gil_scoped_release>());
   m.def("get_num_threads", &num_threads);
@@ -156,7 +165,17 @@ PYBIND11_MODULE(_native, m) {
   m.add_object("Cell", py::handle(reinterpret_cast<PyObject*>(registry.cell_type)));
   m.add_object("MapKernel", py::handle(reinterpret_cast<PyObject*>(make_map_kernel_type())));
   m.add_object("Program", py::handle(reinterpret_cast<PyObject*>(make_program_type())));
+  m.add_object("ReduceKernel",
+               py::handle(reinterpret_cast<PyObject*>(make_reduce_kernel_type())));
+  m.add_object("Move", py::handle(reinterpret_cast<PyObject*>(make_move_type())));
+  m.add_object("Dispatch", py::handle(reinterpret_cast<PyObject*>(make_dispatch_type())));
+  m.add_object("TapeNode", py::handle(reinterpret_cast<PyObject*>(make_tape_node_type())));
   bind_kernel(m);
+  bind_dispatch(m);
+  bind_tape(m);
+  bind_tape_walk(m);
+  bind_indexing(m);
+  prepare_moves(m);
   bind_devices(m);
   bind_artifact(m);
   bind_values(m);

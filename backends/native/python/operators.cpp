@@ -1,7 +1,9 @@
 #include "operators.h"
 
+#include <algorithm>
 #include <cstring>
 
+#include "create.h"
 #include "scalars.h"
 
 namespace tilewright {
@@ -20,7 +22,8 @@ constexpr const char* kNames[kOps] = {
 MapKernel* table[kOps][kDTypes];
 MapKernel* casts[kDTypes][kDTypes];
 
-PyObject* names[kOps];  // interned, for the slow path
+PyObject* names[kOps];      // interned, for the slow path
+PyObject* functions[kOps];  // what is called where no kernel of the table will do, or null
 
 PyObject* slow(PyObject* name, PyObject* a, PyObject* b) {
   if (!name) return nullptr;
@@ -32,6 +35,10 @@ PyObject* slow(PyObject* name, PyObject* a, PyObject* b) {
 }
 
 PyObject* slow(Op op, PyObject* a, PyObject* b) {
+  if (functions[op]) {
+    PyObject* arguments[2] = {a, b};
+    return PyObject_Vectorcall(functions[op], arguments, b ? 2 : 1, nullptr);
+  }
   if (!names[op]) names[op] = PyUnicode_InternFromString(kNames[op]);
   return slow(names[op], a, b);
 }
@@ -131,9 +138,37 @@ PyObject* compare_slot(PyObject* a, PyObject* b, int how) {
   return binary(Op(Lt + how), a, b);
 }
 
+// Puts the result of an operator into the cell, if neither tape nor trace nor a conversion has a
+// say: a root takes the new value over, a view writes its window.
+bool take_over(Cell* target, PyObject* object) {
+  Cell* value = as_cell(object);
+  const bool fits = value && value->type == target->type && value->ndim == target->ndim &&
+                    std::equal(value->dims, value->dims + value->ndim, target->dims) &&
+                    ready(value);
+  if (!fits) return false;
+  if (target->base || value->base) {
+    write(object_of(target), object);
+    return true;
+  }
+  BufferRef old(target->buffer);
+  target->buffer = BufferRef::share(value->buffer).take();
+  ++target->version;
+  return true;
+}
+
 // In-place operators write to a cell, whose views, tape and trace Python knows.
 template <int op>
 PyObject* in_place_slot(PyObject* a, PyObject* b) {
+  Cell *target = as_cell(a), *other = as_cell(b);
+  if (target && !thread_flags.tracing && ready(target) && (!other || ready(other))) {
+    const py::object result = py::reinterpret_steal<py::object>(binary(Op(op), a, b));
+    if (!result) return nullptr;
+    PyObject* done = guarded([&] {
+      return take_over(target, result.ptr()) ? Py_NewRef(a) : Py_NewRef(Py_NotImplemented);
+    });
+    if (done != Py_NotImplemented) return done;
+    Py_DECREF(done);
+  }
   static PyObject* name = PyUnicode_InternFromString((std::string("i") + kNames[op]).c_str());
   return slow(name, a, b);
 }
@@ -233,6 +268,15 @@ void set_operator(const std::string& text, DType type, py::handle kernel) {
 void set_cast(DType source, DType target, py::handle kernel) {
   check_inputs("set_cast", kernel, source);
   put(casts[int(source)][int(target)], "set_cast", 1, kernel);
+}
+
+void set_operator_function(const std::string& text, py::object function) {
+  for (int op = 0; op < kOps; ++op) {
+    if (text != kNames[op]) continue;
+    Py_XSETREF(functions[op], function.is_none() ? nullptr : function.release().ptr());
+    return;
+  }
+  fail(ErrorKind::Value, "set_operator_function: there is no operator %.100s", text.c_str());
 }
 
 PyType_Slot operator_slots[] = {

@@ -12,6 +12,8 @@
 namespace tilewright {
 namespace {
 
+PyTypeObject* program_type = nullptr;
+
 struct ProgramObject {
   PyObject_HEAD
   vectorcallfunc call;
@@ -189,6 +191,12 @@ PyMemberDef members[] = {
 
 }  // namespace
 
+const AnyProgram* host_program(PyObject* object) {
+  if (Py_TYPE(object) != program_type) return nullptr;
+  const ProgramObject* self = reinterpret_cast<ProgramObject*>(object);
+  return self->device ? nullptr : self->program;
+}
+
 PyTypeObject* make_program_type() {
   PyType_Slot slots[] = {
       {Py_tp_doc, const_cast<char*>("A compiled graph: instructions over slots.")},
@@ -204,7 +212,7 @@ PyTypeObject* make_program_type() {
                       Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL, slots};
   PyObject* type = PyType_FromSpec(&spec);
   if (!type) throw py::error_already_set();
-  return reinterpret_cast<PyTypeObject*>(type);
+  return program_type = reinterpret_cast<PyTypeObject*>(type);
 }
 
 }  // namespace tilewright
