@@ -19,8 +19,8 @@ struct TapeRule {
 class Recipe {
  public:
   // From (constants, steps, outputs); a step is (callable, numbers of its arguments, tape), where
-  // the tape is None or (name, rule, parameter names, parameters, operands); outputs are a number, or a
-  // tuple of numbers and None. Throws Error(Value).
+  // the tape is None or (name, rule, parameter names, parameters, operands); outputs are a number,
+  // or a tuple of numbers and None. Throws Error(Value).
   Recipe(const py::tuple& text, int n_operands);
 
   // The result, a new reference; null and a Python error if a step fails.
