@@ -12,7 +12,13 @@ from typing import Any
 
 # These make OpenBLAS choose kernels for another processor: NumPy would run handicapped.
 _HANDICAPS = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
-_THREADS = ("TILEWRIGHT_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+_THREADS = (
+    "TILEWRIGHT_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NPROC",  # XLA's
+)
 _TICKS = os.sysconf("SC_CLK_TCK")
 QUIET = 0.05  # share of the processor that others may use before a figure means little
 
@@ -35,6 +41,17 @@ def torch_module(threads: int) -> Any | None:
     torch = importlib.import_module("torch")
     torch.set_num_threads(threads)
     return torch
+
+
+def jax_module() -> Any | None:
+    """JAX on the processor with 64-bit numbers, if it is installed."""
+    if importlib.util.find_spec("jax") is None:
+        return None
+    jax = importlib.import_module("jax")
+    jax.config.update("jax_enable_x64", True)
+    jax.config.update("jax_platforms", "cpu")
+    importlib.import_module("jax.numpy")
+    return jax
 
 
 def processor() -> str:

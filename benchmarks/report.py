@@ -5,16 +5,18 @@ from __future__ import annotations
 import platform
 import statistics
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib import metadata
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from . import machine
 from .harness import OURS, Options, Result
 
-_LIBRARIES = ("tilewright", "numpy", "torch", "apache-tvm")
+_LIBRARIES = ("tilewright", "numpy", "torch", "jax", "apache-tvm")
 
 
 def facts(options: Options) -> dict[str, Any]:
@@ -45,7 +47,9 @@ def show_facts(console: Console, told: dict[str, Any]) -> None:
 def table(results: Sequence[Result], title: str) -> Table:
     """One script's results: medians, spread, ratios, the goal."""
     made = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0))
-    peers = [n for n in ("NumPy", "PyTorch", "untuned") if any(n in r.turns for r in results)]
+    peers = [
+        n for n in ("NumPy", "PyTorch", "JAX", "untuned") if any(n in r.turns for r in results)
+    ]
     made.add_column("case")
     for name in (*peers, OURS):
         made.add_column(f"{name} (spread)", justify="right")
@@ -68,7 +72,7 @@ def _row(result: Result, peers: list[str]) -> list[str]:
     ratios = [f"{result.ratio(n):.2f}x" if n in known and ours else "" for n in peers]
     flops = result.case.flops
     rate = f"{flops / result.median(OURS) / 1e9:.0f}" if flops and ours else ""
-    return [result.case.name, *times, *ratios, rate, _verdict(result)]
+    return [escape(result.case.name), *times, *ratios, rate, _verdict(result)]
 
 
 def _verdict(result: Result) -> str:
@@ -94,11 +98,17 @@ def markdown(results: dict[str, list[Result]]) -> str:
     """The table of benchmarks/README.md: a line a goal, judged by its worst case."""
     lines = ["| goal | figure | met | command |", "|---|---|---|---|"]
     for script, found in results.items():
+        found = [*found, *map(_for_second_goal, (r for r in found if r.case.also))]
         goals = dict.fromkeys(r.case.goal.text for r in found)
         for text in goals:
             group = [r for r in found if r.case.goal.text == text]
             lines.append(f"| {text} | {_figure(group)} | `tilewright bench {script}` |")
     return "\n".join(lines)
+
+
+def _for_second_goal(result: Result) -> Result:
+    assert result.case.also
+    return replace(result, case=replace(result.case, goal=result.case.also, also=None))
 
 
 def _figure(group: list[Result]) -> str:

@@ -19,11 +19,12 @@ from .device import HOST, common_index, current, scope
 from .dtypes import DType, uint8
 from .eager_moves import move, reshaped
 from .eager_products import contract
-from .eager_programs import cached, graph_of, new_table
+from .eager_programs import EXACT, cached, graph_of, new_table
+from .eager_routines import host_gather, native_routine
 from .engine import engine
 from .graph import Aval, Graph, Node, Var
 from .primitive import REGISTRY, Contract, Map, Native, Primitive, Reduce, Scatter
-from .sizes import known, symbol
+from .sizes import symbol
 
 if TYPE_CHECKING:
     from .array import Array
@@ -92,7 +93,7 @@ def run_program(
     if isinstance(lower, Scatter):
         return _scatter(primitive, out, *cells, params=params)
     if isinstance(lower, Native):
-        return _native_routine(lower, out, cells, params)
+        return native_routine(lower, out, cells, params)
     return _exact(primitive, cells, params)
 
 
@@ -206,7 +207,7 @@ def _reduce(primitive: Primitive, out: Aval, x: Array, params: dict[str, Any]) -
 
 
 def gather(out: Aval, x: Array, indices: Array, *, axis: int) -> Array:
-    """Elements at computed places along an axis, on the current device."""
+    """Elements at computed places along an axis, by a kernel of the current device."""
     sizes = prod(x.shape[:axis]), x.shape[axis], prod(x.shape[axis + 1 :])
     count = symbol("count")
 
@@ -238,21 +239,17 @@ def _scatter(
     return reshaped(program(reshaped(x, sizes), indices, flat)[0], out.shape)
 
 
-def _native_routine(
-    lower: Native, out: Aval, cells: tuple[Array, ...], params: dict[str, Any]
-) -> Array:
-    """A routine of the core, at once: no program, as nothing is compiled."""
-    avals = (Aval(c.shape, c.dtype) for c in cells)
-    sizes = known(lower.sizes(*avals, out=out, **params))
-    return engine().routine(lower.name)(cells, known(out.shape), out.dtype.code, sizes)
-
-
 def _exact(primitive: Primitive, cells: tuple[Array, ...], params: dict[str, Any]) -> Array:
     """A primitive without a canonical form: a program for exactly these shapes."""
     avals = tuple(Aval(c.shape, c.dtype) for c in cells)
     key = (primitive.name, avals, tuple(sorted(params.items())))
     inputs = tuple(map(Var, avals))
-    program = cached(key, lambda: engine().program(graph_of(primitive, inputs, params)))
+
+    def make() -> Any:
+        graph = graph_of(primitive, inputs, params)
+        return engine().program(replace(graph, name=f"{EXACT}{primitive.name}"))
+
+    program = cached(key, make)
     return program(*cells)[0]  # type: ignore[no-any-return]
 
 
@@ -270,7 +267,7 @@ SPECIAL: dict[str, Callable[..., Array]] = {
     "pad": moves.pad,
     "concatenate": moves.concatenate,
     "update_slice": moves.update_slice,
-    "gather": gather,
+    "gather": host_gather,
     "stop_gradient": moves.same,
     "fence": moves.same,
     "as_real": moves.reinterpreted,

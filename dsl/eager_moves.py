@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -59,11 +60,31 @@ def _put(target: Array, value: Array, start: Any, strides: Any) -> None:
     _native.write(move("slice", target, **params), value)
 
 
+_SMALL = 1 << 16  # elements up to which one more pass costs less than windows do
+
+
 def pad(out: Aval, x: Array, *, low: Any, high: Any, value: Any) -> Array:
     """`x` with `value` around it."""
-    padded = full(out, value=value, shape=out.shape, dtype=out.dtype)
+    if prod(known(out.shape)) <= _SMALL:
+        padded = full(out, value=value, shape=out.shape, dtype=out.dtype)
+    else:
+        padded = _native.empty(known(out.shape), out.dtype.code)
+        _fill_borders(padded, _native.from_scalar(value, out.dtype.code), low, high)
     _put(padded, x, low, (1,) * x.ndim)
     return padded
+
+
+def _fill_borders(padded: Array, value: Array, low: Any, high: Any) -> None:
+    """`value` before and after the inside along each axis, within the inside of those before."""
+    start, sizes = [0] * padded.ndim, list(padded.shape)
+    for axis, (before, after) in enumerate(zip(low, high, strict=True)):
+        size = padded.shape[axis]
+        for begin, length in ((0, before), (size - after, after)):
+            if length:
+                start[axis], sizes[axis] = begin, length
+                border = move("broadcast_to", value, shape=tuple(sizes))
+                _put(padded, border, start, (1,) * padded.ndim)
+        start[axis], sizes[axis] = before, size - before - after
 
 
 def concatenate(out: Aval, *parts: Array, axis: int) -> Array:

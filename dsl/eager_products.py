@@ -7,6 +7,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from .device import current
+from .dtypes import float32, float64
 from .eager_moves import move, reshaped
 from .eager_programs import cached, graph_of, new_table
 from .engine import engine
@@ -102,6 +103,10 @@ def _program(
     there already and the other is not, and where there have been many shapes.
     """
     shapes: tuple[Shape, ...] = tuple(x.shape for x in args)
+    is_summed = args[0].dtype.is_integer or args[0].dtype in (float32, float64)
+    is_vector = args[0].ndim == 2 and shapes[0][0] == shapes[1][1] == 1
+    if is_summed and is_vector:
+        shapes = ((1, _K), (_K, 1))  # a plain reduction, for all lengths
 
     def graph_for(of: tuple[Shape, ...]) -> Graph:
         inputs = [Var(Aval(s, x.dtype)) for s, x in zip(of, args, strict=True)]
@@ -113,6 +118,8 @@ def _program(
         sizes = ((_M, _K), (_K, _COLUMNS))
         open_ = [(*lead, *(reversed(s) if t else s)) for s, t in zip(sizes, turned, strict=True)]
         exact, general = graph_for(shapes), graph_for(tuple(open_))
+        if _K in shapes[0]:
+            return engine().program(exact)
         if not engine().is_ready(exact) and engine().is_ready(general):
             return engine().program(general)
         count = _shapes_seen[current().index, key] = _shapes_seen.get((current().index, key), 0) + 1

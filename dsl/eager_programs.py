@@ -13,6 +13,8 @@ from .primitive import Primitive
 
 _tables: list[dict[Any, Any]] = []
 
+EXACT = "exact_"  # begins the names of graphs for one shape alone
+
 
 def new_table() -> dict[Any, Any]:
     """A table of what eager execution keeps."""

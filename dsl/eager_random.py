@@ -7,7 +7,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from .. import _native
-from . import eager, eager_device
+from . import eager, eager_device, eager_numbers
 from .dtypes import uint8
 from .eager_moves import reshaped
 from .eager_programs import cached, graph_of
@@ -74,5 +74,6 @@ def _device_draw_at(name: str, out: Aval, state: Array, ids: Array, **params: An
 
 
 eager.SPECIAL |= {n: partial(_draw, n) for n in BY_POSITION} | {n: partial(_draw_at, n) for n in AT}
+eager.SPECIAL |= eager_numbers.SPECIAL
 eager_device.SPECIAL |= {n: partial(_device_draw, n) for n in BY_POSITION}
 eager_device.SPECIAL |= {n: partial(_device_draw_at, n) for n in AT}

@@ -238,6 +238,8 @@ def _checked(item: Any, axis: int, size: Dim) -> Any:
     is_ours = isinstance(item, _native.Cell)
     if not isinstance(size, int) or (is_ours and not is_on_host(item)):
         return positions("index", item, axis, size)
+    if not record.is_tracing():
+        return positions("index", item, axis, size)
     host = np.asarray(item).astype(np.int64)
     wrong = host[(host < -size) | (host >= size)]
     if wrong.size:

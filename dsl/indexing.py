@@ -14,13 +14,14 @@ import numpy as np
 from .. import _native
 from . import primitives as p
 from . import record
+from .autodiff import is_tracked
 from .device import following
 from .dtypes import DType, bool_, int64
 from .errors import BoundsError, ShapeError, TraceError
 from .functions.convert import asarray, boolean, common_shape, is_scalar
-from .functions.selection import places_of
+from .functions.selection import count_of, is_on_host, places_of
 from .index_plan import Key, Plan, parse
-from .sizes import Shape, product
+from .sizes import Shape, known, product
 
 if TYPE_CHECKING:
     from .array import Array
@@ -50,8 +51,10 @@ def _selected(x: Array, mask: Array) -> Array:
     """x[mask]: the elements (or slices, if x has more axes) where the mask is true, in order."""
     _check_mask(x, mask)
     rows = p.reshape(x, shape=(product(x.shape[: mask.ndim]), *x.shape[mask.ndim :]))
-    places = places_of(p.reshape(mask, shape=(product(mask.shape),)))
-    return p.gather(rows, places, axis=0)
+    flat = p.reshape(mask, shape=(product(mask.shape),))
+    if is_on_host(flat) and is_on_host(rows):
+        return p.compress(rows, flat, count=count_of(flat))
+    return p.gather(rows, places_of(flat), axis=0)
 
 
 def _is_mask(x: Array, key: Key) -> bool:
@@ -75,10 +78,32 @@ def put(x: Array, key: Key, value: Any) -> None:
     plan = parse(key, x.shape)
     view = window(x, plan)
     new = _converted(value, x.dtype)
-    if plan.arrays:
+    if plan.arrays and _is_in_place(view, new):
+        _put(view, plan, new)
+    elif plan.arrays:
         record.write(view, _scatter(view, plan, new))
     else:
         record.write(view, _fitted(new, view.shape))
+
+
+def _is_in_place(view: Array, new: Array) -> bool:
+    """Whether elements may be written where they lie: no trace and no tape wants to know."""
+    if not is_on_host(view) or not is_on_host(new) or not view._contiguous:
+        return False
+    root = view if view._base is None else view._base
+    return not (_native.grad_enabled() and (is_tracked(root) or is_tracked(new)))
+
+
+def _put(view: Array, plan: Plan, new: Array) -> None:
+    flat = _flatten(view, plan)
+    rest, place = flat.rest, flat.place
+    if flat.order != tuple(range(view.ndim)):
+        record.write(view, _scatter(view, plan, new))
+        return
+    wanted = (*rest[:place], *flat.index.shape, *rest[place:])
+    value = new if new.ndim == 0 else _fitted(new, wanted)
+    sizes = known((product(rest[:place]), product(flat.indexed), product(rest[place:])))
+    _native.put(view, flat.index, value, *sizes)
 
 
 def _converted(value: Any, to: DType) -> Array:
@@ -150,12 +175,14 @@ def _combine(indices: list[Any], sizes: Shape) -> Array:
         for i, size in zip(indices, sizes, strict=True):
             host = host * size + i
         return record.constant(np.broadcast_to(host, _known(shape)), int64)
+    if len(indices) == 1 and not record.is_tracing() and is_on_host(indices[0]):
+        return asarray(indices[0])  # checked, and all that there is
     total: Any = None
     for i, size in zip(indices, sizes, strict=True):
         index = asarray(i)
-        # A staged position out of range stays in its own row.
-        index = p.minimum(index, p.full(shape=index.shape, value=size - 1, dtype=int64))
-        index = p.maximum(index, index * 0)
+        if not is_on_host(index):  # a position out of range stays in its own row
+            index = p.minimum(index, p.full(shape=index.shape, value=size - 1, dtype=int64))
+            index = p.maximum(index, index * 0)
         total = index if total is None else total * size + index
     return p.broadcast_to(total, shape=shape)
 

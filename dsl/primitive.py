@@ -67,7 +67,8 @@ class Reducer:
     """An associative reduction with a state of one or more components.
 
     `init(t, dtypes)` gives the identity, `step(t, state, x, position)` takes one element in
-    (`position` is its index along the reduced axes, flattened), `merge(t, a, b)` joins two states,
+    (`position` is its index along the reduced axes, flattened, and rises from step to step of a
+    state), `merge(t, a, b)` joins two states,
     `finish(t, state, dtype, count)` gives the result. `state(dtype)` lists the components' types.
     Elements arrive cast to `state(dtype)[0]`.
     """

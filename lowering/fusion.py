@@ -17,11 +17,22 @@ from ..dsl.primitive import Map, Reduce
 from ..dsl.sizes import Shape, product
 from ..dsl.timeline import stage
 from .clusters import Cluster, inside, single, unify
-from .spaces import Edge, Mapping, base, edge_of, is_called, mapping_of, space_of, without_ones
+from .spaces import (
+    Edge,
+    Mapping,
+    base,
+    computes_positions,
+    edge_of,
+    is_called,
+    mapping_of,
+    space_of,
+    without_ones,
+)
 
 FREE_COST = 3  # instructions that are rather repeated than stored
 FREE_SCALAR_COST = 12  # the same for one element, which loops need not compute again
 MAX_BUFFERS = 32  # of one kernel
+MAX_DEPTH = 3  # steps that compute positions from positions, one after the other, in one kernel
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +75,7 @@ class _Fusion:
             for var in node.inputs:
                 self.users.setdefault(var, []).append(node)
         self.results = self._stored_results()
+        self.depth: dict[Node, int] = {}
         self.free = self._free_nodes()
         self.cluster: dict[Node, Cluster] = {}
         self.edges: dict[Node, list[Edge]] = {}
@@ -90,6 +102,8 @@ class _Fusion:
         lower = node.primitive.lower
         if not isinstance(lower, Map):
             return None
+        if self._depth(node, free) > MAX_DEPTH:
+            return None
         before = [free.get(self.producer.get(v), 0) for v in node.inputs]  # type: ignore[arg-type]
         cost = lower.cost + sum(before)
         if not lower.pointwise:
@@ -101,6 +115,16 @@ class _Fusion:
         if not big and product(node.output.aval.shape) == 1:
             return cost if cost <= FREE_SCALAR_COST else None
         return cost if len(big) <= 1 and cost <= FREE_COST and lower.cost <= 1 else None
+
+    def _depth(self, node: Node, free: dict[Node, int]) -> int:
+        """How many steps of positions a read of the node goes through (a longer chain is cut by
+        storing a value: its positions cost more than memory, and its code takes long to make)."""
+        found = self.depth.get(node)
+        if found is None:
+            makers = (self.producer.get(v) for v in node.inputs)
+            before = max((self._depth(n, free) for n in makers if n in free), default=0)
+            found = self.depth[node] = before + computes_positions(node)
+        return found
 
     def _big_sources(self, var: Var, free: dict[Node, int]) -> set[Var]:
         node = self.producer.get(var)

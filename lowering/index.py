@@ -12,6 +12,7 @@ from itertools import pairwise
 
 from ..dsl.primitive import Expr
 from ..dsl.sizes import Dim, Shape, product
+from .spaces import without_ones
 from .vocabulary import TirxVocabulary, int64
 
 
@@ -51,9 +52,10 @@ def components(t: TirxVocabulary, index: Index) -> tuple[Expr, ...]:
 
 
 def split(t: TirxVocabulary, position: Expr, shape: Shape) -> tuple[Expr, ...]:
-    """A flat position taken apart; axes of one element are at 0."""
+    """A flat position taken apart; axes of one element are at 0. What is left after each axis is
+    named, as it is used twice: chains of reshapes would double the text at every step."""
     found: list[Expr] = []
-    rest = position
+    rest = position if len(without_ones(shape)) < 2 else t.let(position)
     for i in range(len(shape) - 1, -1, -1):
         if shape[i] == 1:
             found.append(int64(0))
@@ -61,7 +63,7 @@ def split(t: TirxVocabulary, position: Expr, shape: Shape) -> tuple[Expr, ...]:
             found.append(rest)
         else:
             found.append(t.call("index_mod", rest, t.size(shape[i])))
-            rest = t.call("index_div", rest, t.size(shape[i]))
+            rest = t.let(t.call("index_div", rest, t.size(shape[i])))
     return tuple(reversed(found))
 
 

@@ -1,7 +1,8 @@
 """Rewrites of the graph: named rules, run over the nodes until nothing changes.
 
 A rule sees one node and says what its output may be replaced by: a value that is there already, or
-a new node. All rules are exact, signed zeros and NaN included.
+new nodes, the last of which gives it. All rules are exact, signed zeros and NaN included, or more
+exact than what they replace.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ..dsl.dtypes import float32, float64
 from ..dsl.graph import Graph, Node, Var, params_text, verify
 from ..dsl.primitive import REGISTRY
 from ..dsl.timeline import stage
@@ -38,7 +40,8 @@ class View:
         return node.params["value"] if known and node is not None else None
 
 
-Rule = Callable[[Node, View], Var | Node | None]
+Found = Var | Node | tuple[Node, ...] | None
+Rule = Callable[[Node, View], Found]
 
 
 @stage("rewrite", lambda graph, *_: graph.name)
@@ -62,6 +65,10 @@ def _round(graph: Graph) -> tuple[bool, Graph]:
     for old in graph.nodes:
         node = _with_inputs(old, tuple(replaced.get(v, v) for v in old.inputs))
         found = _first(node, view)
+        if isinstance(found, tuple):
+            *before, found = found
+            nodes += before
+            view.producer.update({v: n for n in before for v in n.outputs})
         if isinstance(found, Node):
             node, changed = found, True
         elif found is not None:
@@ -93,7 +100,7 @@ def _identity(node: Node, numbers: dict[Var, int]) -> str:
     return f"{node.primitive.name}({','.join(inputs)}){params}{avals}"
 
 
-def _first(node: Node, view: View) -> Var | Node | None:
+def _first(node: Node, view: View) -> Found:
     for rule in RULES:
         found = rule(node, view)
         if found is not None:
@@ -247,6 +254,26 @@ def drop_trivial_reduction(node: Node, view: View) -> Var | Node | None:
     return apply("reshape", node.inputs[0], like=node, shape=out.shape)
 
 
+def sum_vector_products(node: Node, view: View) -> Found:
+    """A row times a column is a sum of products, which reads both at the speed of memory, and is
+    summed in float64."""
+    if node.primitive.name != "matmul":
+        return None
+    a, b = (v.aval for v in node.inputs)
+    is_summed = a.dtype.is_integer or a.dtype in (float32, float64)
+    if not is_summed or a.shape[:-2] != b.shape[:-2] or a.shape[-2] != 1 or b.shape[-1] != 1:
+        return None
+    made: list[Node] = []
+
+    def add(name: str, *inputs: Var, **params: Any) -> Var:
+        made.append(apply(name, *inputs, like=node, **params))
+        return made[-1].output
+
+    rows = [add("reshape", v, shape=(*a.shape[:-2], a.shape[-1])) for v in node.inputs]
+    add("reshape", add("sum", add("mul", *rows), axes=(a.ndim - 2,)), shape=node.output.aval.shape)
+    return tuple(made)
+
+
 RULES: tuple[Rule, ...] = (
     drop_no_op_movement,
     drop_no_op_cast,
@@ -260,4 +287,5 @@ RULES: tuple[Rule, ...] = (
     join_reshapes,
     join_transposes,
     join_broadcasts,
+    sum_vector_products,
 )

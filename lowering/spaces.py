@@ -26,6 +26,8 @@ MOVEMENT = (
 # The same bytes, seen as an array of another shape, or as the floats of complex numbers.
 SAME_BYTES = ("reshape", "as_real", "as_complex")
 
+_SIMPLE = ("broadcast_to", "transpose", "full", "iota")  # their positions cost nothing
+
 
 @dataclass(frozen=True)
 class Edge:
@@ -48,6 +50,15 @@ def is_called(node: Node) -> bool:
     (A loop that is a kernel reads as kernels do.)"""
     lower = node.primitive.lower
     return isinstance(lower, Native) or (isinstance(lower, Control) and not lower.is_kernel)
+
+
+def computes_positions(node: Node) -> bool:
+    """Whether reading a node at a position takes arithmetic for the position in its input."""
+    lower, name = node.primitive.lower, node.primitive.name
+    if not isinstance(lower, Map) or lower.pointwise or name in _SIMPLE:
+        return False
+    shapes = (node.inputs[0].aval.shape, node.output.aval.shape)
+    return name != "reshape" or without_ones(shapes[0]) != without_ones(shapes[1])
 
 
 def space_of(node: Node) -> Shape:

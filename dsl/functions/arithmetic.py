@@ -213,9 +213,13 @@ def clip(
         raise ArgumentError("clip: got a_min or a_max and min or max; they are the same limits")
     low, high = (a_min if min is None else min), (a_max if max is None else max)
     result = asarray(a)
-    if low is not None:
-        result = maximum(result, low)
-    result = result if high is None else minimum(result, high)
+    given = lifted(result, low, high) if low is not None and high is not None else []
+    wanted = result_type(*given) if given else bool_
+    if given and wanted is not bool_:
+        result = combine("clip", p.clip, wanted, *given)
+    else:
+        result = result if low is None else maximum(result, low)
+        result = result if high is None else minimum(result, high)
     return result if out is None else store("clip", result, out)
 
 

@@ -1,4 +1,5 @@
-"""Running sums, products and other running combinations, in log2(n) steps."""
+"""Running sums and products, by a routine of the core or, on devices, in log2(n) steps; other
+running combinations in such steps."""
 
 from __future__ import annotations
 
@@ -6,8 +7,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from .. import primitives as p
+from ..device import HOST, current
 from ..dtypes import DType, DTypeLike
 from ..errors import ArgumentError
+from ..primitive import Primitive
 from ..sizes import Dim, product
 from .convert import ArrayLike, asarray, convert, join_parts, one_axis
 from .outputs import store
@@ -39,7 +42,7 @@ def part(x: Array, axis: int, begin: Dim, size: Dim) -> Array:
 
 
 def _running(
-    name: str, combine: Combine, a: ArrayLike, axis: int | None, dtype: DTypeLike | None,
+    name: str, primitive: Primitive, a: ArrayLike, axis: int | None, dtype: DTypeLike | None,
     out: Array | None,
 ) -> Array:  # fmt: skip
     x = asarray(a)
@@ -47,7 +50,11 @@ def _running(
     x = convert(x, wanted)
     if axis is None:
         x, axis = p.reshape(x, shape=(product(x.shape),)), 0
-    return store(name, scan(x, one_axis(name, axis, x.ndim), combine), out)
+    place = one_axis(name, axis, x.ndim)
+    is_on_host = (x._device if x._is_concrete else current().index) == HOST.index
+    if is_on_host and wanted in p.scan.dtypes:
+        return store(name, p.scan(x, operation=primitive.name, axis=place), out)
+    return store(name, scan(x, place, primitive), out)
 
 
 def cumsum(
@@ -79,7 +86,7 @@ def cumprod(
 
 
 def _standard(
-    name: str, combine: Combine, first: int, x: ArrayLike, axis: int | None,
+    name: str, primitive: Primitive, first: int, x: ArrayLike, axis: int | None,
     dtype: DTypeLike | None, out: Array | None, include_initial: bool,
 ) -> Array:  # fmt: skip
     """The array API's form: an axis must be named unless there is only one."""
@@ -91,7 +98,7 @@ def _standard(
             raise ArgumentError(f"{name}: got {x.ndim} axes and no axis; name one")
         axis = 0
     place = one_axis(name, axis, x.ndim)
-    total = _running(name, combine, x, place, dtype, None if include_initial else out)
+    total = _running(name, primitive, x, place, dtype, None if include_initial else out)
     if not include_initial:
         return total
     shape = tuple(1 if a == place else n for a, n in enumerate(x.shape))

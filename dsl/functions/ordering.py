@@ -38,6 +38,20 @@ def argsort(x: Array, axis: int, reverse: bool = False) -> Array:
     return order
 
 
+def partition(x: Array, axis: int, first: int, last: int) -> Array:
+    """x with places first..last along an axis as sorting fills them, smaller ones before."""
+    if x.dtype.is_complex or not x.size:
+        return sort(x, axis)
+    return p.partition(x, axis=axis, reverse=False, first=first, last=last)
+
+
+def argpartition(x: Array, axis: int, first: int, last: int, reverse: bool = False) -> Array:
+    """The positions (int64) that do so; equal elements keep their order at these places."""
+    if x.dtype.is_complex or not x.size:
+        return argsort(x, axis, reverse)
+    return p.argpartition(x, axis=axis, reverse=reverse, first=first, last=last)
+
+
 def _keys(x: Array) -> tuple[Array, Array, Array]:
     """What complex numbers are ordered by, the least important first."""
     real, imag = p.real(x), p.imag(x)

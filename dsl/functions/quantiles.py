@@ -105,7 +105,7 @@ def _quantiles(
     if lines.shape[1] == 0:
         raise ArgumentError(f"{name}: got {x.shape}; there is no element over axes {axes}")
     if weights is None:
-        found = _from_sorted(ordering.sort(lines, 1), wanted, method, skip_nan)
+        found = _from_sorted(_ordered(lines, wanted, method, skip_nan), wanted, method, skip_nan)
     else:
         spread, _, _ = _lines(name, weights_of(name, x, weights, axis, method), axis)
         found = weighted_quantiles(name, lines, spread, wanted, skip_nan)
@@ -114,6 +114,17 @@ def _quantiles(
         return result
     kept = tuple(1 if i in axes else n for i, n in enumerate(x.shape))
     return reshape(result, (*fractions.shape, *kept))
+
+
+def _ordered(lines: Array, wanted: Any, method: str, skip_nan: bool) -> Array:
+    """The lines with the elements that count at their places in sorted order; all of them sorted
+    where the places depend on how many are NaN."""
+    size = lines.shape[1]
+    if skip_nan or record.is_tracing() or not wanted.size:
+        return ordering.sort(lines, 1)
+    found = np.asarray(_PLACES[method](float(size), wanted))
+    first, last = max(int(found.min()), 0), min(max(int(found.max()), 0) + 1, size - 1)
+    return ordering.partition(lines, 1, min(first, last), last)
 
 
 def _from_sorted(lines: Array, wanted: Any, method: str, skip_nan: bool) -> Array:

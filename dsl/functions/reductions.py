@@ -23,7 +23,7 @@ from .convert import (
     many_axes,
     one_axis,
 )
-from .elementary import exp, log, sqrt, square
+from .elementary import exp, log, sqrt
 from .logic import isfinite
 from .logic import where as where_
 from .outputs import NO_VALUE, masked, store
@@ -294,19 +294,21 @@ def var(
     x = convert(x, inner)
     axes = many_axes("var", axis, x.ndim)
     middle = _mean(x, axes, True, where) if mean is NO_VALUE else asarray(mean, inner)
-    squares = _squares(x - middle)
-    total = _reduce("var", p.sum_, masked("var", squares, where, 0), axes, keepdims)
+    distance = masked("var", x - middle, where, 0)
+    total = _sum_of_squares("var", distance, axes, keepdims)
     if where is True:
         spread = _over(total, _at_least_0(_count(x, axes), ddof))
     else:
-        held = convert(_held(x, axes, keepdims, where), squares.dtype) - ddof
+        held = convert(_held(x, axes, keepdims, where), total.dtype) - ddof
         spread = divide(total, maximum(held, 0))
     return store("var", convert(spread, wanted.real), out)
 
 
-def _squares(x: Array) -> Array:
-    """|x|**2, which is real."""
-    return square(p.real(x)) + square(p.imag(x)) if x.dtype.is_complex else square(x)
+def _sum_of_squares(name: str, x: Array, axes: tuple[int, ...], keepdims: bool) -> Array:
+    """The sum of |x|**2, which is real."""
+    parts = (p.real(x), p.imag(x)) if x.dtype.is_complex else (x,)
+    totals = [_reduce(name, p.sum_of_squares, part, axes, keepdims) for part in parts]
+    return totals[0] if len(totals) == 1 else totals[0] + totals[1]
 
 
 def _at_least_0(count: Any, ddof: float) -> Any:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .. import eager_routines, record
 from .. import primitives as p
-from .. import record
 from ..dtypes import DTypeLike, dtype, float32, int64
 from ..errors import ArgumentError, BoundsError, DTypeError, ShapeError, TraceError
 from ..sizes import Dim, Shape, maximum, product
@@ -28,9 +28,12 @@ def positions(name: str, indices: ArrayLike, axis: int, size: Dim) -> Array:
     if not is_on_host(x) or not isinstance(size, int):
         from_end = x + p.full(shape=x.shape, value=size, dtype=int64)
         return p.where(*broadcast(name, x < 0, from_end, x))
-    host = np.asarray(x)
-    if not host.size or (host.min() >= 0 and host.max() < size):
+    if not x.size:
         return x
+    low, high = eager_routines.extent(x)
+    if low >= 0 and high < size:
+        return x
+    host = np.asarray(x)
     wrong = host[(host < -size) | (host >= size)]
     if wrong.size:
         raise BoundsError(
@@ -194,8 +197,12 @@ def places_of(mask: Array) -> Array:
         )
     if not is_on_host(mask):  # what comes back is a number of places, so the mask must anyway
         return record.constant(np.flatnonzero(mask.numpy()), int64)
-    count = int(p.sum_(p.cast(mask, dtype=int64), axes=(0,)).item())
-    return p.nonzero_places(mask, count=count)
+    return p.nonzero_places(mask, count=count_of(mask))
+
+
+def count_of(mask: Array) -> int:
+    """How many elements of a bool array on the host are true."""
+    return eager_routines.count(mask)
 
 
 __all__ = ["nonzero", "one_hot", "scatter_add", "take", "take_along_axis"]

@@ -81,10 +81,16 @@ def argsort(
     return ordering.argsort(x, place, descending)
 
 
-def _check_places(name: str, kth: int | Sequence[int], size: Any) -> None:
-    for k in kth if isinstance(kth, Sequence) else (kth,):
+def _places(name: str, kth: int | Sequence[int], size: Any) -> dict[str, int]:
+    """The first and the last place that must be in order."""
+    places = list(kth) if isinstance(kth, Sequence) else [kth]
+    for k in places:
         if isinstance(size, int) and not -size <= k < size:
             raise ArgumentError(f"{name}: got kth {k} for an axis of {size} elements")
+        if not isinstance(size, int) and k < 0:
+            raise ArgumentError(f"{name}: got kth {k} for an axis of unknown size")
+    places = [k + size if k < 0 else k for k in places] or [0]
+    return {"first": min(places), "last": max(places)}
 
 
 def partition(
@@ -100,8 +106,8 @@ def partition(
     array(2)
     """
     x, place = _line("partition", a, axis, None, order)
-    _check_places("partition", kth, x.shape[place])
-    return ordering.sort(x, place)
+    places = _places("partition", kth, x.shape[place])
+    return ordering.partition(x, place, **places)
 
 
 def argpartition(
@@ -117,8 +123,8 @@ def argpartition(
     array(1)
     """
     x, place = _line("argpartition", a, axis, None, order)
-    _check_places("argpartition", kth, x.shape[place])
-    return ordering.argsort(x, place)
+    places = _places("argpartition", kth, x.shape[place])
+    return ordering.argpartition(x, place, places["first"], places["last"])
 
 
 def topk(x: ArrayLike, k: int, axis: int = -1, *, largest: bool = True) -> tuple[Array, Array]:
@@ -134,11 +140,11 @@ def topk(x: ArrayLike, k: int, axis: int = -1, *, largest: bool = True) -> tuple
     size = x.shape[place]
     if k < 0 or (isinstance(size, int) and k > size):
         raise BoundsError(f"topk: got k {k} for an axis of {size} elements")
-    order = ordering.argsort(x, place, largest)
+    order = ordering.argpartition(x, place, 0, max(k - 1, 0), largest)
     sizes = tuple(k if a == place else n for a, n in enumerate(x.shape))
     zeros, ones = (0,) * x.ndim, (1,) * x.ndim
-    first = p.slice_(order, start=zeros, sizes=sizes, strides=ones)
-    return take_along_axis(x, first, place), first
+    places = p.slice_(order, start=zeros, sizes=sizes, strides=ones)
+    return take_along_axis(x, places, place), places
 
 
 def lexsort(keys: ArrayLike | Sequence[ArrayLike], axis: int = -1) -> Array:

@@ -49,6 +49,7 @@ from .floats import copysign, exponent, fmax, fmin, fmod, ldexp, mantissa, nexta
 from .fourier import fft, irfft, rfft
 from .indexing import gather, scatter_add, scatter_set
 from .integers import bit_count, gcd
+from .limits import clip
 from .movement import (
     broadcast_to,
     reshape,
@@ -69,8 +70,10 @@ from .random import (
     random_words,
     random_words_at,
 )
-from .reductions import argmax, argmin, max_, min_, prod, sum_
-from .sorting import argsort, nonzero_places, searchsorted, sort
+from .reductions import argmax, argmin, max_, min_, prod, sum_, sum_of_squares
+from .scans import scan
+from .selecting import compress, nonzero_places
+from .sorting import argpartition, argsort, partition, searchsorted, sort
 from .sources import full, iota
 from .spectral import eig, eigh, svd
 from .transcendental import (
@@ -102,6 +105,7 @@ __all__ = [
     "add",
     "argmax",
     "argmin",
+    "argpartition",
     "argsort",
     "as_complex",
     "as_real",
@@ -120,6 +124,8 @@ __all__ = [
     "cbrt",
     "ceil",
     "cholesky",
+    "clip",
+    "compress",
     "concatenate",
     "conj_",
     "copysign",
@@ -177,6 +183,7 @@ __all__ = [
     "nextafter",
     "nonzero_places",
     "pad",
+    "partition",
     "pow_",
     "prod",
     "qr",
@@ -198,6 +205,7 @@ __all__ = [
     "rfft",
     "round_",
     "rsqrt",
+    "scan",
     "scatter_add",
     "scatter_set",
     "searchsorted",
@@ -217,6 +225,7 @@ __all__ = [
     "stop_gradient",
     "sub",
     "sum_",
+    "sum_of_squares",
     "sum_to",
     "svd",
     "tan",

@@ -279,7 +279,7 @@ def _vjp_pow(ct: Array, out: Array, x: Array, y: Array) -> Pair:
     return ct * slope, ct * (out * logarithm)
 
 
-def _shared(ct: Array, x: Array, y: Array) -> Pair:
+def shared(ct: Array, x: Array, y: Array) -> Pair:
     """The cotangent to the larger of x and y, and to the other; a tie gives each a half."""
     zero, half, tie = zeros_like(ct), ct * 0.5, eq(x, y)
     larger = gt(x, y)
@@ -343,10 +343,10 @@ pow_ = binary(
     cost=50,
 )
 maximum = binary(
-    "maximum", np.maximum, dtypes=ALL_NUMBERS, vjp=lambda ct, out, x, y: _shared(ct, x, y), cost=2
+    "maximum", np.maximum, dtypes=ALL_NUMBERS, vjp=lambda ct, out, x, y: shared(ct, x, y), cost=2
 )
 minimum = binary(
-    "minimum", np.minimum, dtypes=ALL_NUMBERS, vjp=lambda ct, out, x, y: _shared(ct, y, x), cost=2
+    "minimum", np.minimum, dtypes=ALL_NUMBERS, vjp=lambda ct, out, x, y: shared(ct, y, x), cost=2
 )
 
 

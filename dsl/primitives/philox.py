@@ -17,10 +17,16 @@ Words = tuple[Expr, ...]
 
 
 def lower_philox(t: Vocabulary, block: Expr, state: Reader) -> Words:
-    """The four words of a block (an int64 expression) of a state's present call."""
-    key: Words = tuple(state((t.size(i),)) for i in (0, 1))
-    call: Words = tuple(state((t.size(i),)) for i in (2, 3))
-    return _philox(t, (*halves(t, t.cast(block, uint64)), *call), key)
+    """The four words of a block (an int64 expression) of a state's present call.
+
+    On the way words are uint64 below 2**32: a vector of them is multiplied to full products by one
+    instruction, and nothing is packed and unpacked.
+    """
+    key: Words = tuple(t.cast(state((t.size(i),)), uint64) for i in (0, 1))
+    call: Words = tuple(t.cast(state((t.size(i),)), uint64) for i in (2, 3))
+    whole = t.call("let", t.cast(block, uint64))
+    words = _philox(t, (_low(t, whole), _high(t, whole), *call), key)
+    return tuple(t.call("let", t.cast(word, uint32)) for word in words)
 
 
 def halves(t: Vocabulary, x: Expr) -> Words:
@@ -28,22 +34,26 @@ def halves(t: Vocabulary, x: Expr) -> Words:
     return t.cast(x, uint32), t.cast(t.call("shr", x, t.const(32, uint64)), uint32)
 
 
+def _low(t: Vocabulary, x: Expr) -> Expr:
+    return t.call("let", t.call("bitwise_and", x, t.const(0xFFFFFFFF, uint64)))
+
+
+def _high(t: Vocabulary, x: Expr) -> Expr:
+    return t.call("let", t.call("shr", x, t.const(32, uint64)))
+
+
 def _philox(t: Vocabulary, counter: Words, key: Words) -> Words:
     c0, c1, c2, c3 = counter
     k0, k1 = key
     for _ in range(ROUNDS):
-        low0, high0 = _product(t, MULTIPLIERS[0], c0)
-        low1, high1 = _product(t, MULTIPLIERS[1], c2)
-        c0, c2 = _xor(t, high1, c1, k0), _xor(t, high0, c3, k1)
-        c1, c3 = low1, low0
-        k0, k1 = (k + t.const(s, uint32) for k, s in zip((k0, k1), KEY_STEPS, strict=True))
+        first, second = (
+            t.call("let", c * t.const(m, uint64))
+            for c, m in zip((c0, c2), MULTIPLIERS, strict=True)
+        )
+        c0, c2 = _xor(t, _high(t, second), c1, k0), _xor(t, _high(t, first), c3, k1)
+        c1, c3 = _low(t, second), _low(t, first)
+        k0, k1 = (_low(t, k + t.const(s, uint64)) for k, s in zip((k0, k1), KEY_STEPS, strict=True))
     return c0, c1, c2, c3
-
-
-def _product(t: Vocabulary, multiplier: int, x: Expr) -> Words:
-    full = t.call("let", t.cast(x, uint64) * t.const(multiplier, uint64))
-    low, high = halves(t, full)
-    return t.call("let", low), t.call("let", high)
 
 
 def _xor(t: Vocabulary, a: Expr, b: Expr, key: Expr) -> Expr:

@@ -81,18 +81,22 @@ random_bits = register(
 )
 
 
-def _lower_advance(
-    t: Vocabulary, index: tuple[Expr, ...], state: Reader, *, out: Aval, calls: int
-) -> Expr:
+def advanced(t: Vocabulary, index: Any, state: Reader, calls: Expr) -> Expr:
+    """A word of a state `calls` (uint64) later."""
     key = (state((t.size(0),)), state((t.size(1),)))
     low, high = (t.cast(state((t.size(i),)), uint64) for i in (2, 3))
-    shift = t.const(32, uint64)
-    number = t.call("bitwise_or", low, t.call("shl", high, shift)) + t.const(calls, uint64)
+    number = t.call("bitwise_or", low, t.call("shl", high, t.const(32, uint64))) + calls
     words = (*key, *halves(t, t.call("let", number)))
     result = words[3]
     for i in (2, 1, 0):
         result = t.select(t.call("eq", index[0], t.size(i)), words[i], result)
     return result
+
+
+def _lower_advance(
+    t: Vocabulary, index: tuple[Expr, ...], state: Reader, *, out: Aval, calls: int
+) -> Expr:
+    return advanced(t, index, state, t.const(calls, uint64))
 
 
 def _infer_advance(state: Aval, *, calls: int) -> Aval:
@@ -168,11 +172,19 @@ class Draw:
 
     def samples(self, of: DType) -> Iterator[Sample]:
         for shape in ((8,), (3, 5), (), (0, 2), (1000,)):
-            yield Sample((STATE,), {"shape": shape, **self.params(of)})
+            for params in self._each_lane(of):
+                yield Sample((STATE,), {"shape": shape, **params})
 
     def samples_at(self, of: DType) -> Iterator[Sample]:
         for ids in ([3, 0, 2**40, 7], [[1, 2]], []):
-            yield Sample((STATE, np.array(ids, np.int64)), self.params(of))
+            for params in self._each_lane(of):
+                yield Sample((STATE, np.array(ids, np.int64)), params)
+
+    def _each_lane(self, of: DType) -> Iterator[dict[str, Any]]:
+        """The parameters, of either half of a block where they say which."""
+        params = self.params(of)
+        lanes = ({"lane": 0}, {"lane": 1}) if "lane" in params else ({},)
+        return ({**params, **lane} for lane in lanes)
 
 
 def _draw(
@@ -304,21 +316,23 @@ random_normal, random_normal_at = _draw(
 )  # fmt: skip
 
 
-def _below_rule(t: Vocabulary, words: Words, *, out: Aval, dtype: DType, span: int) -> Expr:
-    """The upper half of a 64-bit word times `span`; where it came from the part of the words that
-    would make some numbers likelier (less than 2**-32 of them), of the block's other word."""
-    shift, width = t.const(32, uint64), t.const(span, uint64)
+def below(t: Vocabulary, words: Words, width: Expr, surplus: Expr) -> Expr:
+    """A number in [0, width), all uint64: the upper half of a 64-bit word times `width`; where it
+    came from the part of the words that would make some numbers likelier (`surplus` of them, 2**64
+    modulo the width, so less than 2**-32 of all), of the block's other word."""
+    shift = t.const(32, uint64)
     products = []
     for lane in (0, 1):
         low, high = (t.cast(words[2 * lane + i], uint64) for i in (0, 1))
         carried = high * width + t.call("shr", low * width, shift)
         products.append(t.call("shr", t.call("let", carried), shift))
-    surplus = (1 << 64) % span
-    result = products[0]
-    if surplus:
-        rest = t.call("let", _word64(t, words, 0) * width)
-        result = t.select(rest < t.const(surplus, uint64), products[1], result)
-    return t.cast(result, dtype)
+    rest = t.call("let", _word64(t, words, 0) * width)
+    return t.select(rest < surplus, products[1], products[0])
+
+
+def _below_rule(t: Vocabulary, words: Words, *, out: Aval, dtype: DType, span: int) -> Expr:
+    width, surplus = (t.const(n, uint64) for n in (span, (1 << 64) % span))
+    return t.cast(below(t, words, width, surplus), dtype)
 
 
 def _below_reference(words: Numpy, *, dtype: DType, span: int) -> Numpy:

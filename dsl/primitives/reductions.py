@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from ..primitive import Expr, Reducer, Vocabulary
 from ..sizes import Shape, product
 from .comparison import eq, where
 from .complex import conj
-from .elementwise import ALL_NUMBERS
+from .elementwise import ALL_NUMBERS, NUMBERS
 from .families import reduction, ulps
 from .movement import broadcast_to, reshape, transpose
 from .samples import Numpy
@@ -59,7 +60,23 @@ def _fold(identity: Callable[[DType], float | int | complex], join: Callable[...
 
 
 def _select_reducer(worst: Callable[[DType], float | int | complex], better: str) -> Reducer:
-    """A reducer that finds the first position of the best element; nan is best of all."""
+    """A reducer that finds the first position of the best element; nan is best of all.
+
+    Elements arrive by rising position, so that equals never take another's place. What equals the
+    worst of all takes nobody's place either: where there is nothing else, it is the first element.
+    """
+
+    def step(t: Vocabulary, state: State, x: Expr, position: Expr) -> State:
+        no_better = x <= state[0] if better == "gt" else state[0] <= x
+        # Of complex numbers a nan in the second part does not count in comparisons of the first.
+        wins = t.call("bitwise_or", t.call("bitwise_not", no_better), t.call("isnan", x))
+        is_open = t.call("bitwise_not", t.call("isnan", state[0]))
+        take = t.call("let", t.call("bitwise_and", wins, is_open))
+        return t.select(take, x, state[0]), t.select(take, position, state[1])
+
+    def finish(t: Vocabulary, state: State, dtype: DType, count: Expr) -> Expr:
+        nobody = t.call("eq", state[1], t.const(last, int64))
+        return t.cast(t.select(nobody, t.const(0, int64), state[1]), dtype)
 
     def merge(t: Vocabulary, a: State, b: State) -> State:
         beats = a[0] < b[0] if better == "gt" else b[0] < a[0]
@@ -76,9 +93,9 @@ def _select_reducer(worst: Callable[[DType], float | int | complex], better: str
     return Reducer(
         state=lambda dtype: (_wide(dtype), int64),
         init=lambda t, dtypes: (t.const(worst(dtypes[0]), dtypes[0]), t.const(last, int64)),
-        step=lambda t, state, x, position: merge(t, state, (x, position)),
+        step=step,
         merge=merge,
-        finish=lambda t, state, dtype, count: t.cast(state[1], dtype),
+        finish=finish,
     )
 
 
@@ -161,6 +178,17 @@ sum_ = reduction(
     dtypes=ALL_NUMBERS,
     vjp=lambda ct, out, x, *, axes: (expand(ct, axes, x.shape),),
     ulp=ulps(2, complex=2),
+)
+sum_of_squares = reduction(
+    "sum_of_squares",
+    lambda x, *, axes: _in_state(np.sum, np.multiply(x, x), axes=axes),
+    replace(
+        _fold(lambda dtype: 0, lambda t, a, b: a + b),
+        step=lambda t, state, x, position: (state[0] + x * x,),
+    ),
+    dtypes=NUMBERS,
+    vjp=lambda ct, out, x, *, axes: (expand(ct * 2, axes, x.shape) * x,),
+    ulp=ulps(2),
 )
 prod = reduction(
     "prod",

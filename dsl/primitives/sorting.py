@@ -1,4 +1,4 @@
-"""Sorting, searching and places: routines of the native core, parallel, for every dtype.
+"""Sorting and searching: routines of the native core, parallel, for every dtype.
 
 The order is NumPy's: numbers, then NaN; -0 and 0 are equal and keep their order. Every sort is
 stable; with `reverse` the largest comes first, and equals still keep their order.
@@ -7,12 +7,12 @@ stable; with `reverse` the largest comes first, and equals still keep their orde
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..dtypes import REALS, DType, bool_, int64
-from ..errors import AxisError, DTypeError, ShapeError
+from ..dtypes import REALS, DType, int64
+from ..errors import AxisError, BoundsError, DTypeError, ShapeError
 from ..graph import Aval
 from ..primitive import REGISTRY, Native, Primitive, Sample, register
 from ..sizes import Dim, product
@@ -71,12 +71,16 @@ def _sort_samples(dtype: DType) -> Iterator[Sample]:
 
 
 def _vjp_sort(ct: Array, out: Array, x: Array, *, axis: int, reverse: bool) -> tuple[Array]:
-    """Each element's cotangent goes back to where the element came from."""
+    return (_sent_back(ct, x, argsort(x, axis=axis, reverse=reverse), axis),)
+
+
+def _sent_back(ct: Array, x: Array, order: Array, axis: int) -> Array:
+    """Each element's cotangent, where the element came from."""
     size = product(x.shape)
-    places = _flat_places(argsort(x, axis=axis, reverse=reverse), axis)
+    places = _flat_places(order, axis)
     zeros = REGISTRY["full"](shape=(size,), value=0.0, dtype=x.dtype)
     moved = scatter_add(zeros, reshape(places, shape=(size,)), reshape(ct, shape=(size,)), axis=0)
-    return (reshape(moved, shape=x.shape),)
+    return reshape(moved, shape=x.shape)
 
 
 def _flat_places(along: Array, axis: int) -> Array:
@@ -159,31 +163,75 @@ searchsorted = register(
 )
 
 
-def _infer_nonzero_places(mask: Aval, *, count: Dim) -> Aval:
-    if mask.dtype is not bool_ or mask.ndim != 1:
-        raise DTypeError(f"nonzero_places: got {mask}; it takes a 1-D bool array")
-    return Aval((count,), int64)
+def _infer_partition(x: Aval, *, axis: int, reverse: bool, first: int, last: int) -> Aval:
+    _check_axis("partition", x, axis)
+    size = x.shape[axis]
+    if isinstance(size, int) and not 0 <= first <= last < max(size, 1):
+        raise BoundsError(f"partition: got places {first}..{last} for an axis of {size} elements")
+    return x
 
 
-def _nonzero_reference(mask: Numpy, *, count: int) -> Numpy:
-    found = np.flatnonzero(mask)[:count]
-    return np.concatenate([found, np.full(count - found.size, mask.size, np.int64)])
+def _infer_argpartition(x: Aval, **params: Any) -> Aval:
+    return Aval(_infer_partition(x, **params).shape, int64)
 
 
-def _nonzero_samples(dtype: DType) -> Iterator[Sample]:
-    for n, count in ((0, 0), (0, 2), (9, 0), (9, 3), (9, 9), (1000, 1000), (40000, 30000)):
-        yield Sample((smooth(bool_, n),), {"count": count})
+def _partition_sizes(
+    x: Aval, *, out: Aval, axis: int, reverse: bool, first: int, last: int
+) -> tuple[Dim, ...]:
+    return (*_line_sizes(x, out=out, axis=axis, reverse=reverse), first, last)
 
 
-# The first `count` positions that are true; where there are fewer, the rest is the length.
-nonzero_places = register(
+def _partition_samples(dtype: DType) -> Iterator[Sample]:
+    for shape, axis, first, last in (((30,), 0, 3, 3), ((3, 40), 1, 0, 9), ((40, 3), 0, 20, 39)):
+        for reverse in (False, True):
+            places = {"first": first, "last": last}
+            yield Sample((smooth(dtype, *shape),), {"axis": axis, "reverse": reverse, **places})
+
+
+def _with_sorted_ends(
+    x: Numpy, given: Numpy, *, axis: int, reverse: bool, first: int, last: int
+) -> Numpy:
+    """What lies before the places and behind them may come in any order: here it is sorted. (Of
+    equals the earlier ones come first, so that the positions on each side are known, too.)"""
+    before, middle, behind = np.split(x, [first, last + 1], axis)
+    ends = (_sort_reference(z, axis=axis, reverse=False) for z in (before, behind))
+    return np.concatenate([next(ends), middle, next(ends)], axis)
+
+
+def _vjp_partition(
+    ct: Array, out: Array, x: Array, *, axis: int, reverse: bool, first: int, last: int
+) -> tuple[Array]:
+    """Each element's cotangent goes back to where the element came from."""
+    params = {"axis": axis, "reverse": reverse, "first": first, "last": last}
+    return (_sent_back(ct, x, argpartition(x, **params), axis),)
+
+
+argpartition = register(
     Primitive(
-        name="nonzero_places",
-        infer=_infer_nonzero_places,
-        lower=Native("nonzero", lambda mask, *, out, count: (mask.size, count)),
+        name="argpartition",
+        infer=_infer_argpartition,
+        lower=Native("argpartition", _partition_sizes),
         vjp=no_gradient,
-        reference=_nonzero_reference,
-        samples=_nonzero_samples,
-        dtypes=(bool_,),
+        reference=lambda x, *, axis, reverse, first, last: _argsort_reference(
+            x, axis=axis, reverse=reverse
+        ),
+        samples=_partition_samples,
+        canonical=_with_sorted_ends,
+        dtypes=REALS,
+    )
+)
+# Places first..last as sorting fills them; what is before and behind them, in any order.
+partition = register(
+    Primitive(
+        name="partition",
+        infer=_infer_partition,
+        lower=Native("partition", _partition_sizes),
+        vjp=_vjp_partition,
+        reference=lambda x, *, axis, reverse, first, last: _sort_reference(
+            x, axis=axis, reverse=reverse
+        ),
+        samples=_partition_samples,
+        canonical=_with_sorted_ends,
+        dtypes=REALS,
     )
 )

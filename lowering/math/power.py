@@ -45,12 +45,13 @@ def single_power(m: Real, size: Expr, y: Expr) -> Expr:
     """size**y in float64 to some 32 bits, for a size and y that were float32."""
     parts = split(m, size, subnormals=False)
     f = m.let(parts.significand - m.const(1.0))
-    logarithm = m.fma(f, m.polynomial(f, coefficients.POWER_LOGARITHM), parts.k)
+    logarithm = m.fma(f, m.wide_polynomial(f, coefficients.POWER_LOGARITHM), parts.k)
     product = with_special(m, size, logarithm) * y
     bounded = m.at_least(m.at_most(m.let(product), 1000.0), -1000.0)
     shifted = m.let(bounded + m.const(m.shifter))
     r = m.let(bounded - m.let(shifted - m.const(m.shifter)))
-    return m.let(m.polynomial(r, coefficients.POWER_EXPONENTIAL) * power_of_two(m, m.bits(shifted)))
+    value = m.wide_polynomial(r, coefficients.POWER_EXPONENTIAL)
+    return m.let(value * power_of_two(m, m.bits(shifted)))
 
 
 def double_power(m: Real, size: Expr, y: Expr) -> Expr:

@@ -4,6 +4,10 @@ The reduction (Payne and Hanek, "Radian reduction for trigonometric functions", 
 the pieces of 2/pi that matter for the size of x: pieces above them would give multiples of four
 quarter turns. Vectors cannot look pieces up in a table quickly, so selects choose them: a shift
 register of constants, shifted by 2**i places where bit i of the size's class is set.
+
+Of float32 angles below NEAR a product in float64 less a multiple of pi/2 in two parts is enough,
+at half the cost. An element is reduced by its own size alone; kernels that have seen that all of a
+block's angles are near (schedules/guarded.py) leave the other way out.
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
 # pi / 2 = high + low, for float32 and for float64
 HALF_PI = (float.fromhex("0x1.921fb6p+0"), pi / 2)
 HALF_PI_LOW = (float.fromhex("-0x1.777a5cp-25"), float.fromhex("0x1.1a62633145c07p-54"))
+NEAR = 2.0**28
 Registers = list[list[Expr]]
 
 
@@ -134,18 +139,43 @@ def quarter_turns(m: Real, x: Expr, needs_low: bool = False) -> tuple[Expr, Expr
     """x = n pi / 2 + r + r_low for x >= 0: n in the low bits of a word, |r| <= pi / 4.
 
     For float32 there is an r_low (else None) if it is needed."""
-    x = m.select(x < m.const(inf), x, m.let(x - x))
-    return single_turns(m, x, needs_low) if m.is_single else double_turns(m, x)
+    if m.is_single:
+        return single_turns(m, x, needs_low)
+    return double_turns(m, m.select(x < m.const(inf), x, m.let(x - x)))
 
 
 def single_turns(m: Real, x: Expr, needs_low: bool) -> tuple[Expr, Expr, Expr]:
-    """The reduction of a float32 in float64, where a product has 24 bits to spare.
+    """The reduction of a float32, by its size."""
+    wide = Real(m.t, "float64")
+    turned, angle = near_turns(wide, m.let(tirx.Cast("float64", x)))
+    if not m.t.near_angles:
+        far_x = m.select(x < m.const(inf), x, m.let(x - x))
+        far_turned, far_angle = far_turns(wide, m.let(tirx.Cast("float64", far_x)))
+        is_near = m.let(tirx.Cast("float64", x)) < wide.const(NEAR)
+        turned = wide.select(is_near, turned, far_turned)
+        angle = wide.select(is_near, angle, far_angle)
+    r = m.let(tirx.Cast("float32", angle))
+    n = m.let(tirx.Cast("uint32", wide.bits(turned)))
+    if not needs_low:
+        return n, r, None
+    return n, r, m.let(tirx.Cast("float32", angle - tirx.Cast("float64", r)))
+
+
+def near_turns(wide: Real, size: Expr) -> Pair:
+    """The nearest number of quarter turns, in the low bits of a float64, and the angle left of a
+    float32 below NEAR: products with its multiple have bits to spare."""
+    turned = wide.fma(size, wide.const(2 / pi), wide.const(wide.shifter))
+    whole = wide.neg(wide.let(turned - wide.const(wide.shifter)))
+    rest = wide.fma(whole, wide.const(HALF_PI[1]), size)
+    return turned, wide.fma(whole, wide.const(HALF_PI_LOW[1]), rest)
+
+
+def far_turns(wide: Real, size: Expr) -> Pair:
+    """The same for every float32, by pieces of 2/pi.
 
     From 2**78 on a float32 times the first piece of 2/pi, a multiple of 2**-53, is a multiple of
     four: then the next three pieces do what the first three do for smaller numbers.
     """
-    wide = Real(m.t, "float64")
-    size = m.let(tirx.Cast("float64", x))
     is_large = size >= wide.const(2.0**78)
     pieces = [wide.const(c * 2.0 ** (-53 * i)) for i, c in enumerate(coefficients.TWO_OVER_PI_53)]
     first, second, third = (wide.select(is_large, pieces[i + 1], pieces[i]) for i in range(3))
@@ -158,12 +188,7 @@ def single_turns(m: Real, x: Expr, needs_low: bool) -> tuple[Expr, Expr, Expr]:
     whole = wide.let(turned - wide.const(wide.shifter))
     # in this order all sums but the last are exact, or what they lose is far below the rest
     rest = wide.let(wide.let(wide.let(high - whole) + high_low) + middle)
-    angle = wide.let(wide.let(rest + low) * wide.const(pi / 2))
-    r = m.let(tirx.Cast("float32", angle))
-    n = m.let(tirx.Cast("uint32", wide.bits(turned)))
-    if not needs_low:
-        return n, r, None
-    return n, r, m.let(tirx.Cast("float32", angle - tirx.Cast("float64", r)))
+    return turned, wide.let(wide.let(rest + low) * wide.const(pi / 2))
 
 
 def double_turns(m: Real, x: Expr) -> tuple[Expr, Expr, Expr]:

@@ -18,7 +18,7 @@ from ..readers import Scope
 from ..tvm_api import tirx
 from ..vocabulary import int64
 
-_WIDENED = ("sum", "prod")
+_WIDENED = ("sum", "sum_of_squares", "prod")
 _WIDER = {float32: float64, complex64: complex128}
 
 
@@ -62,6 +62,10 @@ class Accumulator:
             return
         with self.scope.lanes(self.width) as lane:
             self._put(state, lane)
+
+    def reset_lane(self, lane: Expr) -> None:
+        """One lane holds the identity."""
+        self._put(self.reducer.init(self.frame.t, self.dtypes), lane)
 
     def take(self, x: Expr, position: Expr, lane: Expr | None = None) -> None:
         """Take one element in."""

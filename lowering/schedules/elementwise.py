@@ -23,6 +23,7 @@ from ..machine import Machine
 from ..spaces import without_ones
 from ..tvm_api import tirx
 from ..vocabulary import int64
+from .guarded import angles, guarded
 from .nest import (
     Block,
     block_range,
@@ -119,7 +120,11 @@ def _flat(kernel: KernelFrame, group: Group, width: int, knobs: ElementwiseKnobs
         whole = tirx.Min(frame.end * w, n)
         if isinstance(size, int) and size % width == 0:
             whole = frame.end * w
-        vectors(scope, width, low, whole, size, body, knobs.halves)
+        given = angles(group)
+        if given and width > 1 and not knobs.halves:
+            guarded(frame, given, width, whole, size, body)
+        else:
+            vectors(scope, width, low, whole, size, body, knobs.halves)
     cost = element_cost(group, width) * width
     kernel.close(frame, statements, ceil_divide(size, width), cost, knobs.grain)
 

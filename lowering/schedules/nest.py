@@ -17,7 +17,7 @@ from ..spaces import MOVEMENT, SAME_BYTES, without_ones
 from ..tvm_api import tirx
 from ..vocabulary import TirxVocabulary, int64
 
-Body = Callable[[Expr], None]
+Body = Callable[[Expr], object]
 # What sees its own position alone, however the axes are joined.
 _BY_POSITION = {"full", *BY_POSITION}
 
@@ -64,7 +64,7 @@ def vectors(
 
 
 def in_halves(
-    scope: Scope, width: int, low: Expr, high: Expr, body: Callable[[Expr, Expr], None]
+    scope: Scope, width: int, low: Expr, high: Expr, body: Callable[[Expr, Expr], object]
 ) -> None:
     """`body(j, lane)` for the fewer than `width` (a power of two) elements in [low, high), by the
     binary digits of their number: half a vector, a quarter, at last one element."""

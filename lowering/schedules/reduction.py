@@ -21,12 +21,12 @@ from ..index import Index, Run, address
 from ..kernel import AUTO, THREADS, KernelSource, threaded
 from ..knobs import Value, tunable
 from ..machine import Machine
-from ..readers import sequence
 from ..tvm_api import tirx
 from ..vocabulary import TirxVocabulary, int64
 from .accumulate import Accumulator, state_dtypes
 from .nest import (
     Block,
+    Body,
     block_range,
     element_cost,
     index_at,
@@ -39,13 +39,15 @@ from .nest import (
 @dataclass(frozen=True)
 class ReductionKnobs:
     """`block`: elements of one partial state; `column_block`: its rows where lanes are results;
-    `strip`: vectors of results that are reduced together; `vectors`: registers side by side along
-    the last axis, each with a chain of its own; `grain`: units that a thread takes at once, at
-    least; `threads`: see `threaded`."""
+    `strip`: vectors of results that are reduced together, their states in the first-level cache;
+    `rows`: rows that are taken in for one pass over the states; `vectors`: registers side by side
+    along the last axis, each with a chain of its own; `grain`: units that a thread takes at once,
+    at least; `threads`: see `threaded`."""
 
     block: int = 1 << 14
     column_block: int = 512
-    strip: int = 4
+    strip: int = 32
+    rows: int = 4
     vectors: int = 1
     grain: int = 1
     threads: str = AUTO
@@ -62,6 +64,11 @@ class Axes:
         return product(tuple(product(s) for s, reduced in self.runs if not reduced))
 
     @property
+    def last(self) -> Dim:
+        """The size of the last run."""
+        return product(self.runs[-1][0]) if self.runs else 1
+
+    @property
     def across(self) -> bool:
         return not self.runs or self.runs[-1][1]
 
@@ -73,24 +80,34 @@ def reduction_choices(group: Group, machine: Machine) -> Mapping[str, Sequence[V
         blocks = (10, 12, 14, 16, 18, 20)
         return {**choices, "block": [1 << n for n in blocks], "vectors": (1, 2, 4, 8)}
     column_blocks = (64, 128, 256, 512, 1024, 4096)
-    return {**choices, "column_block": column_blocks, "strip": (1, 2, 4, 8)}
+    strips = {"strip": (1, 4, 8, 16, 32, 64), "rows": (1, 2, 4, 8)}
+    return {**choices, "column_block": column_blocks, **strips}
 
 
 def _refuse(knobs: ReductionKnobs, group: Group, machine: Machine) -> str | None:
-    runs = axes_of(group.anchors[0]).runs
-    (last,) = known((product(runs[-1][0]) if runs else 1,))
+    axes = axes_of(group.anchors[0])
+    (last,) = known((axes.last,))
     width = vector_lanes(group, machine) * knobs.vectors
-    if knobs.vectors > 1 and (width > last or knobs.block % width):
+    if axes.across and knobs.vectors > 1 and (width > last or knobs.block % width):
         return f"{width} lanes for {last} elements in blocks of {knobs.block}"
     return None
 
 
-@tunable(ReductionKnobs, choices=reduction_choices, refuse=_refuse)
+def default_knobs(group: Group, machine: Machine) -> ReductionKnobs:
+    """As many registers side by side as hide the latency of a chain, and fit into a row."""
+    last, lanes = axes_of(group.anchors[0]).last, vector_lanes(group, machine)
+    fitting = [n for n in (4, 2) if not isinstance(last, int) or n * lanes <= last]
+    return ReductionKnobs(vectors=next(iter(fitting), 1))
+
+
+@tunable(
+    ReductionKnobs, choices=reduction_choices, default=default_knobs, refuse=_refuse, revision=2
+)
 def reduction(
     name: str, group: Group, machine: Machine, knobs: ReductionKnobs | None = None
 ) -> KernelSource:
     """The kernel of a group around one reduction."""
-    knobs = knobs or ReductionKnobs()
+    knobs = knobs or default_knobs(group, machine)
     return threaded(_Reduction(name, group, machine, knobs).build(), knobs.threads)
 
 
@@ -111,8 +128,7 @@ class _Reduction:
         self.group, self.knobs = group, knobs
         (self.node,) = group.anchors
         self.axes = axes_of(self.node)
-        self.cost_lanes = vector_lanes(group, machine)
-        self.width = self.cost_lanes * knobs.vectors
+        self.lanes = vector_lanes(group, machine)
         self.block = self._block()
         self.dtypes: tuple[DType, ...] = state_dtypes(self.node)
         self.blocks = self.block.count
@@ -138,7 +154,7 @@ class _Reduction:
         """What is cut: the last run, or the reduced runs before it if there are any."""
         if not self.axes.across:
             return Block(self._outer_reduced(), self.knobs.column_block)
-        last: Dim = product(self.axes.runs[-1][0]) if self.axes.runs else 1
+        last = self.axes.last
         outer = self._outer_reduced()
         if outer == 1:
             return Block(last, self.knobs.block)
@@ -157,12 +173,12 @@ class _Reduction:
         return self.kernel.source()
 
     def _cost(self) -> int:
-        return element_cost(self.group, self.cost_lanes)
+        return element_cost(self.group, self.lanes)
 
     def _across(self) -> None:
         frame = self.kernel.open()
         t, scope = frame.t, frame.scope
-        state = Accumulator(frame, self.node, self._lanes(), "s")
+        state = Accumulator(frame, self.node, self._width(), "s")
         kept = self.axes.kept
         with scope.block() as statements, scope.loop("unit", frame.begin, frame.end) as unit:
             row, number = split_unit(t, unit, [kept, self.blocks])
@@ -174,13 +190,14 @@ class _Reduction:
         units = kept * self.blocks if not self.single else kept
         self.kernel.close(frame, statements, units, self._cost() * inner, self.knobs.grain)
 
-    def _lanes(self) -> int:
-        last: Dim = product(self.axes.runs[-1][0]) if self.axes.runs else 1
-        return 1 if isinstance(last, int) and last < self.width else self.width
+    def _width(self) -> int:
+        """Elements of a row that are taken in side by side."""
+        width, last = self.lanes * self.knobs.vectors, self.axes.last
+        return 1 if isinstance(last, int) and last < width else width
 
     def _walk_block(self, frame: Frame, state: Accumulator, row: Expr, number: Expr) -> None:
         t, scope = frame.t, frame.scope
-        last: Dim = product(self.axes.runs[-1][0]) if self.axes.runs else 1
+        last = self.axes.last
         low, high = block_range(t, self.block, number)
         if self.block.size == 0 or last == 0:
             return
@@ -198,7 +215,7 @@ class _Reduction:
         join: bool = True,
     ) -> None:  # fmt: skip
         t, scope, width = frame.t, frame.scope, state.width
-        last: Dim = product(self.axes.runs[-1][0]) if self.axes.runs else 1
+        last = self.axes.last
 
         def take(j: Expr, lane: Expr | None) -> None:
             var = self.node.inputs[0]
@@ -206,14 +223,18 @@ class _Reduction:
             position = j if self._outer_reduced() == 1 else outer * t.size(last) + j
             state.take(scope.element(var, index), position, lane)
 
-        if width > 1:
-            first, end = (tirx.truncdiv(x, int64(width)) for x in (low, high))
-            with scope.loop("j", first, end) as i, scope.lanes(width) as lane:
-                take(i * int64(width) + lane, lane)
-            if join:
-                state.join_lanes()
-            low = end * int64(width)
-        if width == 1 or not isinstance(last, int) or last % width:
+        # Wide steps, then what is left of them by single vectors, then one by one.
+        for step in dict.fromkeys((width, min(width, self.lanes))):
+            if step == 1 or (step < width and isinstance(last, int) and last % width < step):
+                continue
+            end = t.let(low + tirx.truncdiv(high - low, int64(step)) * int64(step))
+            steps = tirx.truncdiv(end - low, int64(step))
+            with scope.loop("j", int64(0), steps) as i, scope.lanes(step) as lane:
+                take(low + i * int64(step) + lane, lane)
+            low = end
+        if join and width > 1:
+            state.join_lanes()
+        if width == 1 or not isinstance(last, int) or last % min(width, self.lanes):
             with scope.loop("rest", low, high) as j:
                 take(j, None)
 
@@ -264,7 +285,7 @@ class _Reduction:
         t, scope = frame.t, frame.scope
         inner: Dim = product(self.axes.runs[-1][0])
         lead = [product(s) for s, reduced in self.axes.runs[:-1] if not reduced]
-        n_lanes = self.knobs.strip * self.width
+        n_lanes = self.knobs.strip * self.lanes
         strips = Block(inner, n_lanes)
         counts: list[Dim] = [product(tuple(lead)), self.blocks if not self.single else 1]
         counts.append(strips.count)
@@ -273,60 +294,37 @@ class _Reduction:
             low, high = block_range(t, strips, strip)
             self._strip(frame, item, number, low, high)
         rows = self.block.size if self.single else self.block.length
-        cost = self._cost() * n_lanes * rows
+        columns = min(inner, n_lanes) if isinstance(inner, int) else n_lanes
+        cost = self._cost() * columns * rows
         self.kernel.close(frame, statements, product(tuple(counts)), cost, self.knobs.grain)
 
     def _strip(self, frame: Frame, item: Expr, number: Expr, low: Expr, high: Expr) -> None:
-        """Whole strips keep their states in registers; the last one of a row may be narrower."""
-        scope, t = frame.scope, frame.t
+        """The states of a strip lie in the cache. Each pass over them takes several rows in, so
+        that they are loaded and stored less often, and long pieces of rows are read in order."""
+        scope, t, size = frame.scope, frame.t, high - low
         inner: Dim = product(self.axes.runs[-1][0])
-        n_lanes = self.knobs.strip * self.width
-        if isinstance(inner, int) and inner < n_lanes:
-            self._narrow_strip(frame, item, number, low, high)
-            return
-        with scope.block() as whole:
-            self._whole_strip(frame, item, number, low)
-        if isinstance(inner, int) and inner % n_lanes == 0:
-            t.blocks[-1].extend(whole)
-            return
-        with scope.block() as narrow:
-            self._narrow_strip(frame, item, number, low, high)
-        is_whole = tirx.EQ(high - low, int64(n_lanes))
-        t.emit(tirx.IfThenElse(is_whole, sequence(whole), sequence(narrow)))
+        width = self.lanes if not isinstance(inner, int) or inner >= self.lanes else 1
+        state = Accumulator(frame, self.node, self.knobs.strip * self.lanes, "s")
 
-    def _whole_strip(self, frame: Frame, item: Expr, number: Expr, low: Expr) -> None:
-        scope, width = frame.scope, self.width
-        states = [Accumulator(frame, self.node, width, f"w{i}") for i in range(self.knobs.strip)]
-        for state in states:
-            state.reset()
-        first, last = block_range(frame.t, self.block, number)
-        with scope.loop("k", first, last) as k:
-            for i, state in enumerate(states):
-                with scope.lanes(width) as lane:
-                    self._take_column(frame, state, item, k, (low + int64(i * width) + lane, lane))
-        for i, state in enumerate(states):
-            with scope.lanes(width) as lane:
-                column = low + int64(i * width) + lane
-                self._put_column(frame, state.state(lane), state, (item, number, column))
+        def each(body: Body) -> None:
+            vectors(scope, width, int64(0), size, inner, body)
 
-    def _narrow_strip(self, frame: Frame, item: Expr, number: Expr, low: Expr, high: Expr) -> None:
-        scope, size = frame.scope, high - low
-        inner: Dim = product(self.axes.runs[-1][0])
-        fits = not isinstance(inner, int) or inner >= self.width
-        width = self.width if fits else 1
-        state = Accumulator(frame, self.node, self.knobs.strip * self.width, "s")
-        state.reset()
+        def take(first: Expr, rows: int) -> None:
+            def body(j: Expr) -> None:
+                for row in range(rows):
+                    self._take_column(frame, state, item, first + int64(row), (low + j, j))
+
+            each(body)
+
+        each(state.reset_lane)
         if self.block.size != 0:
-            first, last = block_range(frame.t, self.block, number)
-            with scope.loop("k", first, last) as k:
-                vectors(
-                    scope, width, int64(0), size, inner,
-                    lambda j: self._take_column(frame, state, item, k, (low + j, j)),
-                )  # fmt: skip
-        vectors(
-            scope, width, int64(0), size, inner,
-            lambda j: self._put_column(frame, state.state(j), state, (item, number, low + j)),
-        )  # fmt: skip
+            first, last = block_range(t, self.block, number)
+            passes = tirx.truncdiv(last - first, int64(self.knobs.rows))
+            with scope.loop("pass", int64(0), passes) as k:
+                take(first + k * int64(self.knobs.rows), self.knobs.rows)
+            with scope.loop("k", first + passes * int64(self.knobs.rows), last) as k:
+                take(k, 1)
+        each(lambda j: self._put_column(frame, state.state(j), state, (item, number, low + j)))
 
     def _take_column(
         self, frame: Frame, state: Accumulator, item: Expr, k: Expr, at: tuple[Expr, Expr]

@@ -200,11 +200,11 @@ def assign(cell: Cell, value: Cell) -> None:
     dtype required; a concrete view as value is copied; the version goes up by one."""
 
 def write(cell: Cell, value: Cell) -> None:
-    """Copy `value` (concrete, same dtype, broadcastable) into the cell's window.
+    """Copy `value` (concrete, same dtype, broadcastable) into the cell's window: in place if nobody
+    else holds the buffer, else into a copy that the root then holds. They may overlap."""
 
-    In place if nobody else holds the buffer, else into a copy that the root then holds. Source
-    and target may overlap. The root's version goes up by one.
-    """
+def put(cell: Cell, places: Cell, value: Cell, outer: int, n: int, inner: int) -> None:
+    """Write at int64 places of the middle axis of a contiguous array of outer x n x inner."""
 
 def raw(cell: Cell) -> Array:
     """A bfloat16 or float16 array's bits as uint16, sharing the value; others as `alias`."""

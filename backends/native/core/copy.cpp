@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 #include "pool.h"
+#include "stream.h"
 #include "timeline.h"
 #include "transpose.h"
 
@@ -59,9 +61,12 @@ struct Wide {
 
 template <class T>
 void copy_row(T* target, int64_t target_stride, const T* source, int64_t source_stride,
-              int64_t count) {
+              int64_t count, bool streams) {
   if (target_stride == 1 && source_stride == 1) {
-    std::memcpy(target, source, size_t(count) * sizeof(T));
+    if (streams)
+      stream_copy(target, source, size_t(count) * sizeof(T));
+    else
+      std::memcpy(target, source, size_t(count) * sizeof(T));
   } else if (target_stride == 1 && source_stride == 0) {
     std::fill_n(target, count, *source);
   } else if (target_stride == 1) {
@@ -69,6 +74,28 @@ void copy_row(T* target, int64_t target_stride, const T* source, int64_t source_
   } else {
     for (int64_t i = 0; i < count; ++i) target[i * target_stride] = source[i * source_stride];
   }
+}
+
+constexpr int64_t kShortRow = 8;  // elements up to which a row is a case of its own
+
+// Rows of a few elements, whose number the compiler knows.
+template <int length, class T>
+void copy_short_rows(const CopyJob& job, T* target, const T* source, int64_t rows) {
+  const int last = job.ndim - 1;
+  const int64_t target_step = job.target_strides[last - 1];
+  const int64_t target_stride = job.target_strides[last];
+  const int64_t source_step = job.source_strides[last - 1];
+  const int64_t source_stride = job.source_strides[last];
+  for (int64_t row = 0; row < rows; ++row, target += target_step, source += source_step)
+    for (int i = 0; i < length; ++i) target[i * target_stride] = source[i * source_stride];
+}
+
+template <class T, int... lengths>
+void copy_rows_of(const CopyJob& job, T* target, const T* source, int64_t rows,
+                  std::integer_sequence<int, lengths...>) {
+  const int64_t length = job.dims[job.ndim - 1];
+  ((length == lengths + 1 ? copy_short_rows<lengths + 1>(job, target, source, rows) : void()),
+   ...);
 }
 
 // Steps through the outer axes in order, starting anywhere.
@@ -147,10 +174,18 @@ void copy_typed(CopyJob& job) {
                   });
     return;
   }
+  if (job.ndim > 1 && job.dims[last] <= kShortRow) {
+    const int64_t block = kBlockBytes / int64_t(sizeof(T)) / job.dims[last];
+    run_blocks<T>(job, 2, block, [&](T* target, const T* source, int64_t rows) {
+      copy_rows_of(job, target, source, rows, std::make_integer_sequence<int, kShortRow>());
+    });
+    return;
+  }
   const int64_t target_stride = job.target_strides[last], source_stride = job.source_strides[last];
+  const bool streams = product(job.ndim, job.dims) * int64_t(sizeof(T)) >= stream_bytes();
   run_blocks<T>(job, 1, kBlockBytes / int64_t(sizeof(T)),
                 [=](T* target, const T* source, int64_t count) {
-                  copy_row(target, target_stride, source, source_stride, count);
+                  copy_row(target, target_stride, source, source_stride, count, streams);
                 });
 }
 

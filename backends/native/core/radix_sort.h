@@ -42,6 +42,33 @@ class RadixSort {
     TopLevel(data, spare, n, threads).run();
   }
 
+  // Puts places [first, last] of `data` in order, what is before them in front of them and what is
+  // after them behind; equals keep their order.
+  static void select(E* data, E* spare, int64_t n, int64_t first, int64_t last) {
+    while (n > kShort) {
+      Key low, high;
+      bounds(data, n, low, high);
+      if (low == high) return;
+      const Digit digit = digit_for(low, high, n);
+      int64_t counts[1 << kMaxBits] = {}, before = 0, through = 0;
+      for (int64_t i = 0; i < n; ++i) ++counts[digit.of(data[i].key)];
+      int lower = 0;
+      while (before + counts[lower] <= first) before += counts[lower++];
+      int upper = lower;
+      through = before + counts[upper];
+      while (through <= last) through += counts[++upper];
+      int64_t ends[3] = {0, before, through};
+      for (int64_t i = 0; i < n; ++i) {
+        const int b = digit.of(data[i].key);
+        spare[ends[(b >= lower) + (b > upper)]++] = data[i];
+      }
+      std::copy(spare, spare + n, data);
+      data += before, n = through - before, first -= before, last -= before;
+      if (upper > lower) return serial(data, spare, n);
+    }
+    insertion(data, n);
+  }
+
  private:
   static constexpr int kShort = 24, kMaxBits = 11;
   static constexpr int64_t kParallel = 1 << 15;
@@ -55,7 +82,7 @@ class RadixSort {
   static int width(uint64_t value) { return value ? 64 - __builtin_clzll(value) : 0; }
 
   static Digit digit_for(Key low, Key high, int64_t n) {
-    const int bits = std::min(std::max(width(uint64_t(n)) - 4, 4), kMaxBits);
+    const int bits = std::min(std::max(width(uint64_t(n)) - 2, 4), kMaxBits);
     const int range = width(uint64_t(Key(high - low)));
     const int shift = std::max(range - bits, 0);
     return {low, shift, int(Key(high - low) >> shift) + 1};

@@ -1,6 +1,5 @@
-// Where values would be inserted into a sorted array, and where an array is not zero.
+// Where values would be inserted into a sorted array.
 #include <algorithm>
-#include <vector>
 
 #include "pool.h"
 #include "routines.h"
@@ -19,33 +18,88 @@ void plan_searchsorted(const Routine& self, RoutinePlan& plan) {
   plan.cost = count * (1 + (n ? 64 - __builtin_clzll(uint64_t(n)) : 0)) * 2000;
 }
 
-template <class Order>
-int64_t insertion_place(const typename Order::Bits* sorted, int64_t n, typename Order::Bits value,
-                        bool after) {
-  const auto wanted = Order::equal_key(value);
-  int64_t low = 0;
-  while (n > 0) {  // the place is in [low, low + n]
-    const int64_t half = n / 2;
-    const auto key = Order::equal_key(sorted[low + half]);
-    const bool right = key < wanted || (after && key == wanted);
-    low = right ? low + half + 1 : low;
-    n = right ? n - half - 1 : half;
+constexpr int64_t kSide = 16;  // searches that go on together, so that their misses overlap
+
+// The number of leading elements of the table that `is_before(element)` holds for, for up to kSide
+// values. All searches take the same steps: the place is in [base, base + length].
+template <class Table, class T, class IsBefore>
+void insertion_places(Table table, int64_t n, const T* values, int64_t count, int64_t* places,
+                      IsBefore is_before) {
+  int64_t base[kSide] = {};
+  int64_t length = n;
+  for (; length > 1; length -= length / 2) {
+    const int64_t half = length / 2;
+    for (int64_t i = 0; i < count; ++i)
+      base[i] += is_before(table(base[i] + half - 1), values[i]) ? half : 0;
   }
-  return low;
+  for (int64_t i = 0; i < count; ++i)
+    places[i] = base[i] + (length && is_before(table(base[i]), values[i]) ? 1 : 0);
+}
+
+// How elements of a dtype are compared: as numbers of the machine where it has them. NaN, which
+// comes last, is before nothing and nothing but itself is not before it.
+template <class T>
+struct NumberOrder {
+  using Stored = T;
+  using Value = T;
+  static Value value(Stored x) { return x; }
+  static bool is_last(Value x) { return x != x; }
+};
+
+template <class Order>
+struct KeyOrder {
+  using Stored = typename Order::Bits;
+  using Value = typename Order::Key;
+  static Value value(Stored x) { return Order::equal_key(x); }
+  static bool is_last(Value) { return false; }
+};
+
+template <class Compared>
+void search_range(const RoutinePlan& plan, void* const* buffers, int64_t begin, int64_t end) {
+  using Stored = typename Compared::Stored;
+  using Value = typename Compared::Value;
+  const Stored* sorted = static_cast<const Stored*>(buffers[0]);
+  const Stored* given = static_cast<const Stored*>(buffers[1]) + begin;
+  int64_t* places = static_cast<int64_t*>(buffers[2]) + begin;
+  const int64_t n = plan.sizes[1];
+  const bool after = plan.sizes[3];
+  auto table = [=](int64_t i) { return Compared::value(sorted[i]); };
+  for (int64_t left = end - begin; left > 0; left -= kSide) {
+    const int64_t count = std::min(kSide, left);
+    Value values[kSide];
+    for (int64_t i = 0; i < count; ++i) values[i] = Compared::value(given[i]);
+    if (after)
+      insertion_places(table, n, values, count, places, [](Value a, Value b) { return a <= b; });
+    else
+      insertion_places(table, n, values, count, places, [](Value a, Value b) { return a < b; });
+    for (int64_t i = 0; i < count; ++i)
+      if (Compared::is_last(values[i]))
+        insertion_places(table, n, values + i, 1, places + i, [=](Value a, Value) {
+          return after || !Compared::is_last(a);
+        });
+    given += count;
+    places += count;
+  }
+}
+
+template <class Body>
+void with_compared(DType type, Body&& body) {
+  switch (type) {
+    case DType::Int8: return body(NumberOrder<int8_t>());
+    case DType::Int16: return body(NumberOrder<int16_t>());
+    case DType::Int32: return body(NumberOrder<int32_t>());
+    case DType::Int64: return body(NumberOrder<int64_t>());
+    case DType::Float32: return body(NumberOrder<float>());
+    case DType::Float64: return body(NumberOrder<double>());
+    default: return with_order(type, [&](auto order) { body(KeyOrder<decltype(order)>()); });
+  }
 }
 
 void run_searchsorted(const Routine&, const RoutinePlan& plan, void* const* buffers) {
-  const int64_t n = plan.sizes[1], count = plan.sizes[2];
-  const bool after = plan.sizes[3];
-  int64_t* places = static_cast<int64_t*>(buffers[2]);
-  with_order(DType(plan.sizes[0]), [&](auto order) {
-    using Order = decltype(order);
-    using Bits = typename Order::Bits;
-    const Bits* sorted = static_cast<const Bits*>(buffers[0]);
-    const Bits* values = static_cast<const Bits*>(buffers[1]);
+  const int64_t count = plan.sizes[2];
+  with_compared(DType(plan.sizes[0]), [&](auto compared) {
     auto range = [&](int, int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i)
-        places[i] = insertion_place<Order>(sorted, n, values[i], after);
+      search_range<decltype(compared)>(plan, buffers, begin, end);
     };
     if (plan.cost < 20'000'000)
       range(0, 0, count);
@@ -54,49 +108,12 @@ void run_searchsorted(const Routine&, const RoutinePlan& plan, void* const* buff
   });
 }
 
-// Sizes: length of the bool array, number of places wanted. Where there are fewer, the rest is
-// the length.
-void plan_nonzero(const Routine& self, RoutinePlan& plan) {
-  plan.bytes[0] = routine_bytes(self, 1, {plan.sizes[0]});
-  plan.bytes[1] = routine_bytes(self, 8, {plan.sizes[1]});
-  plan.cost = plan.sizes[0] * 800 + plan.sizes[1] * 500;
-}
-
-void run_nonzero(const Routine&, const RoutinePlan& plan, void* const* buffers) {
-  const int64_t n = plan.sizes[0], wanted = plan.sizes[1];
-  const uint8_t* mask = static_cast<const uint8_t*>(buffers[0]);
-  int64_t* places = static_cast<int64_t*>(buffers[1]);
-  constexpr int64_t kPart = 1 << 15;
-  const int64_t parts = (n + kPart - 1) / kPart;
-  std::vector<int64_t> starts(size_t(parts) + 1);
-  auto count = [&](int, int64_t first, int64_t last) {
-    for (int64_t p = first; p < last; ++p) {
-      int64_t found = 0;
-      for (int64_t i = p * kPart; i < std::min(n, (p + 1) * kPart); ++i) found += mask[i] != 0;
-      starts[size_t(p) + 1] = found;
-    }
-  };
-  parallel(parts, 1, kMaxThreads, count);
-  for (size_t p = 0; p < size_t(parts); ++p) starts[p + 1] += starts[p];
-  auto fill = [&](int, int64_t first, int64_t last) {
-    for (int64_t p = first; p < last; ++p) {
-      int64_t place = starts[size_t(p)];
-      const int64_t end = std::min(wanted, starts[size_t(p) + 1]);
-      for (int64_t i = p * kPart; place < end; ++i)
-        if (mask[i]) places[place++] = i;
-    }
-  };
-  parallel(parts, 1, kMaxThreads, fill);
-  for (int64_t i = starts[size_t(parts)]; i < wanted; ++i) places[i] = n;
-}
-
 constexpr Routine kRoutines[] = {
     {"searchsorted", 3, 4, plan_searchsorted, run_searchsorted},
-    {"nonzero", 2, 2, plan_nonzero, run_nonzero},
 };
 
 }  // namespace
 
-RoutineTable searching_routines() { return {kRoutines, 2}; }
+RoutineTable searching_routines() { return {kRoutines, 1}; }
 
 }  // namespace tilewright

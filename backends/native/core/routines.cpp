@@ -8,14 +8,15 @@ namespace tilewright {
 std::vector<const Routine*> all_routines() {
   std::vector<const Routine*> found;
   for (const RoutineTable& table :
-       {sorting_routines(), searching_routines(), factor_routines(), spectral_routines(),
-        fourier_routines()})
+       {sorting_routines(), partitioning_routines(), searching_routines(), selecting_routines(),
+        scanning_routines(), factor_routines(), spectral_routines(), fourier_routines()})
     for (int i = 0; i < table.count; ++i) found.push_back(table.first + i);
   return found;
 }
 
 const Routine& find_routine(const std::string& name) {
-  for (const Routine* routine : all_routines())
+  static const std::vector<const Routine*> known = all_routines();
+  for (const Routine* routine : known)
     if (name == routine->name) return *routine;
   fail(ErrorKind::Value, "there is no native routine %.100s in this build", name.c_str());
 }

@@ -49,7 +49,10 @@ struct RoutineTable {
   int count;
 };
 RoutineTable sorting_routines();
+RoutineTable partitioning_routines();
 RoutineTable searching_routines();
+RoutineTable selecting_routines();
+RoutineTable scanning_routines();
 RoutineTable factor_routines();
 RoutineTable spectral_routines();
 RoutineTable fourier_routines();

@@ -40,20 +40,6 @@ bool repeats(const Cell* cell) {
   return false;
 }
 
-// The root's buffer, ready to be written by us alone: the same, or a fresh one with the old
-// elements unless all of them are about to be overwritten.
-void make_exclusive(Cell* root, bool overwrites_all) {
-  if (exclusive(root->buffer)) return;
-  const int64_t bytes = root->size * itemsize(root->type);
-  BufferRef fresh(allocate(bytes));
-  if (!overwrites_all)
-    copy_to_contiguous(fresh->data, root->buffer->data, itemsize(root->type), root->ndim,
-                       root->dims, root->strides);
-  Buffer* old = root->buffer;
-  root->buffer = fresh.take();
-  release(old);
-}
-
 py::object list_of(Cell* cell, int axis, const char* data) {
   const int size = itemsize(cell->type);
   if (axis == cell->ndim) return py::reinterpret_steal<py::object>(load_scalar(cell->type, data));
@@ -86,6 +72,18 @@ void copy_into_window(Cell* cell, const char* source, const int64_t* source_stri
 }
 
 }  // namespace
+
+void make_exclusive(Cell* root, bool overwrites_all) {
+  if (exclusive(root->buffer)) return;
+  const int64_t bytes = root->size * itemsize(root->type);
+  BufferRef fresh(allocate(bytes));
+  if (!overwrites_all)
+    copy_to_contiguous(fresh->data, root->buffer->data, itemsize(root->type), root->ndim,
+                       root->dims, root->strides);
+  Buffer* old = root->buffer;
+  root->buffer = fresh.take();
+  release(old);
+}
 
 py::object from_scalar(py::handle value, int64_t code) {
   const DType type = dtype_from("from_scalar", code);

@@ -16,6 +16,9 @@ py::object raw(py::handle cell);
 py::object reinterpret(py::handle cell, int64_t code, py::handle shape);
 void assign(py::handle cell, py::handle value);
 void write(py::handle cell, py::handle value);
+// The same at places (int64) of the middle axis of a contiguous cell, seen as outer x n x inner.
+void put(py::handle cell, py::handle places, py::handle value, int64_t outer, int64_t n,
+         int64_t inner);
 py::object tolist(py::handle cell);
 py::object item(py::handle cell);
 
@@ -23,6 +26,10 @@ py::object item(py::handle cell);
 // that of the first element. Copied or, if `copy` is false, shared.
 py::object from_foreign(const char* operation, BufferRef buffer, DType type, const Shape& shape,
                         const int64_t* byte_strides, bool copy);
+
+// The root's buffer, ready to be written by us alone: the same, or a fresh one with the old
+// elements unless all of them are about to be overwritten.
+void make_exclusive(Cell* root, bool overwrites_all);
 
 inline py::object object_from(Cell* cell) {
   return py::reinterpret_steal<py::object>(object_of(cell));

@@ -109,6 +109,8 @@ void bind_values(py::module_& m) {
   m.def("contiguous", &contiguous, py::arg("cell"));
   m.def("assign", &assign, py::arg("cell"), py::arg("value"));
   m.def("write", &write, py::arg("cell"), py::arg("value"));
+  m.def("put", &put, py::arg("cell"), py::arg("places"), py::arg("value"), py::arg("outer"),
+        py::arg("n"), py::arg("inner"));
   m.def("raw", &raw, py::arg("cell"));
   m.def("reinterpret", &reinterpret, py::arg("cell"), py::arg("dtype_code"), py::arg("shape"));
   m.def("tolist", &tolist, py::arg("cell"));

@@ -1,0 +1,77 @@
+#include "put.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "pool.h"
+
+namespace tilewright {
+namespace {
+
+constexpr int64_t kParallelRows = 1 << 14;
+constexpr int64_t kMostParts = 8;  // each looks at all places, and writes those of its own range
+
+// Without branches: of several parts each would guess wrongly where random places belong. What is
+// another part's goes to a place of our own.
+template <class T>
+void put_range(const PutJob& job, int64_t line, int64_t low, int64_t high) {
+  T* target = reinterpret_cast<T*>(job.target) + line * job.n;
+  const T* updates = reinterpret_cast<const T*>(job.updates) + (job.single ? 0 : line * job.count);
+  const int64_t step = job.single ? 0 : 1;
+  const uint64_t width = uint64_t(high - low);
+  T elsewhere;
+  for (int64_t i = 0; i < job.count; ++i, updates += step) {
+    const int64_t place = job.places[i];
+    T* to = uint64_t(place - low) < width ? target + place : &elsewhere;
+    *static_cast<volatile T*>(to) = *updates;
+  }
+}
+
+void put_rows(const PutJob& job, int64_t line, int64_t low, int64_t high) {
+  const int64_t bytes = job.inner * job.itemsize;
+  char* target = job.target + line * job.n * bytes;
+  const char* updates = job.updates + line * job.count * bytes;
+  for (int64_t i = 0; i < job.count; ++i) {
+    const int64_t place = job.places[i];
+    if (place < low || place >= high) continue;
+    if (!job.single) {
+      std::memcpy(target + place * bytes, updates + i * bytes, size_t(bytes));
+      continue;
+    }
+    for (int64_t j = 0; j < job.inner; ++j)
+      std::memcpy(target + place * bytes + j * job.itemsize, job.updates, size_t(job.itemsize));
+  }
+}
+
+void put_part(const PutJob& job, int64_t line, int64_t low, int64_t high) {
+  if (job.inner != 1) return put_rows(job, line, low, high);
+  switch (job.itemsize) {
+    case 1: return put_range<uint8_t>(job, line, low, high);
+    case 2: return put_range<uint16_t>(job, line, low, high);
+    case 4: return put_range<uint32_t>(job, line, low, high);
+    case 8: return put_range<uint64_t>(job, line, low, high);
+    default: return put_rows(job, line, low, high);
+  }
+}
+
+}  // namespace
+
+void put_elements(const PutJob& job) {
+  // No two parts write to one place, so the order of the updates is kept.
+  const int64_t threads = std::min<int64_t>(num_threads(), kMostParts);
+  const bool serial = job.outer * job.count * job.inner < kParallelRows;
+  const int64_t parts = serial || job.outer >= 2 * threads ? 1 : threads;
+  const int64_t width = (job.n + parts - 1) / parts;
+  auto range = [&](int, int64_t begin, int64_t end) {
+    for (int64_t unit = begin; unit < end; ++unit) {
+      const int64_t low = unit % parts * width;
+      put_part(job, unit / parts, low, std::min(job.n, low + width));
+    }
+  };
+  if (serial)
+    range(0, 0, job.outer * parts);
+  else
+    parallel(job.outer * parts, 1, kMaxThreads, range);
+}
+
+}  // namespace tilewright

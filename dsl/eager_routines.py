@@ -1,0 +1,48 @@
+"""Routines of the core, called at once by eager code on the host: nothing is compiled for them."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from .dtypes import int64
+from .engine import engine
+from .graph import Aval
+from .primitive import Native
+from .sizes import known
+
+if TYPE_CHECKING:
+    from .array import Array
+
+ROUTINES = ("gather", "extent", "count")  # that no primitive names
+
+
+def native_routine(
+    lower: Native, out: Aval, cells: tuple[Array, ...], params: dict[str, Any]
+) -> Array:
+    """What a primitive computes by a routine."""
+    avals = (Aval(c.shape, c.dtype) for c in cells)
+    sizes = known(lower.sizes(*avals, out=out, **params))
+    return engine().routine(lower.name)(cells, known(out.shape), out.dtype.code, sizes)
+
+
+def host_gather(out: Aval, x: Array, indices: Array, *, axis: int) -> Array:
+    """Elements at computed places along an axis."""
+    sizes = (
+        x.dtype.itemsize, prod(x.shape[:axis]), x.shape[axis], prod(x.shape[axis + 1 :]),
+        indices.size,
+    )  # fmt: skip
+    taken: Array = engine().routine("gather")((x, indices), known(out.shape), out.dtype.code, sizes)
+    return taken
+
+
+def extent(numbers: Array) -> tuple[int, int]:
+    """The smallest and the largest of int64 numbers; there must be one."""
+    low, high = engine().routine("extent")((numbers,), (2,), int64.code, (numbers.size,)).tolist()
+    return low, high
+
+
+def count(mask: Array) -> int:
+    """How many elements of a bool array are true."""
+    found = engine().routine("count")((mask,), (1,), int64.code, (mask.size,))
+    return int(found.item())
