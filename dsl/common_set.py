@@ -32,7 +32,7 @@ Case = tuple[tuple[Any, ...], dict[str, Any]]  # arrays and parameters
 
 # What is reduced, and what is kept before and behind it.
 _REDUCTIONS = (((3,), (0,)), ((2, 3), (1,)), ((3, 2), (0,)), ((2, 3, 2), (1,)))
-_PRODUCTS = (((3, 4), (4, 2)), ((2, 3, 4), (2, 4, 5)))
+_PRODUCTS = (((3, 4), (4, 2)), ((2, 3, 4), (2, 4, 5)), ((1, 4), (4, 1)))
 _LENGTH = 3
 
 
