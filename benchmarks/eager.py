@@ -1,4 +1,4 @@
-"""Eager NumPy code: 43 common functions of 1e4 to 1e7 numbers, and products of 2 to 4096."""
+"""Eager NumPy code: 42 common functions of 1e4 to 1e7 numbers, and products of 2 to 4096."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def bench(
     runner = importlib.import_module("..benchmarks.run", __package__)
     if show_list:
         for name, told in runner.scripts().items():
-            typer.echo(f"{name:<12}{told}")
+            typer.echo(f"{name:<16}{told}")
         return
     chosen = tuple(dict.fromkeys(names or ()))
     threads = threads or len(os.sched_getaffinity(0))
