@@ -48,6 +48,7 @@ def nothing_kept() -> Iterator[None]:
     kept = [dict(table) for table in _tables]
     for table in _tables:
         table.clear()
+    _native.forget_recipes()
     try:
         yield
     finally:

@@ -52,7 +52,7 @@ def _selected(x: Array, mask: Array) -> Array:
     _check_mask(x, mask)
     rows = p.reshape(x, shape=(product(x.shape[: mask.ndim]), *x.shape[mask.ndim :]))
     flat = p.reshape(mask, shape=(product(mask.shape),))
-    if is_on_host(flat) and is_on_host(rows):
+    if is_on_host(flat) and is_on_host(rows) and rows.shape[:1] == flat.shape:
         return p.compress(rows, flat, count=count_of(flat))
     return p.gather(rows, places_of(flat), axis=0)
 

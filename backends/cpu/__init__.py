@@ -37,20 +37,25 @@ MANIFEST = Manifest(
 
 @dataclass(frozen=True)
 class ForMachine:
-    """A processor for which code is compiled, though we may run on another one: what a library of
-    kernels is made with. The compile side of `lowering.protocols.Backend`; it loads nothing."""
+    """The processor as a backend that compiles for another machine than the one that we run on:
+    what a library of kernels is made with. In all else it is MANIFEST."""
 
     machine: machine.Machine
-    name: str = MANIFEST.name
-    pooled_temporaries: bool = MANIFEST.pooled_temporaries
 
     @property
     def fingerprint(self) -> str:
         return self.machine.fingerprint
 
-    def routine(self, name: str) -> None:
-        """Native routines are not compiled."""
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return self.machine.needs
 
     def compiler(self) -> Compiler:
         made: Compiler = importlib.import_module(MANIFEST.compiler_module).CpuCompiler(self.machine)
         return made
+
+    def packed_size(self, *sizes: Any) -> Any:
+        return packing.packed_size(self.machine, *sizes)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(MANIFEST, name)

@@ -228,6 +228,8 @@ def identity(n: int, dtype: DTypeLike | None = None, *, device: DeviceLike | Non
 def _below(rows: int, columns: int, k: int, compare: object) -> Array:
     """Where (bool) column - row is equal to, or at most, k."""
     rows, columns, k = (as_index("eye", n) for n in (rows, columns, k))
+    if isinstance(rows, int) and isinstance(columns, int):
+        k = max(-rows, min(k, columns))  # what lies farther out than any int64 is outside, too
     row = p.reshape(p.iota(size=rows, dtype=int64), shape=(rows, 1))
     column = p.reshape(p.iota(size=columns, dtype=int64), shape=(1, columns))
     return compare(*broadcast("eye", column, row + k))  # type: ignore[operator,no-any-return]

@@ -65,7 +65,7 @@ class Accumulator:
 
     def reset_lane(self, lane: Expr) -> None:
         """One lane holds the identity."""
-        self._put(self.reducer.init(self.frame.t, self.dtypes), lane)
+        self._put(self._apart(self.reducer.init(self.frame.t, self.components)), lane)
 
     def take(self, x: Expr, position: Expr, lane: Expr | None = None) -> None:
         """Take one element in."""

@@ -121,7 +121,7 @@ def _flat(kernel: KernelFrame, group: Group, width: int, knobs: ElementwiseKnobs
         if isinstance(size, int) and size % width == 0:
             whole = frame.end * w
         given = angles(group)
-        if given and width > 1 and not knobs.halves:
+        if given and size != 0 and width > 1 and not knobs.halves:
             guarded(frame, given, width, whole, size, body)
         else:
             vectors(scope, width, low, whole, size, body, knobs.halves)

@@ -7,7 +7,6 @@ math/trigonometric.py) the code that far angles need is left out. Results are th
 
 from __future__ import annotations
 
-from ...dsl.dtypes import float64
 from ...dsl.graph import Var
 from ...dsl.primitive import Expr
 from ...dsl.sizes import Dim
@@ -29,12 +28,14 @@ def angles(group: Group) -> tuple[Var, ...]:
     """The inputs of the group that are angles, if it has no others and they may be near or far."""
     nodes = [n for n in group.nodes if n.primitive.name in _ANGULAR]
     given = tuple(dict.fromkeys(n.inputs[0] for n in nodes))
-    fits = all(
-        v in group.inputs and v.aval.dtype is not float64
-        and without_ones(v.aval.shape) == group.space
-        for v in given
-    )  # fmt: skip
+    fits = all(v in group.inputs and _is_angular(v, group) for v in given)
     return given if fits else ()
+
+
+def _is_angular(var: Var, group: Group) -> bool:
+    dtype = var.aval.dtype
+    is_single = dtype.is_float and dtype.itemsize <= 4  # the half types are computed in float32
+    return is_single and without_ones(var.aval.shape) == group.space
 
 
 def guarded(

@@ -59,6 +59,16 @@ print((tw.ones(1000) + 1).sum().item())
     assert done.stdout.strip() == "2000.0", done.stderr
 
 
+FAR = 2**70
+
+
+@pytest.mark.parametrize("k", [FAR, -FAR, 3, -2])
+def test_diagonals_far_outside(k: int) -> None:
+    assert tnp.eye(2, 3, k=k).tolist() == np.eye(2, 3, k=int(np.clip(k, -9, 9))).tolist()
+    assert tnp.tril(tw.array(M), k).tolist() == np.tril(M, int(np.clip(k, -9, 9))).tolist()
+    assert tnp.triu(tw.array(M), k).tolist() == np.triu(M, int(np.clip(k, -9, 9))).tolist()
+
+
 STAGED = ["M[M > 0]", "np.unique(M)", "np.nonzero(M)", "bool(M.sum())", "M[M > 0, 0]", "M.tolist()"]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from device_support import device_names
 
 import tilewright as tw
 import tilewright.numpy as tnp
@@ -215,6 +216,24 @@ def test_a_real_array_has_no_imaginary_part_to_write() -> None:
     assert x.real is x or (x.real == x).all()
     with pytest.raises(TypeError, match="no imaginary part"):
         x.imag = 1
+
+
+@pytest.mark.parametrize("device", device_names()[1:])
+def test_devices(device: str) -> None:
+    """One function of each way that complex elements take through a device's kernels."""
+    w = Z.astype("complex64")
+    z = tw.asarray(w, device=device)
+    pairs = {
+        "map": (tnp.exp(z), np.exp(w)),
+        "reduction": (z.sum(0), w.sum(0)),
+        "product": (z @ z.mT, w @ w.T),
+        "window": (z[1:, ::2].T * 2j, w[1:, ::2].T * 2j),
+        "staged": (tw.jit(lambda x: (tnp.sin(x) @ x.mT).sum(0))(z), (np.sin(w) @ w.T).sum(0)),
+        "writes": (rewrite(tnp, tnp.copy(z)), rewrite(np, w.copy())),
+    }
+    for what, (found, expected) in pairs.items():
+        assert found.device == tw.device(device), what
+        np.testing.assert_allclose(found.numpy(), expected, rtol=1e-4, atol=1e-5, err_msg=what)
 
 
 # --------------------------------------------------------------------------- exchange

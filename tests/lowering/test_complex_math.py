@@ -82,6 +82,16 @@ STANDARD = {
 STANDARDISED = {("acosh", True, False), ("tanh", True, False), ("tan", False, True)}
 
 
+def as_the_array_api(name: str, z: complex, want: complex) -> complex:
+    """C's value, but for the sign of a zero: far out along the real axis (of tan: the imaginary
+    one) C's is that of sin(2 y), the array API's that of y."""
+    if name == "tanh" and math.isinf(z.real) and math.isfinite(z.imag):
+        return complex(want.real, math.copysign(0.0, z.imag))
+    if name == "tan" and math.isinf(z.imag) and math.isfinite(z.real):
+        return complex(math.copysign(0.0, z.real), want.imag)
+    return want
+
+
 def same_part(found: float, expected: float, other_is_nan: bool) -> bool:
     if math.isnan(expected):
         return math.isnan(found)
@@ -98,7 +108,7 @@ def test_special_values_are_those_of_c(name: str) -> None:
         for y in PARTS:
             z = complex(x, y)
             try:
-                want = STANDARD[name](z)
+                want = as_the_array_api(name, z, STANDARD[name](z))
             except (ValueError, OverflowError):  # cmath raises where C gives an infinity or nan
                 continue
             got = complex(REGISTRY[name](tw.asarray(np.array(z))))

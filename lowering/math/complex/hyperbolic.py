@@ -74,7 +74,9 @@ def tanh(t: TirxVocabulary, z: Complex) -> Complex:
     sine, cosine = sin_cos(t, y)
     small = m.let(t.call("exp", m.let(size * m.const(-2.0))))
     edge = m.let(m.let(m.let(sine * cosine) * m.const(4.0)) * small)
-    edge = m.select(both(is_infinite(m, x), lost), zero, edge)
+    # At infinity C's zero has the sign of sin(2 y), the array API's that of y.
+    at_end = m.select(lost, zero, m.copysign(zero, y))
+    edge = m.select(is_infinite(m, x), at_end, edge)
     real = m.select(is_large, m.copysign(one, x), real)
     imag = m.select(is_large, edge, imag)
     real = m.select(both(is_finite(m, x), lost), m.select(m.equal(x, zero), x, m.const(nan)), real)
