@@ -25,12 +25,6 @@ struct Move {
   int64_t ints[3][kMaxRank];
 };
 
-int64_t sum_of_products(int n, const int64_t* a, const int64_t* b) {
-  int64_t sum = 0;
-  for (int i = 0; i < n; ++i) sum += a[i] * b[i];
-  return sum;
-}
-
 void require_rank(const Move* self, int found) {
   const int wanted = self->n_ints[0];
   if (wanted != found)
@@ -65,15 +59,17 @@ Window sliced(const Move* self, const Window& from) {
   Window to = from;
   for (int i = 0; i < from.ndim; ++i) {
     const int64_t start = self->ints[0][i], size = self->ints[1][i], step = self->ints[2][i];
-    const int64_t last = start + (size - 1) * step;
-    if (size < 0 || (size && (start < 0 || last < 0 || start >= from.dims[i] ||
-                              last >= from.dims[i])))
+    int64_t reach = 0, last = start;
+    const bool fits = size == 0 || (size > 0 && multiply(size - 1, step, &reach) &&
+                                    !__builtin_add_overflow(start, reach, &last) && start >= 0 &&
+                                    start < from.dims[i] && last >= 0 && last < from.dims[i]);
+    if (!fits)
       fail(ErrorKind::Shape, "slice: got axis %d of size %lld; the window does not fit", i,
            static_cast<long long>(from.dims[i]));
     to.dims[i] = size;
-    to.strides[i] = from.strides[i] * step;
+    to.strides[i] = size > 1 ? from.strides[i] * step : 1;
+    if (size) to.offset += start * from.strides[i];
   }
-  to.offset += sum_of_products(from.ndim, self->ints[0], from.strides);
   return to;
 }
 
