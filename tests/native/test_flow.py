@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import _thread
+import signal
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -66,16 +68,34 @@ def test_memory_is_given_back() -> None:
     assert tw.memory_stats()["in_use"] == before
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[threading.Event]:
+    """Ctrl-C every half second while the event is set; also where the shell has it ignored."""
+    go, done = threading.Event(), threading.Event()
+
+    def press() -> None:
+        while not done.wait(0.5):
+            if go.is_set():
+                _thread.interrupt_main()
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    thread = threading.Thread(target=press)
+    thread.start()
+    yield go
+    done.set()
+    thread.join()
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize("size", [(), (100_000,)], ids=["kernel", "executor"])
-def test_an_endless_loop_can_be_interrupted(size: tuple[int, ...]) -> None:
+def test_an_endless_loop_can_be_interrupted(size: tuple[int, ...], ctrl_c: threading.Event) -> None:
     f = tw.jit(lambda x: tw.while_loop(lambda s: s.sum() > 0, lambda s: s * 1.0, x))
-    timer = threading.Timer(0.5, _thread.interrupt_main)
+    f(-tw.ones(size))  # compiled, and ended at once
     x = tw.ones(size)
-    f.ir(x)  # compiled before the clock runs
-    timer.start()
     with pytest.raises(KeyboardInterrupt):
+        ctrl_c.set()
         f(x)
-    timer.join()
+    ctrl_c.clear()
 
 
 def test_a_while_that_fails_says_so() -> None:
