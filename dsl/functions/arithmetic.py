@@ -215,7 +215,7 @@ def clip(
     result = asarray(a)
     given = lifted(result, low, high) if low is not None and high is not None else []
     wanted = result_type(*given) if given else bool_
-    if given and wanted is not bool_:
+    if given and wanted is not bool_ and not wanted.is_complex:
         result = combine("clip", p.clip, wanted, *given)
     else:
         result = result if low is None else maximum(result, low)

@@ -21,7 +21,7 @@ from tilewright.autotune.crew import Crew, Failed
 from tilewright.autotune.database import Database
 from tilewright.autotune.report import Progress
 from tilewright.autotune.turns import Duel, Effort
-from tilewright.dsl import eager
+from tilewright.dsl import eager_programs
 from tilewright.dsl.engine import engine
 from tilewright.lowering.entry import KernelEntry
 
@@ -142,7 +142,9 @@ def test_an_eager_product_and_a_plain_function(place: Path, halves_win: None) ->
     report = tw.tune(lambda a, b: a @ b, a, b, seconds=60, trials=2)
     assert report.improved
     made: Any = engine()
-    assert not [k for k, v in eager._kernels.items() if k[1][0] == "matmul"], "asked for again"
+    assert not [k for k, v in eager_programs._kernels.items() if k[1][0] == "matmul"], (
+        "asked for again"
+    )
     np.testing.assert_allclose((a @ b).numpy(), expected, 1e-5, 1e-5)
     programs = [t for t in made._entries if "eager_matmul" in t and "float32[70, 90]" in t]
     assert programs and made.chosen(*_graph_of(report.function, a, b))

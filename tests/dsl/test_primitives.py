@@ -89,9 +89,11 @@ def magnitude(primitive: Primitive, sample: Sample, expected: Any) -> Any:
 
 
 def declared(primitive: Primitive, sample: Sample, of: DType) -> float:
-    """The bound for a sample; of a real function of complex numbers it is that of their dtype."""
+    """The bound for a sample: that of its inputs' kind, also where the result is of the other."""
     is_complex = any(x.dtype.kind == "c" for x in sample.inputs)
-    name = {float32: "complex64", float64: "complex128"}.get(of, of.name) if is_complex else of.name
+    name = of.real.name
+    if is_complex:
+        name = {"float32": "complex64", "float64": "complex128"}.get(name, name)
     return primitive.ulp.get(name, 0)
 
 

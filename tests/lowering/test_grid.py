@@ -42,7 +42,8 @@ def random(rng: np.random.Generator, *shape: int, dtype: str = "float32") -> Any
 
 
 def test_every_kind_of_group_has_a_schedule() -> None:
-    assert set(SCHEDULES) == set(HOST_SCHEDULES)
+    # Loops of little work stay instructions of the executor there.
+    assert set(SCHEDULES) == set(HOST_SCHEDULES) - {"loop"}
 
 
 # --------------------------------------------------------------------------- maps

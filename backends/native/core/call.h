@@ -25,18 +25,31 @@ Caller caller(std::index_sequence<I...>) {
   };
 }
 
-template <size_t... N>
+// Callers of 0, Step, 2 * Step, ... arguments.
+template <size_t Step, size_t... N>
 std::array<Caller, sizeof...(N)> callers(std::index_sequence<N...>) {
-  return {caller(std::make_index_sequence<N>())...};
+  return {caller(std::make_index_sequence<N * Step>())...};
 }
+
+constexpr size_t kFew = 32, kStep = 16;
 
 }  // namespace detail
 
-// `count` is at most kMaxArguments.
+// How many arguments a call with `count` passes: many are rounded up, as a callee does not see
+// those that it does not take. So many places must be there.
+constexpr size_t passed(size_t count) {
+  return count <= detail::kFew ? count
+                               : (count + detail::kStep - 1) / detail::kStep * detail::kStep;
+}
+
+// `count` is at most Max, a multiple of 16.
 template <size_t Max>
 Caller caller_of(int count) {
-  static const auto table = detail::callers(std::make_index_sequence<Max + 1>());
-  return table[size_t(count)];
+  using namespace detail;
+  static_assert(Max % kStep == 0, "the last step must be whole");
+  static const auto few = callers<1>(std::make_index_sequence<kFew + 1>());
+  static const auto many = callers<kStep>(std::make_index_sequence<Max / kStep + 1>());
+  return size_t(count) <= kFew ? few[size_t(count)] : many[passed(size_t(count)) / kStep];
 }
 
 }  // namespace tilewright

@@ -150,6 +150,12 @@ void Kernel::set_scratch(const LaunchPlan& plan, int threads, int thread, char* 
   }
 }
 
+// What a call passes beside the arguments.
+void Kernel::pad(int64_t* arguments) const {
+  const size_t count = size_t(n_arguments_);
+  std::fill(arguments + count, arguments + passed(count), 0);
+}
+
 void Kernel::run_phase(const LaunchPlan& plan, int phase, int threads, char* memory,
                        const int64_t* arguments, int64_t launch) const {
   void* const function = phases_[size_t(phase)].function;
@@ -159,7 +165,7 @@ void Kernel::run_phase(const LaunchPlan& plan, int phase, int threads, char* mem
   auto body = [&](int thread, int64_t begin, int64_t end) {
     const timeline::Span span(timeline::Category::Kernel, label, end - begin, launch);
     int64_t mine[kMaxArguments];
-    std::memcpy(mine, arguments, sizeof(int64_t) * size_t(n_arguments_));
+    std::memcpy(mine, arguments, sizeof(int64_t) * passed(size_t(n_arguments_)));
     set_scratch(plan, threads, thread, memory, mine);
     mine[range] = begin;
     mine[range + 1] = end;
@@ -184,6 +190,7 @@ void Kernel::run(const LaunchPlan& plan, void* const* buffers) const {
   BufferRef memory;
   if (!scratch_.empty()) memory = BufferRef(allocate(scratch_bytes(plan, threads)));
   int64_t arguments[kMaxArguments];
+  pad(arguments);
   set_arguments(plan, buffers, arguments);
   for (int i = 0; i < n_phases(); ++i)
     if (plan.phases[i].extent)
@@ -192,6 +199,7 @@ void Kernel::run(const LaunchPlan& plan, void* const* buffers) const {
 
 void Kernel::run_serial(const LaunchPlan& plan, void* const* buffers) const {
   int64_t arguments[kMaxArguments];
+  pad(arguments);
   set_arguments(plan, buffers, arguments);
   const Caller call = caller_of<kMaxArguments>(n_arguments_);
   int64_t* range = arguments + (n_arguments_ - n_sizes_ - 2);

@@ -88,6 +88,7 @@ class Kernel final : public AnyKernel {
   void run_serial(const LaunchPlan& plan, void* const* buffers) const;
 
  private:
+  void pad(int64_t* arguments) const;
   struct Phase {
     void* function;
     int32_t label;  // of the symbol, in the timeline

@@ -2,7 +2,7 @@
 are always complex, as the array API has it (NumPy's are real if they can be).
 
 >>> eigvals([[2.0, 1.0], [0.0, 4.0]])
-array([2., 4.])
+array([2.+0.j, 4.+0.j])
 """
 
 from typing import TYPE_CHECKING
