@@ -11,7 +11,7 @@ import functools
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
@@ -157,12 +157,16 @@ def device(like: DeviceLike) -> Device:
 
 
 def available() -> tuple[Device, ...]:
-    """All devices that can be used here, the host first.
+    """All devices that can be used here, the host first; one that cannot be opened is none.
 
     >>> available()[0]
     tilewright.device('cpu')
     """
-    return HOST, *map(device, _provider.names())
+    found = [HOST]
+    for name in _provider.names():
+        with suppress(DeviceError):
+            found.append(device(name))
+    return tuple(found)
 
 
 def current() -> Device:
