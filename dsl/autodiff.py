@@ -8,7 +8,7 @@ primitives, so the same walk works eagerly and under a trace, and on its own res
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from . import trace as tracing
 from .device import common_index, following
 from .errors import GradientError
 from .primitive import REGISTRY
+from .primitives.families import zeros_like
 
 if TYPE_CHECKING:
     from .array import Array
@@ -110,6 +111,15 @@ def walk(
 ) -> dict[TapeNode, Array]:
     """Cotangents of `targets` and of all leaves, from those of the seeds, newest node first."""
     return _native.walk(list(seeds), targets, keep_graph)
+
+
+def cotangent_of(x: Array, found: Mapping[TapeNode, Array]) -> Array:
+    """What a walk found for a target; zeros where nothing depends on it."""
+    node: TapeNode = x._node
+    if node in found:
+        return found[node]
+    zeros: Array = zeros_like(x)
+    return zeros
 
 
 def reaches_outside(roots: Iterable[TapeNode | None], start: int, own: frozenset[TapeNode]) -> bool:

@@ -15,9 +15,10 @@ from .control import COND, bind_control
 from .dtypes import DType, bool_, int64
 from .errors import ShapeError, TraceError
 from .functions import asarray, clip, result_type
+from .functions.convert import is_array
 from .graph import Aval
 from .record import read
-from .regions import ARRAY, Region, is_array, is_number, put_back
+from .regions import ARRAY, Region, is_number, put_back
 
 if TYPE_CHECKING:
     from .array import Array

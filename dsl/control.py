@@ -16,7 +16,15 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from .. import _native
 from . import trace as tracing
-from .autodiff import OutputNode, TapeNode, enable_grad, node_of, snapshot, walk
+from .autodiff import (
+    OutputNode,
+    TapeNode,
+    cotangent_of,
+    enable_grad,
+    node_of,
+    snapshot,
+    walk,
+)
 from .device import common_index, scope
 from .dtypes import bool_, int64
 from .engine import engine
@@ -118,19 +126,16 @@ WHILE_VJP = _record("while_vjp", _infer_while_vjp)
 # --------------------------------------------------------------------------- applying
 
 
-def apply_node(node: Node, cells: Sequence[Array]) -> list[Array]:
-    """Apply a node's primitive to other arrays: eagerly, staged or taped."""
-    if isinstance(node.primitive.lower, Control):
-        return bind_control(node.primitive, cells, dict(node.params))
-    return [bind(node.primitive, *cells, **node.params)]
-
-
 def evaluate(graph: Graph, values: Sequence[Array]) -> list[Array]:
     """Apply the nodes of a graph to arrays, by bind: eagerly, staged or taped."""
     inputs = (*graph.inputs, *(v for v, _ in graph.constants))
     env = dict(zip(inputs, values, strict=True))
     for node in graph.nodes:
-        found = apply_node(node, [env[v] for v in node.inputs])
+        cells = [env[v] for v in node.inputs]
+        if isinstance(node.primitive.lower, Control):
+            found = bind_control(node.primitive, cells, dict(node.params))
+        else:
+            found = [bind(node.primitive, *cells, **node.params)]
         env.update(zip(node.outputs, found, strict=True))
     return [read(env[v]) for v in graph.outputs]
 
@@ -180,14 +185,13 @@ def _tape(
 
     def vjp(cotangents: Seeds, keep_graph: bool) -> list[Array | None]:
         seen = list(results)
-        seeds: list[Array | None] = [None] * len(outs_kinds)
+        seeds: list[Array | None] = [None] * len(results)
         for number, i in enumerate(floats):
             seeds[i] = cotangents[number]
             if keep_graph:  # only now: stored, they would make a cycle
                 seen[i] = snapshot(results[i], OutputNode(node, number))
         return rule(saved, seen, seeds, wanted, params)
 
-    outs_kinds = [y.dtype for y in outs]
     node = TapeNode(primitive.name, tuple(nodes), vjp, len(floats))
     for number, i in enumerate(floats):
         outs[i]._node = OutputNode(node, number)
@@ -215,7 +219,7 @@ def pull_back(
         leaves = [x for x, w in zip(own, wanted, strict=True) if w]
         targets = frozenset(x._node for x in leaves)
         found = walk(pairs, targets, keep_graph=False) if pairs else {}
-    return [found[x._node] if x._node in found else zeros_like(x) for x in leaves]
+    return [cotangent_of(x, found) for x in leaves]
 
 
 def graph_of(

@@ -138,12 +138,9 @@ def subgraphs(node: Node) -> tuple[Graph, ...]:
     """The graphs among a node's parameters, which control flow runs."""
     found: list[Graph] = []
     for value in node.params.values():
-        found += [g for g in (value if isinstance(value, tuple) else (value,)) if _is_graph(g)]
+        values = value if isinstance(value, tuple) else (value,)
+        found += [v for v in values if isinstance(v, Graph)]
     return tuple(found)
-
-
-def _is_graph(value: Any) -> bool:
-    return isinstance(value, Graph)
 
 
 def all_nodes(graph: Graph) -> Iterator[Node]:

@@ -16,10 +16,11 @@ from .control import SCAN, WHILE, bind_control
 from .dtypes import bool_, int64
 from .errors import ShapeError, TraceError
 from .functions import asarray, stack
+from .functions.convert import is_array
 from .functions.creation import arange
 from .graph import Aval, Graph
 from .record import constant, read
-from .regions import Region, is_array, is_number, put_back
+from .regions import Region, is_number, put_back
 
 if TYPE_CHECKING:
     from .array import Array

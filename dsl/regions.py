@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .. import _native
 from . import trace as tracing
 from . import tree
 from .autodiff import no_grad
 from .dtypes import DType
 from .errors import TraceError
+from .functions.convert import is_array
 from .graph import Aval, Graph, Var
 from .primitive import REGISTRY
 from .record import constant, read, write
@@ -146,11 +146,6 @@ class Region:
             captured.current = captured.cell
         self.parent.observed.update(self.trace.observed)
         self.trace.refuse_survivors(self.what, self.name)
-
-
-def is_array(x: Any) -> bool:
-    """Whether a leaf is an array (of ours)."""
-    return isinstance(x, _native.Cell)
 
 
 def is_number(x: Any) -> bool:

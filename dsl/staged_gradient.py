@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from . import trace as tracing
-from .autodiff import OutputNode, TapeNode, enable_grad, node_of, snapshot, walk
+from .autodiff import OutputNode, TapeNode, cotangent_of, enable_grad, node_of, snapshot, walk
 from .control import evaluate
 from .engine import engine
 from .graph import Aval, Graph, Var
@@ -46,7 +46,7 @@ def build(graph: Graph, wanted: tuple[bool, ...]) -> Pair:
         targets = frozenset(x._node for x in inputs if x._node is not None)
         pairs = [(outputs[i]._node, s) for i, s in zip(floats, seeds, strict=True)]
         grads = walk(pairs, targets, keep_graph=False)
-        found = [_gradient(x, grads) for x in inputs if x._node is not None]
+        found = [cotangent_of(x, grads) for x in inputs if x._node is not None]
         var_of = lambda cell: tracing.traced_var(read(cell), trace)  # noqa: E731
         return _cut(
             trace,
@@ -57,13 +57,6 @@ def build(graph: Graph, wanted: tuple[bool, ...]) -> Pair:
             tuple(map(var_of, found)),
             (wanted, floats),
         )
-
-
-def _gradient(x: Array, grads: dict[TapeNode, Array]) -> Array:
-    if x._node in grads:
-        return grads[x._node]
-    zeros: Array = zeros_like(x)
-    return zeros
 
 
 def _cut(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from . import tree
 from .autodiff import (
     TapeNode,
+    cotangent_of,
     enable_grad,
     newest_id,
     node_of,
@@ -20,7 +21,6 @@ from .autodiff import (
 from .dtypes import float64
 from .errors import GradientError
 from .primitive import REGISTRY
-from .primitives.families import zeros_like
 from .record import read
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def _pull(value: Array, leaves: list[Array], start: int) -> list[Array]:
     node = node_of(value)
     keep = any(n.edges[0] is not None for n in own) or reaches_outside([node], start, own)
     found = {} if node is None else walk([(node, one_like(value))], own, keep)
-    return [found[_node(x)] if _node(x) in found else zeros_like(x) for x in leaves]
+    return [cotangent_of(x, found) for x in leaves]
 
 
 def _detached(result: Any, own: frozenset[TapeNode], start: int) -> Any:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..dsl.control import COND, SCAN, WHILE
-from ..dsl.graph import Graph, Node, Var
+from ..dsl.graph import Graph, Node, Var, subgraphs
 from ..dsl.primitive import Contract, Control, Map, Reduce, Scatter
 from .rewrites import rewrite
 
@@ -123,7 +123,7 @@ def _work_of_control(node: Node) -> tuple[int, int] | None:
     """The work of one turn; of a loop inside a loop, of all its turns."""
     if node.primitive not in (COND, SCAN, WHILE):
         return None
-    parts = [_work(g) for v in node.params.values() for g in _graphs(v)]
+    parts = [_work(graph) for graph in subgraphs(node)]
     known = [x for x in parts if x is not None]
     if len(known) != len(parts) or not known:
         return None
@@ -143,8 +143,3 @@ def _carried(node: Node) -> int:
 def _bytes(var: Var) -> int:
     n = var.aval.nbytes
     return n if isinstance(n, int) else MOST_BYTES + 1
-
-
-def _graphs(value: Any) -> list[Graph]:
-    values = value if isinstance(value, tuple) else (value,)
-    return [g for g in values if isinstance(g, Graph)]
