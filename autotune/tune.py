@@ -61,7 +61,7 @@ def tune(
 
     >>> import tilewright as tw
     >>> f = tw.jit(lambda x: tw.softmax(x * 2))
-    >>> report = tw.tune(f, tw.ones((50, 99)), seconds=5, trials=4)
+    >>> report = tw.tune(f, tw.ones((50, 99)), seconds=120, trials=4)
     >>> report.trials
     4
     """
