@@ -8,6 +8,7 @@ from . import primitives as p
 from .functions.outputs import NO_VALUE
 from .operators import set_operators
 from .recipe_steps import rule_of_move
+from .tracked import shape_of
 
 
 def link() -> None:
@@ -18,4 +19,5 @@ def link() -> None:
     _native.set_tape(autodiff.node_of, record.read, rule_of_move)
     _native.set_walk(autodiff.LeafNode, autodiff.OutputNode, _native.Dispatch(p.add))
     _native.set_recorder(recipes.record)
+    _native.set_shape_of(shape_of)
     set_operators()

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import tree
 from .arguments import Arguments, Dynamic, bind_arguments, sizes_of
-from .entry import Entry
+from .entry import Constant, Entry
 from .errors import TraceError
 from .graph import Aval, Graph
-from .jit import Constant, Jitted, trace_call
+from .jit import Jitted, trace_call
 from .requirements import Requirement
 from .sizing import Sizing
 

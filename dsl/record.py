@@ -25,6 +25,7 @@ from .graph import Aval
 from .primitive import REGISTRY, Primitive, set_bind
 from .recipe_steps import rule_of
 from .sizes import known
+from .tracked import Tracked
 
 if TYPE_CHECKING:
     from .array import Array
@@ -191,6 +192,8 @@ def constant(value: Any, dtype: DType) -> Array:
     the open trace."""
     host = np.asarray(value, dtype=to_numpy(dtype))
     trace = tracing.current()
+    if trace is not None and isinstance(value, Tracked):
+        return REGISTRY["full"](value=value, shape=(), dtype=dtype)
     if trace is None:
         place = placing.current()
         if place.index == placing.HOST.index:

@@ -22,7 +22,7 @@ from .primitive import Primitive
 from .sizes import Dim, Size, evaluate
 
 # Parameters that primitives take unknown sizes for.
-SIZE_PARAMETERS = frozenset(["shape", "start", "sizes", "size", "low", "high"])
+SIZE_PARAMETERS = frozenset(["shape", "start", "sizes", "size", "low", "high", "length"])
 
 
 @dataclass(frozen=True)
@@ -70,15 +70,27 @@ def _abstract(key: str, value: Any, node: Node, numbers: list[int]) -> str:
     """The text of a parameter; numbers that may depend on a size are put into `numbers`."""
     if isinstance(value, tuple):
         return f"({','.join(_abstract(key, v, node, numbers) for v in value)})"
+    if isinstance(value, Graph):
+        return _abstract_graph(value, node, numbers)
     if _may_vary(key, node) and _is_whole(value):
         numbers.append(int(value))
         return "#"
     return params_text(value)
 
 
+def _abstract_graph(graph: Graph, node: Node, numbers: list[int]) -> str:
+    """A graph inside a node, as its parameters are."""
+    form = form_of(graph)
+    taken = [_abstract("shape", v.aval.shape, node, numbers) for v in graph.inputs]
+    for step in form.steps:
+        numbers += step.numbers
+    steps = [(step.primitive.name, step.inputs, step.text) for step in form.steps]
+    return f"{taken}{[v.aval.dtype for v in graph.inputs]}{steps}{form.outputs}"
+
+
 def _is_whole(value: Any) -> bool:
-    # The divisor of a mean is a float that is a size.
-    return type(value) is int or (type(value) is float and value.is_integer() and value > 0)
+    # The divisor of a mean is a float that is a size. (Negative zero is no size.)
+    return type(value) is int or (type(value) is float and value.is_integer() and value != 0)
 
 
 def _filled(key: str, value: Any, node: Node, dims: Any) -> Any:

@@ -61,6 +61,7 @@ class Engine:
         self._kernels: dict[bytes, Any] = {}
         self._lock = threading.RLock()
         self._scope: str | None = None
+        self.compiled = 0  # programs that had to be compiled
         self._compiler: Any = None
 
     # ------------------------------------------------------------------ programs
@@ -197,6 +198,7 @@ class Engine:
                 pooled=self.backend.pooled_temporaries,
             )  # fmt: skip
             entry = ProgramEntry(made.words, made.kernels)
+            self.compiled += 1
             self.cache.put(self._key(text, chosen), entry.to_bytes())
         self._entries[text] = entry
         return entry

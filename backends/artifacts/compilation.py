@@ -15,7 +15,7 @@ from ...dsl.engine import engine
 from ...dsl.errors import ArtifactError
 from ...dsl.export import Exported, export
 from ...dsl.graph import Aval
-from ...dsl.jit import Constant
+from ...dsl.entry import Constant
 from ...lowering.words import expression
 from . import trees
 from .artifact import Artifact
