@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from .comparing import first_difference, form_of, is_same
 from .entry import Entry
 from .graph import verify
 from .graph_sizes import at_sizes, general, require_bound
 from .signatures import Shapes
 from .sizes import Shape, evaluate, symbols
-from .symbolic import first_difference, form_of, is_same
 from .tracked import ZERO, Tracker, tracking
 from .unknowns import NotGeneral, Place, other_sizes, solve
 

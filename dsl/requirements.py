@@ -13,6 +13,7 @@ from .graph import Graph, Node
 from .primitive import Map, Reduce, Scatter
 from .primitives.random import BY_POSITION
 from .sizes import Atom, Dim, Size, maximum, product
+from .tracked import ZERO, Guard
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,17 @@ def requirements_of(graph: Graph) -> tuple[Requirement, ...]:
             if isinstance(value, Size) and not _never_negative(value):
                 found.setdefault(str(value), Requirement(value, _reason(node, value)))
     return tuple(found.values())
+
+
+def requirement_of(guard: Guard) -> Requirement:
+    """The condition that is met where Python decides by a size as it did in the trace."""
+    value = guard.value
+    line = "" if guard.source is None else f" at {guard.source.short}"
+    if guard.kind is ZERO:
+        reason = f"a decision{line} needs {value} to be other than 0"
+        return Requirement(value * value - 1, reason)
+    held = value if guard.truth else -1 * value - 1
+    return Requirement(held, f"a decision{line} needs {held} to be 0 or more")
 
 
 def _never_negative(dim: Dim) -> bool:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from . import trace as tracing
 from .autodiff import OutputNode, TapeNode, cotangent_of, enable_grad, node_of, snapshot, walk
+from .comparing import form_of, is_same
 from .control import evaluate
 from .engine import engine
 from .graph import Aval, Graph, Var, verify
 from .graph_sizes import at_sizes, bound_names, general, require_bound, tracked_at, used_names
 from .primitives.families import zeros_like
 from .record import read
-from .symbolic import form_of, is_same
 from .tracked import ZERO, Guard, Tracker, tracking
 from .unknowns import NotGeneral, other_sizes
 

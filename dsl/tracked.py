@@ -1,10 +1,10 @@
 """Sizes that are known while a function is traced, and unknown in its program.
 
-A `Tracked` is a Python int with the polynomial of unknown sizes that it stands for. Arithmetic gives
-tracked ints again; whatever Python decides by one (a comparison, its truth) is noted as a guard of
-the program; and what must have a plain number (`int(n)`, `n / 3`) fixes the size by a guard. While a
-tracker is open, traced arrays give their shapes in tracked ints, so that the user's code and our own
-rules are seen alike.
+A `Tracked` is a Python int with the polynomial of unknown sizes that it stands for. Arithmetic
+gives tracked ints again; whatever Python decides by one (a comparison, its truth) is noted as a
+guard of the program; and what must have a plain number (`int(n)`, `n / 3`) fixes the size by a
+guard. While a tracker is open, traced arrays give their shapes in tracked ints, so that the user's
+code and our own rules are seen alike.
 """
 
 from __future__ import annotations
@@ -84,9 +84,10 @@ class Tracker:
         if kind is ZERO and value.terms[0][1] < 0:
             value = -1 * value  # one form for a == b and b == a
         truth = _is(kind, evaluate(value, self.hints))
-        if self.is_open and not (guard := Guard(kind, value, truth)).is_implied(self.least):
-            if guard not in self.found:
-                self.found[Guard(kind, value, truth, user_source())] = None
+        guard = Guard(kind, value, truth)
+        is_new = self.is_open and guard not in self.found
+        if is_new and not guard.is_implied(self.least):
+            self.found[Guard(kind, value, truth, user_source())] = None
         return truth
 
 
