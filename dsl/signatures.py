@@ -141,7 +141,7 @@ def _leaf_difference(name: str, old: Any, new: Any) -> str:
     if isinstance(old, int) or isinstance(new, int):
         return f"argument {name}: it is the same array as another one in one call only"
     if old[0] != new[0]:
-        return f"argument {name}: it had {old[0]} axes, has {new[0]}"
+        return f"argument {name}: rank was {old[0]}, is {new[0]}"
     if old[1] != new[1]:
         return f"argument {name}: dtype was {_dtype(old[1])}, is {_dtype(new[1])}"
     return (

@@ -12,7 +12,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import gcd
 
-from .sizes import Atom, Dim, Monomial, Shape, Size, evaluate, substitute, symbol, symbols
+from .sizes import (
+    Atom,
+    Dim,
+    Monomial,
+    Shape,
+    Size,
+    divide,
+    evaluate,
+    substitute,
+    symbol,
+    symbols,
+)
 from .tracked import LEAST, ZERO, Guard, Tracker
 
 Place = tuple[str, int]  # an argument's name, and an axis of it
@@ -71,25 +82,30 @@ class Unknowns:
     def broken(self, names: Sequence[str], shapes: Shapes) -> str:
         """Which equality does not hold for arguments of these shapes; "" if all do."""
         sizes = self._sizes(names, shapes)
-        found = (self._of_known(n, d, sizes) for n, d in self.known.items() if n in self.places)
-        return next(filter(None, found), "")
+        values: dict[str, int] = {}
+        texts: dict[str, Dim] = {}  # of unknowns that are parts of a size
+        for name, size in sizes.items():
+            found = multiple(self.known.get(name, symbol(name)))
+            if found is None or found[1] in values:
+                continue
+            step, part = found
+            if size % step:
+                return f"{self._at(name)} is {size}; it must be divisible by {step}"
+            values[part] = size // step
+            texts[part] = divide(symbol(self._at(name)), step)
+        for name, size in sizes.items():
+            dim = self.known.get(name, symbol(name))
+            if not symbols(dim) <= values.keys() or evaluate(dim, values) == size:
+                continue
+            wanted = evaluate(dim, values)
+            if isinstance(dim, int):
+                return f"{self._at(name)} is {size}; it must be {dim}"
+            text = _tidy(dim, texts)
+            return f"{self._at(name)} is {size}; it must be equal to {text}, which is {wanted}"
+        return ""
 
     def _sizes(self, names: Sequence[str], shapes: Shapes) -> dict[str, int]:
         return {n: shapes[names.index(a)][axis] for n, (a, axis) in self.places.items()}
-
-    def _of_known(self, name: str, dim: Dim, sizes: Mapping[str, int]) -> str:
-        place, size = self._at(name), sizes[name]
-        found = multiple(dim)
-        if isinstance(dim, int):
-            return f"{place} is {size}; it must be {dim}" if size != dim else ""
-        if found is not None and found[0] > 1 and found[1] not in self.places:
-            what = f"divisible by {found[0]}"
-            return f"{place} is {size}; it must be {what}" if size % found[0] else ""
-        if not all(n in sizes for n in symbols(dim)):
-            return ""
-        wanted = evaluate(dim, sizes)
-        text = f"{place} is {size}; it must be equal to {self.text(dim)}, which is {wanted}"
-        return text if wanted != size else ""
 
     def _at(self, name: str) -> str:
         argument, axis = self.places[name]
@@ -109,6 +125,16 @@ class Unknowns:
 
 def _listed(values: Mapping[str, int]) -> str:
     return ", ".join(map(str, values.values()))
+
+
+def _tidy(dim: Dim, texts: Mapping[str, Dim]) -> str:
+    """A size in terms of others, of which some are given as quotients."""
+    found = multiple(dim)
+    if found is not None and isinstance(text := texts[found[1]], Size):
+        (atom,) = text.terms[0][0]
+        if atom.op == "floordiv" and atom.args[1] == found[0]:
+            return str(atom.args[0])  # k * (n // k), where k divides n
+    return str(substitute(dim, texts))
 
 
 def multiple(dim: Dim) -> tuple[int, str] | None:

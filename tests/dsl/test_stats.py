@@ -32,8 +32,8 @@ def test_every_recompile_has_its_reason() -> None:
     stats = f.stats()
     expected = (
         "argument x: axis 0 was 3, is 5",
-        "argument x: it had 1 axes, has 2",
-        "argument x: it had 2 axes, has 1",
+        "argument x: rank was 1, is 2",
+        "argument x: rank was 2, is 1",
         "the arguments have another structure",
         "static argument n was 2, is 3",
         "the arguments have another structure",

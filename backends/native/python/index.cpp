@@ -221,7 +221,9 @@ Py_ssize_t cell_length(PyObject* self) {
   Cell* cell = reinterpret_cast<Cell*>(self);
   if (cell->ndim && is_sized(cell)) {  // a plain number is wanted, which Python's `int` settles
     try {
-      const py::int_ size(tracked_shape(cell)[0]);
+      const py::object first = tracked_shape(cell)[0];
+      if (!py::reinterpret_steal<py::object>(PyNumber_Long(first.ptr())))
+        throw py::error_already_set();
     } catch (...) {
       translate_exception();
       return -1;

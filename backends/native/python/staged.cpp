@@ -88,6 +88,7 @@ PyObject* make(PyTypeObject* type, PyObject*, PyObject*) {
 }
 
 void forget_all(Staged* self) {
+  if (!self->table) return;
   Table old;  // what is dropped may run Python code, which may come back here
   old.swap(*self->table);
 }
