@@ -132,10 +132,8 @@ class Variants:
         except NotGeneral as error:
             where = " and ".join(f"{name}.shape[{axis}]" for name, axis in places.values())
             self.notes[f"{where} cannot be unknown: {error}"] = None
-            if len(unknown) == 1:
-                self.failures.update(unknown)
-            elif len(unknown) > _MOST_ALONE:
-                self.failures.update(dict.fromkeys(unknown, 1))
+            if len(unknown) == 1 or len(unknown) > _MOST_ALONE:
+                self.failures.update(list(unknown))
             return None
 
     def _make_exact(self, shapes: Shapes, trace: Trace) -> Entry:
