@@ -220,12 +220,13 @@ def _length(xs: Any, length: int | None) -> int:
     leaves = tree.flatten(xs)[0] if xs is not None else []
     if not all(getattr(x, "shape", ()) for x in leaves):
         raise ShapeError("scan: xs holds a scalar; it must be arrays with a first axis")
-    sizes: set[int] = {x.shape[0] for x in leaves}
+    sizes: list[int] = [x.shape[0] for x in leaves]
     if length is not None:
-        sizes.add(as_index("scan", length))
-    if len(sizes) != 1:
-        raise ShapeError(f"scan: got the lengths {sorted(sizes)}; wanted one, of xs or by `length`")
-    return sizes.pop()
+        sizes.append(as_index("scan", length))
+    if not sizes or any(n != sizes[0] for n in sizes):
+        found = sorted(set(sizes))
+        raise ShapeError(f"scan: got the lengths {found}; wanted one, of xs or by `length`")
+    return sizes[0]
 
 
 def _slice(xs: Any, i: int) -> Any:

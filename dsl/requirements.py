@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from .graph import Graph, Node
 from .primitive import Map, Reduce, Scatter
 from .primitives.random import BY_POSITION
-from .sizes import Atom, Dim, Size, maximum, product
+from .sizes import Atom, Dim, Size, maximum, product, symbol, symbols
 from .tracked import ZERO, Guard
 
 
@@ -40,14 +40,18 @@ def requirements_of(graph: Graph) -> tuple[Requirement, ...]:
 
 
 def requirement_of(guard: Guard) -> Requirement:
-    """The condition that is met where Python decides by a size as it did in the trace."""
+    """The condition that is met where Python decides by a size as it did in the trace. Sizes of 0
+    and 1, for which our own rules may decide otherwise, are tried apart."""
     value = guard.value
     line = "" if guard.source is None else f" at {guard.source.short}"
     if guard.kind is ZERO:
-        reason = f"a decision{line} needs {value} to be other than 0"
-        return Requirement(value * value - 1, reason)
-    held = value if guard.truth else -1 * value - 1
-    return Requirement(held, f"a decision{line} needs {held} to be 0 or more")
+        held, wanted = value * value - 1, f"{value} to be other than 0"
+    else:
+        held = value if guard.truth else -1 * value - 1
+        wanted = f"{held} to be 0 or more"
+    for name in sorted(symbols(value)):
+        held = maximum(held, 1 - symbol(name))
+    return Requirement(held, f"a decision{line} needs {wanted}")
 
 
 def _never_negative(dim: Dim) -> bool:

@@ -81,8 +81,8 @@ class Sizing:
                 f"compile: the program does not hold for unknown sizes: {error}"
             ) from error
         known = {str(r.value) for r in self.requirements}
-        found = map(requirement_of, tracker.guards)
-        self.requirements.extend(r for r in found if str(r.value) not in known)
+        guards = (g for g in tracker.guards if str(g.value) not in known)
+        self.requirements.extend(map(requirement_of, guards))
         return graph
 
     def _tries(self) -> Iterator[tuple[str, int]]:

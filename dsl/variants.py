@@ -128,13 +128,26 @@ class Variants:
         )
         known = [(s, e) for s, found in self.exact.items() for e in found]
         try:
-            return make_general(Attempt(pattern, shapes, places, known), trace)
+            made = make_general(Attempt(pattern, shapes, places, known), trace)
         except NotGeneral as error:
             where = " and ".join(f"{name}.shape[{axis}]" for name, axis in places.values())
             self.notes[f"{where} cannot be unknown: {error}"] = None
             if len(unknown) == 1 or len(unknown) > _MOST_ALONE:
                 self.failures.update(list(unknown))
             return None
+        self._note_fixed(made, unknown)
+        return made
+
+    def _note_fixed(self, made: Entry, unknown: Mapping[Axis, str]) -> None:
+        """Axes of which the function needs the number are unknown for nothing."""
+        assert made.unknowns is not None
+        for (array, axis), name in unknown.items():
+            if isinstance(made.unknowns.known.get(name), int):
+                self.failures[array, axis] += 1
+                self.notes[
+                    f"{self.names[array]}.shape[{axis}] cannot be unknown: the function asks for "
+                    "the number itself"
+                ] = None
 
     def _make_exact(self, shapes: Shapes, trace: Trace) -> Entry:
         try:

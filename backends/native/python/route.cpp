@@ -146,8 +146,9 @@ Route::Route(const py::tuple& text) {
   makes_gradients_ = text[7].cast<bool>();
   if (is_program(program_.ptr())) return;
   main_ = program_.attr("main");
-  kept_ = program_.attr("split").attr("kept").cast<std::vector<int>>();
-  read_ = program_.attr("split").attr("read").cast<std::vector<int>>();
+  const py::object split = program_.attr("split");
+  for (py::handle number : py::tuple(split.attr("kept"))) kept_.push_back(number.cast<int>());
+  for (py::handle number : py::tuple(split.attr("read"))) read_.push_back(number.cast<int>());
   require(is_program(main_.ptr()), "the program of each call is none");
   for (const std::vector<int>* numbers : {&kept_, &read_})
     for (int number : *numbers)
