@@ -37,6 +37,10 @@ class TraceError(TilewrightError, TypeError):
     """A staged function did what a program cannot hold."""
 
 
+class ValueNeededError(TraceError):
+    """Python asks for a value that is known only when the program runs."""
+
+
 class GradientError(TilewrightError, ValueError):
     """A gradient was asked for where there is none."""
 

@@ -14,6 +14,7 @@ from .graph import Aval, Graph
 from .jit import Constant, Jitted, trace_call
 from .requirements import Requirement
 from .sizing import Sizing
+from .surroundings import plain
 
 if TYPE_CHECKING:
     from .array import Array
@@ -42,7 +43,7 @@ def export(
     Raises TraceError if `f` writes state, or does something else for other sizes.
     """
     while isinstance(f, Jitted):
-        f = f.function
+        f = f.traced
     arguments = bind_arguments(f, args, kwargs)
     sizes = sizes_of(arguments, dynamic)
 
@@ -86,6 +87,7 @@ def _refuse(f: Callable[..., Any], why: str) -> NoReturn:
 
 def _cell_names(f: Callable[..., Any], entry: Entry) -> Iterator[str]:
     """Names for the captured arrays: those of the module that `f` is, or where they were found."""
+    f = plain(f)
     owners: list[Any] = [f, getattr(f, "__self__", None)]
     known = {
         id(value): name

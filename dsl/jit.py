@@ -42,6 +42,8 @@ def forget_programs() -> None:
 class Jitted:
     """A function that runs as a compiled program; what `tw.jit` returns."""
 
+    word = "jit"
+
     def __init__(self, f: Callable[..., Any], static: Sequence[str]) -> None:
         functools.update_wrapper(self, f)
         self._f = f
@@ -85,8 +87,13 @@ class Jitted:
         """The function as it was before it was staged."""
         return self._f
 
+    @property
+    def traced(self) -> Callable[..., Any]:
+        """What is traced: the function, or what `tw.script` has made of it."""
+        return self._f
+
     def __repr__(self) -> str:
-        return f"<tw.jit of {_name(self._f)}, {sum(map(len, self._entries.values()))} programs>"
+        return f"<tw.{self.word} of {_name(self._f)}, {sum(map(len, self._entries.values()))} programs>"
 
     def graph(self, *args: Any, **kwargs: Any) -> str:
         """The traced program as text, for these arguments."""

@@ -13,7 +13,8 @@ from typing import Any
 
 from .. import _native
 
-PLAIN = (bool, int, float, complex, str)
+NUMBERS = (bool, int, float, complex, str)
+PLAIN = "__tw_plain__"  # the attribute of a rewritten function that holds the user's own
 _DEPTH = 4
 _MOST_ITEMS = 256  # of a list or dict: longer ones are data, not settings
 _PACKAGE = __name__.split(".")[0]
@@ -61,11 +62,11 @@ class Surroundings:
 def look_around(f: Callable[..., Any], arguments: Iterable[Any]) -> Surroundings:
     """Everything that `f`, the plain functions it names, and its arguments' attributes reach."""
     found = Surroundings()
-    level: list[tuple[Place | None, Any]] = [(None, a) for a in (*arguments, f)]
+    level: list[tuple[Place | None, Any]] = [(None, a) for a in (*arguments, plain(f))]
     for _ in range(_DEPTH + 1):
         deeper: list[tuple[Place | None, Any]] = []
         for place, value in level:
-            if place is not None and isinstance(value, PLAIN):
+            if place is not None and isinstance(value, NUMBERS):
                 found.numbers.append((place, value))
             elif isinstance(value, _native.Cell):
                 if place is not None:
@@ -75,6 +76,11 @@ def look_around(f: Callable[..., Any], arguments: Iterable[Any]) -> Surroundings
                 deeper += _members(value)
         level = deeper
     return found
+
+
+def plain(f: Any) -> Any:
+    """A function as the user wrote it."""
+    return getattr(f, PLAIN, f)
 
 
 def _filled(cell: types.CellType) -> bool:

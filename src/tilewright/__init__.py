@@ -75,6 +75,7 @@ from .dsl.inspection import STANDARD_VERSION as __array_api_version__
 from .dsl.inspection import namespace_info as __array_namespace_info__
 from .dsl.jit import jit
 from .dsl.loops import fori_loop, scan, while_loop
+from .dsl.script.scripted import script
 from .dsl.transforms import grad, value_and_grad
 
 if TYPE_CHECKING:
@@ -242,6 +243,7 @@ __all__ = [
     "pi",
     "profile",
     "scan",
+    "script",
     "set_num_threads",
     "switch",
     "tune",
