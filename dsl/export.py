@@ -14,7 +14,7 @@ from .graph import Aval, Graph
 from .jit import Constant, Jitted, trace_call
 from .requirements import Requirement
 from .sizing import Sizing
-from .surroundings import plain
+from .surroundings import as_written
 
 if TYPE_CHECKING:
     from .array import Array
@@ -87,7 +87,7 @@ def _refuse(f: Callable[..., Any], why: str) -> NoReturn:
 
 def _cell_names(f: Callable[..., Any], entry: Entry) -> Iterator[str]:
     """Names for the captured arrays: those of the module that `f` is, or where they were found."""
-    f = plain(f)
+    f = as_written(f)
     owners: list[Any] = [f, getattr(f, "__self__", None)]
     known = {
         id(value): name

@@ -23,7 +23,7 @@ from .errors import TraceError
 from .graph import Aval, Graph, Var
 from .graph_code import code_text
 from .record import read
-from .surroundings import look_around
+from .surroundings import as_written, look_around
 from .trace import Trace
 
 if TYPE_CHECKING:
@@ -245,7 +245,7 @@ def trace_call(f: Callable[..., Any], leaves: list[Any], structure: tree.Tree) -
                 cells[id(leaf)] = trace.add_input(aval)
         args, kwargs = tree.unflatten(structure, [cells.get(id(x), x) for x in leaves])
         result = f(*args, **kwargs)
-        purity.check(f, around)
+        purity.check(as_written(f), around)
         entry = _finish(trace, list(cells.values()), result)
     entry.places = tuple(
         (c, around.arrays[id(c.cell)])

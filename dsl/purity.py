@@ -12,12 +12,11 @@ from collections.abc import Callable
 from typing import Any
 
 from .errors import TraceError
-from .surroundings import Place, Surroundings, plain
+from .surroundings import Place, Surroundings
 
 
 def check(f: Callable[..., Any], around: Surroundings) -> None:
     """Raise TraceError for the first noted number that the trace has changed."""
-    f = plain(f)
     for place, before in around.numbers:
         after = place.now()
         if after is before or (type(after) is type(before) and after == before):

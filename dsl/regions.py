@@ -32,7 +32,8 @@ class StateError(TraceError):
     """A loop's body gives a value of its state another kind: `after` for what was `before`."""
 
     def __init__(self, what: str, name: str, position: int, before: Any, after: Any) -> None:
-        self.position, self.before, self.after = position, before, after
+        self.what, self.position = what, position
+        self.before, self.after = before, after
         super().__init__(
             f"{what}: {name} turns value {position} of the state from {before} into {after}; "
             "a loop keeps shapes and dtypes"

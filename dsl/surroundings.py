@@ -13,8 +13,8 @@ from typing import Any
 
 from .. import _native
 
-NUMBERS = (bool, int, float, complex, str)
-PLAIN = "__tw_plain__"  # the attribute of a rewritten function that holds the user's own
+PLAIN = (bool, int, float, complex, str)
+WRITTEN = "__tw_written__"  # the attribute of a rewritten function that holds the user's own
 _DEPTH = 4
 _MOST_ITEMS = 256  # of a list or dict: longer ones are data, not settings
 _PACKAGE = __name__.split(".")[0]
@@ -62,11 +62,11 @@ class Surroundings:
 def look_around(f: Callable[..., Any], arguments: Iterable[Any]) -> Surroundings:
     """Everything that `f`, the plain functions it names, and its arguments' attributes reach."""
     found = Surroundings()
-    level: list[tuple[Place | None, Any]] = [(None, a) for a in (*arguments, plain(f))]
+    level: list[tuple[Place | None, Any]] = [(None, a) for a in (*arguments, as_written(f))]
     for _ in range(_DEPTH + 1):
         deeper: list[tuple[Place | None, Any]] = []
         for place, value in level:
-            if place is not None and isinstance(value, NUMBERS):
+            if place is not None and isinstance(value, PLAIN):
                 found.numbers.append((place, value))
             elif isinstance(value, _native.Cell):
                 if place is not None:
@@ -78,9 +78,9 @@ def look_around(f: Callable[..., Any], arguments: Iterable[Any]) -> Surroundings
     return found
 
 
-def plain(f: Any) -> Any:
-    """A function as the user wrote it."""
-    return getattr(f, PLAIN, f)
+def as_written(f: Any) -> Any:
+    """A function as the user wrote it, where tw.script has made another of it."""
+    return getattr(f, WRITTEN, f)
 
 
 def _filled(cell: types.CellType) -> bool:

@@ -16,8 +16,12 @@ N = TypeVar("N", bound=ast.AST)
 
 
 def at(node: N, origin: ast.AST) -> N:
-    """The node and all below without a place, at the place of another."""
+    """The node and all below without a place, at the first line of another."""
     ast.copy_location(node, origin)
+    place: Any = node
+    if getattr(place, "end_lineno", None) != getattr(place, "lineno", None):
+        # Calls of methods are said to be at the last line of what is called.
+        place.end_lineno, place.end_col_offset = place.lineno, place.col_offset
     return ast.fix_missing_locations(node)
 
 

@@ -235,15 +235,19 @@ def misfit(values: list[Any]) -> str | None:
         return None
     (first, one), (second, other) = map(tree.flatten, values)
     if one != other:
-        return f"{_text(second, other)} or {_text(first, one)}"
+        return f"{text_of(values[1])} or {text_of(values[0])}"
     for pair in zip(first, second, strict=True):
         if not fit(pair):
-            return f"{describe(pair[1])} or {describe(pair[0])}"
+            return f"{text_of(pair[1])} or {text_of(pair[0])}"
     return None
 
 
-def _text(leaves: list[Any], structure: tree.Tree) -> str:
-    if structure.kind is None:
-        return describe(leaves[0])
-    return f"a {structure.kind.__name__} of {len(structure.children)}"
+def text_of(value: Any) -> str:
+    """A value for messages: what it is, and the line that made it."""
+    leaves, structure = tree.flatten(value)
+    said = describe(leaves[0]) if structure.kind is None else ""
+    said = said or f"a {structure.kind.__name__} of {len(structure.children)}"
+    made = [x._traced.source for x in leaves if is_array(x) and x._traced is not None]
+    source = next((s for s in reversed(made) if s is not None), None)
+    return said if source is None else f"{said} (made at {source.short})"
 

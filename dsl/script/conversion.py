@@ -17,7 +17,7 @@ from typing import Any
 
 from ... import _native
 from .. import trace as tracing
-from ..surroundings import PLAIN
+from ..surroundings import WRITTEN
 from .builtins import INSTEAD, item
 from .rewriting import rewrite
 from .source import SourceError
@@ -42,7 +42,7 @@ def convert(function: types.FunctionType) -> types.FunctionType:
     if function.__dict__.get(_MARK) is function.__code__:
         return function
     made: types.FunctionType = mark(rewrite(function, sys.modules[f"{__package__}.runtime"]))
-    made.__dict__[PLAIN] = function
+    made.__dict__[WRITTEN] = function
     return made
 
 
@@ -157,7 +157,7 @@ class Converted:
         self.called = called
         self.__name__ = getattr(called, "__name__", type(called).__name__)
         self.__wrapped__ = called
-        setattr(self, PLAIN, called)
+        setattr(self, WRITTEN, called)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return callee(self.called)(*args, **kwargs)

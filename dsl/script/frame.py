@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from .. import trace as tracing
-from ..errors import TraceError, ValueNeededError
+from ..errors import TraceError
 from ..functions.convert import is_array
 from . import choosing, looping
 from .building import RESULT
@@ -128,9 +128,10 @@ class Frame:
             return self._leave(site, self._unrolled(site, scope, turns.items(), take, body), other)
         try:
             code = looping.Loop(self, site, scope, body, None, FALL, take, turns).stage()
-        except (looping.Unroll, ValueNeededError, NameError) as why:
+        except (TraceError, NameError) as why:
             if not turns.is_static:
                 raise
+            # With the numbers of the turns known, the body may be what a program can hold.
             code = self._unrolled(site, scope, turns.items(), take, body, why)
         return self._leave(site, code, other)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import trace as tracing
 from .. import tree
-from ..branches import describe, equal
+from ..branches import equal
 from ..errors import TraceError
 from ..functions.convert import is_array
 from ..graph import Aval
@@ -21,19 +21,20 @@ from ..primitive import REGISTRY
 from ..regions import Region, StateError, is_number
 from . import depth
 from .building import RESULT
-from .choosing import refuse_foreign
+from .choosing import refuse_foreign, text_of
 from .sites import BREAK, CONTINUE, FALL, Site
 from .state import UNSET, Place, Scope, Snapshot, form
 from .turns import Counter, Turns
 from .values import both, truth
 
 if TYPE_CHECKING:
+    from ..array import Array
     from .frame import Frame
 
 _MOST_TRIALS = 100  # each finds something that changes
 
 
-class Unroll(TraceError):
+class LoopError(TraceError):
     """A loop cannot be one in the program: its turns do different things."""
 
 
@@ -90,6 +91,8 @@ class Loop:
         if is_array(code):
             self.start[_CODE] = code
         self.what = f"script: the `{site.kind}` at {site.where}"
+        # Whether each turn reads its item of arrays that turns write to.
+        self.is_reading_anew = False
 
     def _names(self) -> dict[Place, Any]:
         """The names that a turn may hand to the next, or to what follows the loop."""
@@ -113,6 +116,14 @@ class Loop:
                 found = more.values
             self.start.update({p: tree.map_leaves(_begun, v) for p, v in found.items()})
         raise TraceError(f"{self.what}: what it changes does not settle")
+
+    @property
+    def _is_counted(self) -> bool:
+        """Whether a `for` becomes a loop with a test and the number of the turn in its state."""
+        turns = self.turns
+        return turns is not None and (
+            _CODE in self.start or not turns.is_static or self.is_reading_anew
+        )
 
     # ------------------------------------------------------------------ one trial
 
@@ -141,7 +152,7 @@ class Loop:
         turns = self.turns
         if turns is None:
             return self._as_while(state, None)
-        if _CODE in self.start or not turns.is_static:
+        if self._is_counted:
             return self._as_while([0, *state], turns)[1:]
         slices = turns.slices()
 
@@ -193,14 +204,38 @@ class Loop:
         try:
             self.scope.restore(self.before.having(values))
             self.frame.partial = frozenset()
+            rows: list[tuple[Array, Any]] = []
             if self.take is not None and item is not None:
-                self.take(item())
+                taken = item()
+                rows = [(x, x._traced) for x in tree.flatten(taken)[0] if is_array(x) and x.ndim]
+                self.take(taken)
             code = self.frame.run(self.body)
             self.frame.lose_partial(self.scope)
+            self._refuse_writes(rows)
             return self._after(FALL if not is_array(code) and code == CONTINUE else code)
         finally:
             self.scope.restore(self.before)
             self.frame.partial = frozenset()
+
+    def _refuse_writes(self, rows: list[tuple[Array, Any]]) -> None:
+        """What is gone over may be written to in a turn, which slices taken before do not show."""
+        if any(x._traced is not before for x, before in rows):
+            raise LoopError(
+                f"{self.what}: a turn writes to its row of the array that the loop goes over; "
+                "write to the array, by the number of the row"
+            )
+        trace = tracing.current()
+        assert trace is not None
+        if self.turns is None or self._is_counted:
+            return
+        for array in self.turns.arrays():
+            root = array if array._base is None else array._base
+            captured = trace.captured.get(id(root))
+            if captured is not None and tracing.traced_var(captured.current, trace) is not (
+                captured.var
+            ):
+                self.is_reading_anew = True
+                raise _Grown({})
 
     def _after(self, code: Any) -> list[Any]:
         """The dynamic leaves after a turn; raises _Grown if there is more state than was known."""
@@ -232,7 +267,7 @@ class Loop:
         for number in changed:
             old, new = self.before.contents[number], after.contents[number]
             if form(old) != form(new):
-                raise Unroll(
+                raise LoopError(
                     f"{self.what}: a turn changes a {type(old).__name__} of {len(old)} items to "
                     f"one of {len(new)}; a loop keeps the structure of what it changes"
                 )
@@ -240,7 +275,7 @@ class Loop:
         return {p: self.before.at(p) for p in items if p not in self.start}
 
     def _checked(self, values: list[Any]) -> list[Any]:
-        """The dynamic leaves; raises Unroll where something else differs from turn to turn."""
+        """The dynamic leaves; raises LoopError where something else differs from turn to turn."""
         found: list[Any] = []
         position, dynamic = 0, frozenset(self.dynamic)
         for place, value in zip(self.places, values, strict=True):
@@ -258,33 +293,33 @@ class Loop:
                 position += 1
         return found
 
-    def _changes(self, place: Place, was: Any, value: Any) -> Unroll:
-        return Unroll(
-            f"{self.what}: {self.before.describe(place)} is {_text(was)} before a turn and "
-            f"{_text(value)} after it; a loop keeps the structure of what it changes"
+    def _changes(self, place: Place, was: Any, value: Any) -> LoopError:
+        after = "without a value" if value is UNSET else text_of(value)
+        return LoopError(
+            f"{self.what}: {self.before.describe(place)} is {text_of(was)} before a turn and "
+            f"{after} after it; a loop keeps the structure of what it changes"
         )
 
     def _refuse_plain(self, leaves: list[Any]) -> None:
         """A loop over a range that works with Python numbers alone is Python's own."""
         trace = tracing.current()
         assert trace is not None
-        if not isinstance(self.turns, Counter) or trace.captured or trace.parent is None:
+        if not isinstance(self.turns, Counter) or not self.turns.is_static or trace.captured:
             return
         arrays = [x for x in self.leaves if is_array(x)]
         made = [x for x in leaves if is_array(x) and not tracing.is_weak(x)]
         if not arrays and not made:
-            raise Unroll(f"{self.what}: it works with no array")
+            raise LoopError(f"{self.what}: it works with no array")
 
-    def _unstable(self, error: StateError) -> Unroll:
+    def _unstable(self, error: StateError) -> LoopError:
         """What to say of a value whose kind changes."""
-        is_counted = self.turns is not None and (_CODE in self.start or not self.turns.is_static)
-        position = error.position - (1 if is_counted else 0)
+        position = error.position - (1 if self._is_counted else 0)
         leaf, seen = self.dynamic[position], 0
         for place, child in zip(self.places, self.structure.children, strict=True):
             seen += child.size
             if leaf < seen:
                 break
-        return Unroll(
+        return LoopError(
             f"{self.what}: {self.before.describe(place)} is {error.before} before a turn and "
             f"{error.after} after it; a loop keeps shapes and dtypes"
         )
@@ -312,12 +347,3 @@ def _begun(leaf: Any) -> Any:
     if leaf.number is not None:
         return leaf.number
     return REGISTRY["full"](value=0, shape=leaf.aval.shape, dtype=leaf.aval.dtype)
-
-
-def _text(value: Any) -> str:
-    if value is UNSET:
-        return "without a value"
-    leaves, structure = tree.flatten(value)
-    if structure.kind is None:
-        return describe(leaves[0])
-    return f"a {structure.kind.__name__} of {len(structure.children)}"

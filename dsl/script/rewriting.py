@@ -62,8 +62,8 @@ def _rewritten(function: types.FunctionType) -> Rewritten:
     code = function.__code__
     node = copy.deepcopy(find_node(function))
     sites: list[Site] = []
-    name = "lambda_" if isinstance(node, ast.Lambda) else node.name
-    made = _definition(node, name, code.co_filename, sites)
+    # By another name: in the factory, its own would hide the global that it may call.
+    made = _definition(node, "_tw_function", code.co_filename, sites)
     made.decorator_list, made.returns = [], None
     _forget_annotations_and_defaults(made.args)
     b.at(made, node)
@@ -73,11 +73,15 @@ def _rewritten(function: types.FunctionType) -> Rewritten:
     if owner is not None:  # whose compilation changes private names as it did there
         around = ast.ClassDef(owner, [], [], [made], [])
         around.type_params = []  # type: ignore[attr-defined,unused-ignore]
-    factory = b.at(b.define("_tw_factory", [around], free), node)
+    is_global = owner is not None and owner not in free
+    names: list[ast.stmt] = [ast.Global([owner])] if is_global and owner else []
+    factory = b.at(b.define("_tw_factory", [*names, around], free), node)
     whole = compile(
         ast.Module([factory], []), code.co_filename, "exec", code.co_flags & _FUTURE, True
     )
-    return Rewritten(_only_code(whole, 2 if owner is None else 3), tuple(sites))
+    found = _only_code(whole, 2 if owner is None else 3)
+    found = found.replace(co_name=code.co_name, co_qualname=code.co_qualname)
+    return Rewritten(found, tuple(sites))
 
 
 def _only_code(outer: types.CodeType, depth: int) -> types.CodeType:
@@ -116,7 +120,7 @@ def _definition(
     """The definition of a function with its body rewritten; nested functions likewise."""
     body = [ast.Return(node.body)] if isinstance(node, ast.Lambda) else node.body
     body = [b.at(s, node) if isinstance(node, ast.Lambda) else s for s in body]
-    refuse_function(node, body, name, file)
+    refuse_function(node, body, getattr(node, "name", "the lambda"), file)
     taken = parameters(node)
     body = _prepared(body, node)
     common, outside = declared(body, ast.Global), declared(body, ast.Nonlocal)
@@ -126,7 +130,8 @@ def _definition(
         functools.partial(_nested, file=file, sites=sites),
     )  # fmt: skip
     inner = statements.block(body, frozenset(), outer=True, loop=False)
-    frame = b.call(b.RUNTIME, "Frame", b.name(b.SITES), b.constant(name))
+    said = "<lambda>" if isinstance(node, ast.Lambda) else node.name
+    frame = b.call(b.RUNTIME, "Frame", b.name(b.SITES), b.constant(said))
     within = ast.With([ast.withitem(frame, b.target(b.FRAME))], inner or [ast.Pass()])
     bound = [n for n in statements.blocks if n not in taken and n not in outside]
     first: list[ast.stmt] = []

@@ -6,6 +6,7 @@ import builtins
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ..branches import equal
 from ..dtypes import int64
 from ..errors import TraceError
 from ..functions import arange, asarray, flip, maximum, minimum
@@ -33,6 +34,9 @@ class Turns(Protocol):
 
     def at(self, number: Any) -> Any:
         """The item of a turn, from its number."""
+
+    def arrays(self) -> list[Array]:
+        """The arrays of the user that it goes over."""
 
     def backwards(self) -> Turns:
         """The same from the last to the first."""
@@ -72,7 +76,11 @@ class Counter(_Iterable):
         return next(slices)
 
     def at(self, number: Any) -> Any:
-        return self.start + number * self.step
+        steps = number if equal(self.step, 1) else number * self.step
+        return steps if equal(self.start, 0) else self.start + steps
+
+    def arrays(self) -> list[Array]:
+        return []
 
     def backwards(self) -> Counter:
         last = self.start + (self.length - 1) * self.step
@@ -98,6 +106,9 @@ class Rows(_Iterable):
 
     def at(self, number: Any) -> Any:
         return self.array[number]
+
+    def arrays(self) -> list[Array]:
+        return [self.array]
 
     def backwards(self) -> Rows:
         return Rows(flip(self.array, axis=0))
@@ -129,6 +140,9 @@ class Zipped(_Iterable):
 
     def at(self, number: Any) -> Any:
         return tuple(p.at(number) for p in self.parts)
+
+    def arrays(self) -> list[Array]:
+        return [x for p in self.parts for x in p.arrays()]
 
     def backwards(self) -> Turns:
         raise TypeError("'zip' object is not reversible")
