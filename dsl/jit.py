@@ -93,7 +93,8 @@ class Jitted:
         return self._f
 
     def __repr__(self) -> str:
-        return f"<tw.{self.word} of {_name(self._f)}, {sum(map(len, self._entries.values()))} programs>"
+        n_programs = sum(map(len, self._entries.values()))
+        return f"<tw.{self.word} of {_name(self._f)}, {n_programs} programs>"
 
     def graph(self, *args: Any, **kwargs: Any) -> str:
         """The traced program as text, for these arguments."""

@@ -288,14 +288,12 @@ def stage_scan(
     of_ys, plain = region.structure.children[1], region.plain()[len(leaves) :]
     region.release()
     carries = [_as_value(x, aval) for x, aval in zip(leaves, avals, strict=True)]
+    params = {"body": graph, "n_constants": len(given), "n_carries": len(carries) + len(written)}
     outs = bind_control(
         SCAN,
         [*map(read, given), *carries, *map(read, written), *stacked],
-        {
-            "body": graph, "n_constants": len(given), "n_carries": len(carries) + len(written),
-            "length": n, "reverse": reverse,
-        },
-    )  # fmt: skip
+        {**params, "length": n, "reverse": reverse},
+    )
     n_state = len(carries) + len(written)
     put_back(written, outs[len(carries) : n_state])
     mark_weak(outs[: len(carries)], is_weak)

@@ -50,12 +50,14 @@ def boolean(*arguments: Any) -> Any:
     return truth(arguments[0], "bool()") if len(arguments) == 1 else bool(*arguments)
 
 
+def _has_axes(arguments: tuple[Any, ...]) -> bool:
+    return is_staged(arguments[0]) and arguments[0].ndim > 0
+
+
 def _extreme(name: str, better: Callable[[Any, Any], Any], plain: Any) -> Callable[..., Any]:
     def call(*arguments: Any, **options: Any) -> Any:
         values = arguments
-        if len(arguments) == 1 and isinstance(arguments[0], list | tuple):
-            values = tuple(arguments[0])
-        elif len(arguments) == 1 and is_staged(arguments[0]) and arguments[0].ndim:
+        if len(arguments) == 1 and (isinstance(arguments[0], list | tuple) or _has_axes(arguments)):
             values = tuple(arguments[0])
         if options or len(values) < 2 or not any(map(is_staged, values)):
             return plain(*arguments, **options)

@@ -84,9 +84,7 @@ class Choice:
         self._trace(inside, lambda: self.frame.run(rest))
         return self._merge()
 
-    def _trace(
-        self, side: Side, block: Block, lost: frozenset[str] = frozenset()
-    ) -> None:
+    def _trace(self, side: Side, block: Block, lost: frozenset[str] = frozenset()) -> None:
         """Run a block in a side, going on from where it was."""
         start = self.before if side.after is None else side.after
         names = {n: UNSET if n in lost else v for n, v in start.names.items()}
@@ -250,4 +248,3 @@ def text_of(value: Any) -> str:
     made = [x._traced.source for x in leaves if is_array(x) and x._traced is not None]
     source = next((s for s in reversed(made) if s is not None), None)
     return said if source is None else f"{said} (made at {source.short})"
-

@@ -314,11 +314,12 @@ class Loop:
     def _unstable(self, error: StateError) -> LoopError:
         """What to say of a value whose kind changes."""
         position = error.position - (1 if self._is_counted else 0)
-        leaf, seen = self.dynamic[position], 0
-        for place, child in zip(self.places, self.structure.children, strict=True):
-            seen += child.size
-            if leaf < seen:
-                break
+        owners = [
+            place
+            for place, child in zip(self.places, self.structure.children, strict=True)
+            for _ in range(child.size)
+        ]
+        place = owners[self.dynamic[position]]
         return LoopError(
             f"{self.what}: {self.before.describe(place)} is {error.before} before a turn and "
             f"{error.after} after it; a loop keeps shapes and dtypes"

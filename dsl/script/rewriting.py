@@ -1,8 +1,8 @@
 """A function rewritten: source -> syntax tree -> code object, at the lines of the user's file."""
 
 from __future__ import annotations
-
 import __future__ as future
+
 import ast
 import copy
 import functools
@@ -114,9 +114,7 @@ def _has_private_names(node: ast.AST) -> bool:
 # --------------------------------------------------------------------------- one function
 
 
-def _definition(
-    node: FunctionNode, name: str, file: str, sites: list[Site]
-) -> ast.FunctionDef:
+def _definition(node: FunctionNode, name: str, file: str, sites: list[Site]) -> ast.FunctionDef:
     """The definition of a function with its body rewritten; nested functions likewise."""
     body = [ast.Return(node.body)] if isinstance(node, ast.Lambda) else node.body
     body = [b.at(s, node) if isinstance(node, ast.Lambda) else s for s in body]
@@ -179,4 +177,3 @@ def _nested(node: ast.FunctionDef, file: str, sites: list[Site]) -> ast.stmt:
     marks = b.at(ast.Attribute(b.name(b.RUNTIME), "mark", ast.Load()), node)
     made.decorator_list = [*node.decorator_list, marks]
     return b.at(made, node)
-

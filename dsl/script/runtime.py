@@ -10,7 +10,7 @@ from ..errors import TraceError
 from ..functions.convert import is_array
 from .conversion import callee as callee
 from .conversion import mark as mark
-from .depth import Attempt as attempt  # noqa: N813
+from .depth import Attempt as Attempt
 from .depth import raised as raised
 from .frame import Frame as Frame
 from .sites import FALL

@@ -178,8 +178,8 @@ def same(x: Container, y: Container) -> bool:
     if isinstance(x, set):
         return x == y
     if isinstance(x, dict) and isinstance(y, dict):
-        return list(x) == list(y) and all(_is(v, w) for v, w in zip(x.values(), y.values()))  # noqa: B905
-    return all(_is(v, w) for v, w in zip(x, y))  # noqa: B905
+        return list(x) == list(y) and all(map(_is, x.values(), y.values()))
+    return all(map(_is, x, y))
 
 
 def _is(x: Any, y: Any) -> bool:

@@ -178,7 +178,7 @@ class Statements:
                 item.context_expr = self.visit(item.context_expr)
             s.body = part(s.body)
         elif isinstance(s, ast.Try | ast.TryStar):
-            guard = call(RUNTIME, "attempt", constant(f"{self.file}:{s.lineno}"))
+            guard = call(RUNTIME, "Attempt", constant(f"{self.file}:{s.lineno}"))
             s.body = [at(ast.With([ast.withitem(guard)], part(s.body)), s)]
             for handler in s.handlers:
                 handler.body = part(handler.body)
@@ -258,4 +258,3 @@ class Statements:
 
 def _word(s: ast.stmt) -> str:
     return {ast.While: "while", ast.For: "for", ast.With: "with"}.get(type(s), "try")
-

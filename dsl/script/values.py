@@ -94,9 +94,7 @@ def select(test: Any, then: Callable[[], Any], other: Callable[[], Any]) -> Any:
     return _staged("the conditional expression", found, (other, then))
 
 
-def _staged(
-    what: str, test: Array, sides: tuple[Callable[[], Any], ...], word: str = ""
-) -> Any:
+def _staged(what: str, test: Array, sides: tuple[Callable[[], Any], ...], word: str = "") -> Any:
     """The value of the side that a traced test chooses: (if it is false, if it is true)."""
     trace = tracing.current()
     assert trace is not None
@@ -219,4 +217,3 @@ def augment(sign: str, value: Any, other: Any) -> Any:
 def augment_item(sign: str, owner: Any, index: Any, other: Any) -> None:
     """`owner[index] += other`."""
     owner[index] = augment(sign, owner[index], other)
-

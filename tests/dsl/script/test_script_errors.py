@@ -1,5 +1,7 @@
 """tw.script: what it refuses, each with a message of its own and the user's line."""
 
+# ruff: noqa: SIM108
+
 from __future__ import annotations
 
 import re

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from script_programs import PROGRAMS, Program
+import script_choices  # noqa: F401  (they add to PROGRAMS)
+import script_loops  # noqa: F401
+from script_support import PROGRAMS, Program
 
 import tilewright as tw
 
