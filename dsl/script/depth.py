@@ -74,8 +74,9 @@ def raised(error: Any) -> Any:
     if tracing.current() is None or not _depth.branches:
         return error
     refusal = TraceError(
-        f"script: `raise {error!r}` under the `if` at {_depth.branches[-1]}, whose test is known "
-        "only when the program runs; a program cannot raise: use `assert condition, message`"
+        f"script: `raise {error!r}` at {tracing.user_source()} under the `if` or `while` at "
+        f"{_depth.branches[-1]}, whose test is known only when the program runs; a program cannot "
+        "raise: use `assert condition, message`"
     )
     if isinstance(error, BaseException):
         refusal.__cause__ = error

@@ -111,6 +111,7 @@ class Frame:
             code = self._turn(scope, body)
             if not is_array(code) and code != FALL:
                 return self._leave(site, code, other)
+            _require_few_nodes(site, None)
         code = looping.Loop(self, site, Scope((test, body), site.stores), body, test, code).stage()
         return self._leave(site, code, other)
 
@@ -155,7 +156,6 @@ class Frame:
         body: Block, why: BaseException | None = None,
     ) -> Any:  # fmt: skip
         code: Any = FALL
-        trace = tracing.current()
         for item in items:
             if is_array(code):
                 code = self._guarded(site, scope, code, item, take, body)
@@ -164,11 +164,7 @@ class Frame:
                 code = self._turn(scope, body)
             if not is_array(code) and code != FALL:
                 break
-            if trace is not None and len(trace.nodes) > MOST_NODES:
-                raise TraceError(
-                    f"script: the loop at {site.where} is unrolled, and its program has more than "
-                    f"{MOST_NODES} operations. {why or 'It goes over Python objects.'}"
-                ) from why
+            _require_few_nodes(site, why)
         return code
 
     def _guarded(
@@ -196,6 +192,16 @@ class Frame:
             return self.run(other) if code == FALL else after
         choice = choosing.Choice(self, site, Scope((other,), site.stores), code < BREAK)
         return choice.guarding(after, other)
+
+
+def _require_few_nodes(site: Site, why: BaseException | None) -> None:
+    """Raise TraceError for a loop that Python runs when it has made too large a program."""
+    trace = tracing.current()
+    if trace is not None and len(trace.nodes) > MOST_NODES:
+        raise TraceError(
+            f"script: the `{site.kind}` at {site.where} is unrolled, and its program has more than "
+            f"{MOST_NODES} operations. {why or 'What it goes over, or its test, is Python.'}"
+        ) from why
 
 
 def unbound_name(error: NameError) -> str | None:

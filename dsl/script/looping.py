@@ -7,6 +7,7 @@ containers and the way of leaving that a trial has seen to change.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -201,6 +202,7 @@ class Loop:
         """Run the body with a state; the state after it."""
         values = dict(zip(self.places, self._values(state), strict=True))
         values.pop(_CODE, None)
+        where = self.site.where if self.turns is None else None
         try:
             self.scope.restore(self.before.having(values))
             self.frame.partial = frozenset()
@@ -209,7 +211,8 @@ class Loop:
                 taken = item()
                 rows = [(x, x._traced) for x in tree.flatten(taken)[0] if is_array(x) and x.ndim]
                 self.take(taken)
-            code = self.frame.run(self.body)
+            with depth.branch(where) if where else nullcontext():
+                code = self.frame.run(self.body)
             self.frame.lose_partial(self.scope)
             self._refuse_writes(rows)
             return self._after(FALL if not is_array(code) and code == CONTINUE else code)

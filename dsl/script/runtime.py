@@ -50,20 +50,34 @@ def subject(value: Any) -> Any:
     return value
 
 
+class Message:
+    """The message of an `assert`: a format with its values."""
+
+    def __init__(self, template: str, *values: Any) -> None:
+        self.template, self.values = template, values
+
+    def __str__(self) -> str:
+        return self.template.format(*self.values)
+
+
 def require(test: Any, message: Any) -> None:
-    """`assert test, message`."""
+    """`assert test, message()`."""
     found = truth(test, "`assert`")
-    if not is_array(found):
-        if not found:
-            said = message()
-            raise AssertionError() if said is None else AssertionError(said)
-        return
-    check(found, message())
+    if is_array(found):
+        said = message()
+        text = said if isinstance(said, Message) else Message("{}", said)
+        if said is None:
+            text = Message("the assertion failed")
+        check(found, text.template, *text.values)
+    elif not found:
+        said = message()
+        said = str(said) if isinstance(said, Message) else said
+        raise raised(AssertionError() if said is None else AssertionError(said))
 
 
-def check(test: Any, message: Any) -> None:
+def check(test: Any, text: str, *values: Any) -> None:
     """An `assert` on a traced value."""
     raise TraceError(
         f"script: `assert` at {tracing.user_source()} on a value that is known only when the "
-        f"program runs ({message or 'no message'})"
+        f"program runs"
     )

@@ -6,6 +6,8 @@ as `values.append(x)` changes it; so are the attributes of plain objects.
 
 from __future__ import annotations
 
+import functools
+import sys
 import types
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +17,7 @@ from ... import _native
 from .building import RESULT
 
 Block = Callable[..., Any] | None
-Container = list[Any] | dict[Any, Any] | set[Any]
+Content = list[Any] | dict[Any, Any] | set[Any]
 _MOST_ITEMS = 4096  # of containers that are looked through: longer ones are data
 _MOST_SEEN = 20_000  # containers
 _PACKAGE = __name__.split(".")[0]
@@ -65,6 +67,17 @@ class Snapshot:
         return f"{place[1]!r} of a {kind}"
 
 
+class Held:
+    """A name that a nested function shares, as a container of one item."""
+
+    def __init__(self, cell: types.CellType) -> None:
+        self.cell = cell
+
+    def copy(self) -> list[Any]:
+        """What it holds, in a list."""
+        return [get(self.cell)]
+
+
 class Scope:
     """The cells of names that blocks bind, and the containers that they reach."""
 
@@ -77,8 +90,8 @@ class Scope:
                 closure = block.__closure__ or ()  # type: ignore[attr-defined]
                 reached.update(zip(code.co_freevars, closure, strict=True))
         self.cells = {n: reached[n] for n in stores if n in reached}
-        self.containers: list[Container] = []
-        seen: set[int] = set()
+        self.containers: list[Content | Held] = []
+        seen = {id(c) for c in reached.values()}
         for cell in reached.values():
             self._look(get(cell), seen)
 
@@ -86,23 +99,44 @@ class Scope:
         waiting = [value]
         while waiting and len(seen) < _MOST_SEEN:
             value = waiting.pop()
-            is_container = isinstance(value, list | dict | set | tuple)
-            if not (is_container or _is_record(value)) or id(value) in seen:
-                continue
-            seen.add(id(value))
-            if not is_container:
-                value = vars(value)
-            if len(value) > _MOST_ITEMS:
-                continue
-            if not isinstance(value, tuple):
-                self.containers.append(value)
-            if not isinstance(value, set):
-                waiting += value.values() if isinstance(value, dict) else value
+            if isinstance(value, types.MethodType):
+                waiting.append(value.__self__)
+                value = value.__func__
+            is_new = id(value) not in seen
+            if is_new and isinstance(value, types.FunctionType):
+                seen.add(id(value))
+                self._look_into_closure(value, waiting, seen)
+            elif is_new and isinstance(value, list | dict | set | tuple):
+                seen.add(id(value))
+                waiting += self._watch(value)
+            elif is_new and _is_record(value):
+                seen.add(id(value))
+                waiting += self._watch(vars(value))
+
+    def _look_into_closure(
+        self, function: types.FunctionType, waiting: list[Any], seen: set[int]
+    ) -> None:
+        """What a nested function binds by `nonlocal` is state, too."""
+        for cell in function.__closure__ or ():
+            if id(cell) not in seen:
+                seen.add(id(cell))
+                self.containers.append(Held(cell))
+                waiting.append(get(cell))
+
+    def _watch(self, container: Any) -> list[Any]:
+        """Note a container; what is in it."""
+        if len(container) > _MOST_ITEMS or isinstance(container, set):
+            if len(container) <= _MOST_ITEMS:
+                self.containers.append(container)
+            return []
+        if not isinstance(container, tuple):
+            self.containers.append(container)
+        return list(container.values() if isinstance(container, dict) else container)
 
     def save(self) -> Snapshot:
         """What is there now."""
         return Snapshot(
-            {n: get(c) for n, c in self.cells.items()}, [_copy(c) for c in self.containers]
+            {n: get(c) for n, c in self.cells.items()}, [c.copy() for c in self.containers]
         )
 
     def restore(self, snapshot: Snapshot) -> None:
@@ -110,7 +144,8 @@ class Scope:
         for name, value in snapshot.names.items():
             put(self.cells[name], value)
         for container, content in zip(self.containers, snapshot.contents, strict=True):
-            if not same(container, content):
+            now = container.copy() if isinstance(container, Held) else container
+            if not same(now, content):
                 fill(container, content)
 
     def changed(self, *snapshots: Snapshot) -> list[int]:
@@ -135,13 +170,20 @@ class Scope:
 
 def _is_record(value: Any) -> bool:
     """Whether a value is an object of the user's with attributes, and not a module or class."""
-    kind = type(value)
-    return (
-        isinstance(getattr(value, "__dict__", None), dict)
-        and kind.__module__.split(".")[0] not in (_PACKAGE, "builtins", "numpy")
-        and not isinstance(value, type | types.ModuleType | types.FunctionType | types.MethodType)
-        and not isinstance(value, _native.Cell)
-    )
+    if not isinstance(getattr(value, "__dict__", None), dict):
+        return False
+    return not isinstance(value, type | types.ModuleType | _native.Cell) and _is_users(type(value))
+
+
+@functools.cache
+def _is_users(kind: type) -> bool:
+    """Whether a class is the user's: not of tilewright, Python or an installed package."""
+    root = kind.__module__.split(".")[0]
+    if kind is types.SimpleNamespace or root == "__main__":
+        return True
+    file = getattr(sys.modules.get(root), "__file__", None) or ""
+    is_installed = "site-packages" in file or "dist-packages" in file
+    return root != _PACKAGE and root not in sys.stdlib_module_names and not is_installed
 
 
 def get(cell: types.CellType) -> Any:
@@ -160,18 +202,14 @@ def put(cell: types.CellType, value: Any) -> None:
         del cell.cell_contents
 
 
-def _copy(container: Container) -> Container:
-    return container.copy()
-
-
-def form(content: Container) -> Any:
+def form(content: Content) -> Any:
     """What must not differ between the sides of a branch, or from turn to turn."""
     if isinstance(content, set):
         return frozenset(content)
     return tuple(content) if isinstance(content, dict) else len(content)
 
 
-def same(x: Container, y: Container) -> bool:
+def same(x: Content, y: Content) -> bool:
     """Whether two containers hold the same objects (equal plain values count as the same)."""
     if type(x) is not type(y) or len(x) != len(y):
         return False
@@ -186,8 +224,11 @@ def _is(x: Any, y: Any) -> bool:
     return x is y or (type(x) is type(y) and isinstance(x, bool | int | str) and x == y)
 
 
-def fill(container: Container, content: Container) -> None:
+def fill(container: Content | Held, content: Content) -> None:
     """Give a container another content; it stays the same object."""
+    if isinstance(container, Held):
+        put(container.cell, content[0])  # type: ignore[index]
+        return
     container.clear()
     if isinstance(container, list):
         container.extend(content)

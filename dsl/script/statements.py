@@ -159,8 +159,8 @@ class Statements:
         if isinstance(s, ast.AugAssign):
             return augmented(s, self.visit)
         if isinstance(s, ast.Assert):
-            message = self.visit(s.msg) or constant(None)
-            return ast.Expr(call(RUNTIME, "require", self.visit(s.test), later(message)))
+            said = later(self._message(s.msg))
+            return ast.Expr(call(RUNTIME, "require", self.visit(s.test), said))
         if isinstance(s, ast.Raise) and s.exc is not None:
             s.exc = call(RUNTIME, "raised", self.visit(s.exc))
             return s
@@ -170,6 +170,22 @@ class Statements:
             return s  # methods are rewritten when they are called
         visited: ast.stmt = self.visit(s)
         return visited
+
+    def _message(self, node: ast.expr | None) -> ast.expr:
+        """The message of an `assert`: an f-string as its format and values, as these may be known
+        only when the program runs."""
+        if not isinstance(node, ast.JoinedStr) or not all(map(_is_plain_part, node.values)):
+            return self.visit(node) or constant(None)
+        template, values = "", []
+        for part in node.values:
+            if isinstance(part, ast.FormattedValue):
+                spec = part.format_spec.values[0].value if part.format_spec else ""
+                mark = f"!{chr(part.conversion)}" if part.conversion > 0 else ""
+                template += f"{{{mark}:{spec}}}" if spec else f"{{{mark}}}"
+                values.append(self.visit(part.value))
+            elif isinstance(part, ast.Constant):
+                template += part.value.replace("{", "{{").replace("}", "}}")
+        return call(RUNTIME, "Message", constant(template), *values)
 
     def _in_place(self, s: ast.stmt, part: Callable[[Block], list[ast.stmt]]) -> ast.stmt:
         """`with`, `try` and `match` stay, with their blocks rewritten by `part`."""
@@ -258,3 +274,11 @@ class Statements:
 
 def _word(s: ast.stmt) -> str:
     return {ast.While: "while", ast.For: "for", ast.With: "with"}.get(type(s), "try")
+
+
+def _is_plain_part(part: ast.expr) -> bool:
+    """Whether a piece of an f-string has a format that is known from the text."""
+    if not isinstance(part, ast.FormattedValue) or part.format_spec is None:
+        return True
+    pieces = part.format_spec.values if isinstance(part.format_spec, ast.JoinedStr) else []
+    return len(pieces) == 1 and isinstance(pieces[0], ast.Constant)

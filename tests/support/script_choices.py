@@ -332,3 +332,23 @@ def static_loops(x: Any) -> Any:
         if k == 4:
             break
     return x * tw.ones(k + len(sizes) - 8).sum()
+
+
+@program(*SCALARS)
+def names_shared_by_nested_functions(x: Any) -> Any:
+    count, log = 0, [x, x]
+
+    def step(v: Any) -> Any:
+        nonlocal count
+        count += 1
+        log[1] = v
+        return v * 2
+
+    if x > 0:
+        x = step(x)
+        if x > 3:
+            x = step(x)
+    for _ in range(10):
+        if x < 5:
+            x = step(x + 1)
+    return x + count + log[1]
