@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -66,11 +67,11 @@ class Choice:
     def of(self, other: Block | None, then: Block, rest: Block | None) -> Any:
         """Both sides, and what follows them in their block; how it was left."""
         for side, block in zip(self.sides, (other, then), strict=True):
-            self._trace(side, lambda block=block: self.frame.run(block))
+            self._trace(side, functools.partial(self.frame.run, block))
         falls = [s for s in self.sides if not s.has_left]
         is_one = len(falls) == 1 and not is_array(falls[0].code)
         if rest is not None and is_one:  # what follows belongs to the side that gets there
-            self._trace(falls[0], lambda: self.frame.run(rest))
+            self._trace(falls[0], functools.partial(self.frame.run, rest))
             rest = None
         del falls
         code = self._merge()
@@ -79,10 +80,13 @@ class Choice:
     def guarding(self, code: Any, rest: Block) -> Any:
         """`rest` where the test holds; elsewhere control has left the block, as `code` says."""
         outside, inside = self.sides
+        elsewhere = self.entered_partial - set(self.scope.cells)
         outside.is_outside = True
         self._trace(outside, lambda: code, lost=self.entered_partial)
-        self._trace(inside, lambda: self.frame.run(rest))
-        return self._merge()
+        self._trace(inside, functools.partial(self.frame.run, rest))
+        found = self._merge()
+        self.frame.partial |= elsewhere
+        return found
 
     def _trace(self, side: Side, block: Block, lost: frozenset[str] = frozenset()) -> None:
         """Run a block in a side, going on from where it was."""
@@ -180,8 +184,9 @@ class Choice:
                 raise TraceError(
                     f"{self.what}: {base.describe(place)} becomes {problem}, as values decide"
                 )
-        for number, key in items:  # what a region has made must not stay here
-            base.contents[number][key] = None
+        for place in items:  # what a region has made must not stay here
+            if not isinstance(place, str):
+                base.contents[place[0]][place[1]] = None
         return [*names, *items], base
 
     def _results(self, side: Side, chosen: list[Place], *, with_code: bool) -> list[Any]:
@@ -243,8 +248,10 @@ def misfit(values: list[Any]) -> str | None:
 def text_of(value: Any) -> str:
     """A value for messages: what it is, and the line that made it."""
     leaves, structure = tree.flatten(value)
-    said = describe(leaves[0]) if structure.kind is None else ""
-    said = said or f"a {structure.kind.__name__} of {len(structure.children)}"
+    if structure.kind is None:
+        said = describe(leaves[0])
+    else:
+        said = f"a {structure.kind.__name__} of {len(structure.children)}"
     made = [x._traced.source for x in leaves if is_array(x) and x._traced is not None]
     source = next((s for s in reversed(made) if s is not None), None)
     return said if source is None else f"{said} (made at {source.short})"

@@ -175,16 +175,17 @@ class Statements:
         """The message of an `assert`: an f-string as its format and values, as these may be known
         only when the program runs."""
         if not isinstance(node, ast.JoinedStr) or not all(map(_is_plain_part, node.values)):
-            return self.visit(node) or constant(None)
+            found: ast.expr = self.visit(node) or constant(None)
+            return found
         template, values = "", []
         for part in node.values:
             if isinstance(part, ast.FormattedValue):
-                spec = part.format_spec.values[0].value if part.format_spec else ""
+                spec = f":{_text(part.format_spec)}" if part.format_spec else ""
                 mark = f"!{chr(part.conversion)}" if part.conversion > 0 else ""
-                template += f"{{{mark}:{spec}}}" if spec else f"{{{mark}}}"
+                template += f"{{{mark}{spec}}}"
                 values.append(self.visit(part.value))
-            elif isinstance(part, ast.Constant):
-                template += part.value.replace("{", "{{").replace("}", "}}")
+            else:
+                template += _text(part).replace("{", "{{").replace("}", "}}")
         return call(RUNTIME, "Message", constant(template), *values)
 
     def _in_place(self, s: ast.stmt, part: Callable[[Block], list[ast.stmt]]) -> ast.stmt:
@@ -274,6 +275,13 @@ class Statements:
 
 def _word(s: ast.stmt) -> str:
     return {ast.While: "while", ast.For: "for", ast.With: "with"}.get(type(s), "try")
+
+
+def _text(part: ast.expr) -> str:
+    """The text of a constant piece of an f-string."""
+    if isinstance(part, ast.JoinedStr):
+        part = part.values[0]
+    return str(part.value) if isinstance(part, ast.Constant) else ""
 
 
 def _is_plain_part(part: ast.expr) -> bool:
