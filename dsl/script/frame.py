@@ -184,7 +184,9 @@ class Frame:
     def _leave(self, site: Site, code: Any, other: Block | None) -> Any:
         """How a loop as a whole was left, with its `else`."""
         after = code if is_array(code) else (RETURN if code == RETURN else FALL)
-        if is_array(code):  # 3 where it was left by `return`, else 0
+        if site.is_endless:
+            after = code = RETURN
+        elif is_array(code):  # 3 where it was left by `return`, else 0
             after = code // RETURN * RETURN if site.may_return else FALL
         if other is None:
             return after

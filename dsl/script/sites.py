@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 # How a block was left.
 FALL, CONTINUE, BREAK, RETURN = range(4)
@@ -28,8 +28,7 @@ class Site:
     rebinds: frozenset[str] = frozenset()
     in_loop: bool = False  # whether break and continue lead somewhere
     may_return: bool = False
-    may_break: bool = False
-    targets: frozenset[str] = field(default_factory=frozenset)  # what a `for` binds itself
+    is_endless: bool = False  # `while True` without `break`: only `return` ends it
 
     @property
     def where(self) -> str:

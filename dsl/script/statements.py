@@ -256,7 +256,6 @@ class Statements:
         return len(self.sites) - 1
 
     def _loop_site(self, s: ast.While | ast.For, head: Names, live: Names) -> int:
-        targets = stored([s.target]) if isinstance(s, ast.For) else {}
         parts: list[ast.AST] = [*s.body, *([s.target] if isinstance(s, ast.For) else [])]
         names = stored(parts)
         result = (RESULT,) if returns(s.body) else ()
@@ -267,10 +266,15 @@ class Statements:
             Site(
                 "while" if isinstance(s, ast.While) else "for", self.file, s.lineno, stores,
                 live.intersection(stores).union(result), foreign, head.intersection(stores),
-                rebinds, True, bool(result), stops(s.body), frozenset(targets),
+                rebinds, True, bool(result), _is_endless(s),
             )
         )  # fmt: skip
         return len(self.sites) - 1
+
+
+def _is_endless(s: ast.While | ast.For) -> bool:
+    is_true = isinstance(s, ast.While) and isinstance(s.test, ast.Constant) and bool(s.test.value)
+    return is_true and not stops(s.body)
 
 
 def _word(s: ast.stmt) -> str:

@@ -328,3 +328,13 @@ def counts_in_an_array(xs: Any) -> Any:
         else:
             counts[0] -= x
     return counts
+
+
+@program((2.0,), (0.3,), (50.0,))
+def only_return_ends_it(x: Any) -> Any:
+    n = 0
+    while True:
+        n += 1
+        x = x * 0.5
+        if x < 0.1:
+            return x + n
