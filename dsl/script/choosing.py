@@ -141,7 +141,8 @@ class Choice:
                 self._lose(name, problem)
             elif len(missing) < len(self.sides):
                 chosen.append(name)
-                if missing or any(name in s.partial for s in self.sides):
+                # Of the result it is the other way: where control has left, there is one.
+                if name != RESULT and (missing or any(name in s.partial for s in self.sides)):
                     partial.add(name)
         return chosen, frozenset(partial)
 

@@ -6,6 +6,7 @@ import builtins
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
+from .. import trace as tracing
 from ..branches import equal
 from ..dtypes import int64
 from ..errors import TraceError
@@ -51,9 +52,9 @@ class _Iterable:
     def __iter__(self) -> Iterator[Any]:
         if not self.is_static:  # type: ignore[attr-defined]
             raise TraceError(
-                "script: a comprehension or a builtin goes over range(n) with an n that is known "
-                "only when the program runs, so that the size of what it makes is not known; use a "
-                "`for` statement"
+                f"script: a comprehension or a builtin at {tracing.user_source()} goes over "
+                "range(n) with an n that is known only when the program runs, so that the size of "
+                "what it makes is not known; use a `for` statement"
             )
         return self.items()  # type: ignore[attr-defined,no-any-return]
 
