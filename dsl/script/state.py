@@ -82,14 +82,14 @@ class Scope:
     """The cells of names that blocks bind, and the containers that they reach."""
 
     def __init__(self, blocks: Iterable[Block], stores: Sequence[str]) -> None:
-        self.cells: dict[str, types.CellType] = {}
+        self.blocks = tuple(blocks)
         reached: dict[str, types.CellType] = {}
-        for block in blocks:
+        for block in self.blocks:
             if block is not None:
                 code: types.CodeType = block.__code__
                 closure = block.__closure__ or ()
                 reached.update(zip(code.co_freevars, closure, strict=True))
-        self.cells = {n: reached[n] for n in stores if n in reached}
+        self.cells: dict[str, types.CellType] = {n: reached[n] for n in stores if n in reached}
         self.containers: list[Content | Held] = []
         seen = {id(c) for c in reached.values()}
         for cell in reached.values():

@@ -244,16 +244,19 @@ class Statements:
     # ------------------------------------------------------------------ sites
 
     def _site(self, kind: str, s: ast.stmt, all_of: Block, live: Names, loop: bool) -> int:
+        self.sites.append(self._site_of(kind, s, all_of, live, loop))
+        return len(self.sites) - 1
+
+    def _site_of(self, kind: str, s: ast.stmt, all_of: Block, live: Names, loop: bool) -> Site:
         names = stored(all_of)
         own = [n for n in names if n in self.own]
         foreign = tuple(n for n in names if n in self.globals or n in self.nonlocals)
         result = [RESULT] if returns(all_of) else []
         stores = (*own, *result)
-        self.sites.append(
-            Site(kind, self.file, s.lineno, stores, live.intersection(stores).union(result),
-                 foreign, in_loop=loop, may_return=bool(result))
+        return Site(
+            kind, self.file, s.lineno, stores, live.intersection(stores).union(result), foreign,
+            in_loop=loop, may_return=bool(result),
         )  # fmt: skip
-        return len(self.sites) - 1
 
     def _loop_site(self, s: ast.While | ast.For, head: Names, live: Names) -> int:
         parts: list[ast.AST] = [*s.body, *([s.target] if isinstance(s, ast.For) else [])]
@@ -262,11 +265,12 @@ class Statements:
         stores = (*(n for n in names if n in self.own), *result)
         foreign = tuple(n for n in names if n in self.globals or n in self.nonlocals)
         rebinds = frozenset(stored(parts, augmented=False)).union(result)
+        other = self._site_of("else", s, [s], live, True) if s.orelse else None
         self.sites.append(
             Site(
                 "while" if isinstance(s, ast.While) else "for", self.file, s.lineno, stores,
                 live.intersection(stores).union(result), foreign, head.intersection(stores),
-                rebinds, True, bool(result), _is_endless(s),
+                rebinds, True, bool(result), stops(s.body), _is_endless(s), other,
             )
         )  # fmt: skip
         return len(self.sites) - 1
@@ -274,7 +278,7 @@ class Statements:
 
 def _is_endless(s: ast.While | ast.For) -> bool:
     is_true = isinstance(s, ast.While) and isinstance(s.test, ast.Constant) and bool(s.test.value)
-    return is_true and not stops(s.body)
+    return is_true
 
 
 def _word(s: ast.stmt) -> str:
