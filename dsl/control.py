@@ -27,10 +27,11 @@ from .autodiff import (
 )
 from .device import common_index, scope
 from .dtypes import bool_, int64
+from .effects import bind_effect, without_effects
 from .engine import engine
 from .errors import GradientError, TraceError
 from .graph import Aval, Graph, Node, Var
-from .primitive import REGISTRY, Control, Primitive
+from .primitive import REGISTRY, Control, Effect, Primitive
 from .primitives.families import zeros_like
 from .record import bind, read
 from .sizes import Dim
@@ -132,7 +133,7 @@ def evaluate(graph: Graph, values: Sequence[Array]) -> list[Array]:
     env = dict(zip(inputs, values, strict=True))
     for node in graph.nodes:
         cells = [env[v] for v in node.inputs]
-        if isinstance(node.primitive.lower, Control):
+        if isinstance(node.primitive.lower, Control | Effect):
             found = bind_control(node.primitive, cells, dict(node.params))
         else:
             found = [bind(node.primitive, *cells, **node.params)]
@@ -143,7 +144,9 @@ def evaluate(graph: Graph, values: Sequence[Array]) -> list[Array]:
 def bind_control(
     primitive: Primitive, cells: Sequence[Array], params: dict[str, Any]
 ) -> list[Array]:
-    """Run (as a program of one node), stage and tape a node of control flow."""
+    """Run (as a program of one node), stage and tape a node of control flow; stage an effect."""
+    if isinstance(primitive.lower, Effect):
+        return bind_effect(primitive, cells, params)
     values = [read(c) for c in cells]
     nodes = [node_of(v) if v.dtype.is_inexact else None for v in values]
     taped = _native.grad_enabled() and any(nodes)
@@ -210,7 +213,7 @@ def pull_back(
             snapshot(x, TapeNode("input", (), lambda cotangents, keep: ())) if w else x
             for x, w in zip(inputs, wanted, strict=True)
         ]
-        outs = evaluate(graph, own)
+        outs = evaluate(without_effects(graph), own)
         pairs = [
             (y._node, s)
             for y, s in zip(outs, seeds, strict=True)
@@ -293,14 +296,11 @@ def _pack(carries: Sequence[Var]) -> tuple[list[Node], Var]:
     """One value that holds all: itself, or scalars side by side."""
     if len(carries) == 1:
         return [], carries[0]
-    one = [Node(REGISTRY["reshape"], (v,), {"shape": (1,)}, (_single(v),)) for v in carries]
+    kind = Aval((1,), carries[0].aval.dtype)
+    one = [Node(REGISTRY["reshape"], (v,), {"shape": (1,)}, (Var(kind),)) for v in carries]
     parts = tuple(n.output for n in one)
     joined = Var(Aval((len(parts),), carries[0].aval.dtype))
     return [*one, Node(REGISTRY["concatenate"], parts, {"axis": 0}, (joined,))], joined
-
-
-def _single(var: Var) -> Var:
-    return Var(Aval((1,), var.aval.dtype))
 
 
 def _unpacked(packs: Packs, stacked: Sequence[Array]) -> list[Array]:
@@ -362,6 +362,7 @@ def _scan_vjp(
 def _while_vjp(
     saved: list[Array], outs: list[Array], seeds: Seeds, wanted: list[bool], params: Any
 ) -> list[Array | None]:
+    params = {k: without_effects(v) if isinstance(v, Graph) else v for k, v in params.items()}
     nc, body = params["n_constants"], params["body"]
     consts, carries = saved[:nc], saved[nc:]
     is_float = [c.dtype.is_inexact for c in carries]

@@ -59,9 +59,9 @@ def _while(
     avals, weak, region = _stable_body(what, body, leaves, structure)
     test = Region(what, _as_test(what, condition), trace)
     test.run(avals, lambda cells: (tree.unflatten(structure, cells),), weak)
-    if test.written:
+    if any(cell is not trace.outermost.token for cell in test.written.values()):
         raise TraceError(f"{what}: {test.name} writes to an array; do it in the body")
-    written = region.written
+    written = {**test.written, **region.written}  # of the test: the order of its effects
     read_only = {
         k: c for k, c in joined([test.captured, region.captured]).items() if k not in written
     }

@@ -3,8 +3,8 @@
 In every rule arrays are positional and parameters are keyword. `lower` says what the primitive
 computes in one of four forms (`Map`, `Reduce`, `Contract`, `Scatter`), and the schedules in
 `lowering/` decide how; or it names a routine of the native core (`Native`), or runs graphs that are
-its parameters (`Control`). Rules are handed their vocabulary `t`, so records never import a
-compiler.
+its parameters (`Control`), or does something beside computing (`Effect`). Rules are handed their
+vocabulary `t`, so records never import a compiler.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .dtypes import DType
-from .graph import Aval
+from .graph import Aval, Node, subgraphs
 from .sizes import Dim
 
 if TYPE_CHECKING:
@@ -124,7 +124,15 @@ class Control:
     is_kernel: bool = False
 
 
-Lower = Map | Reduce | Contract | Scatter | Native | Control
+@dataclass(frozen=True)
+class Effect:
+    """Done beside computing, in order, once each time the program comes by (dsl/effects.py);
+    `kind` is `begin` (nothing is done), `print`, `check`, `check_finite` or `callback`."""
+
+    kind: str
+
+
+Lower = Map | Reduce | Contract | Scatter | Native | Control | Effect
 
 
 @dataclass(frozen=True)
@@ -172,6 +180,15 @@ class Primitive:
 
     def __repr__(self) -> str:
         return self.name
+
+
+def has_effect(node: Node) -> bool:
+    """Whether a node does something beside computing, so that it must run even if nothing reads
+    its results."""
+    lower = node.primitive.lower
+    if isinstance(lower, Effect):
+        return lower.kind != "begin"
+    return any(has_effect(inner) for graph in subgraphs(node) for inner in graph.nodes)
 
 
 REGISTRY: dict[str, Primitive] = {}

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..dsl.dtypes import float32, float64
 from ..dsl.graph import Graph, Node, Var, params_text, verify
-from ..dsl.primitive import REGISTRY
+from ..dsl.primitive import REGISTRY, has_effect
 from ..dsl.timeline import stage
 
 MAX_ROUNDS = 8
@@ -109,11 +109,11 @@ def _first(node: Node, view: View) -> Found:
 
 
 def without_dead_code(graph: Graph) -> Graph:
-    """Drop the nodes that no output needs."""
+    """Drop the nodes that no output needs and that do nothing but compute."""
     needed = set(graph.outputs)
     kept = []
     for node in reversed(graph.nodes):
-        if needed & set(node.outputs):
+        if needed & set(node.outputs) or has_effect(node):
             kept.append(node)
             needed |= set(node.inputs)
     return Graph(graph.inputs, graph.outputs, tuple(kept[::-1]), graph.constants, graph.name)
