@@ -41,6 +41,10 @@ class TraceWarning(UserWarning):
     """A program keeps what one example decided."""
 
 
+class ValueNeededError(TraceError):
+    """Python asks for a value that is known only when the program runs."""
+
+
 class GradientError(TilewrightError, ValueError):
     """A gradient was asked for where there is none."""
 

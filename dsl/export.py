@@ -15,6 +15,7 @@ from .graph import Aval, Graph, all_nodes
 from .jit import Constant, Jitted, trace_call
 from .requirements import Requirement
 from .sizing import Sizing
+from .surroundings import as_written
 from .traced import Traced
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def export(
     """
     known = f.entry if isinstance(f, Traced) else None
     while isinstance(f, Jitted):
-        f = f.function
+        f = f.traced
     arguments = bind_arguments(f, args, kwargs)
     sizes = sizes_of(arguments, dynamic)
 
@@ -114,6 +115,7 @@ def _refuse(f: Callable[..., Any], why: str) -> NoReturn:
 
 def _cell_names(f: Callable[..., Any], entry: Entry) -> Iterator[str]:
     """Names for the captured arrays: those of the module that `f` is, or where they were found."""
+    f = as_written(f)
     owners: list[Any] = [f, getattr(f, "__self__", None)]
     known = {
         id(value): name

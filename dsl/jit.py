@@ -25,7 +25,7 @@ from .errors import TraceError
 from .graph import Aval, Graph, Var
 from .graph_code import code_text
 from .record import read
-from .surroundings import look_around
+from .surroundings import as_written, look_around
 from .trace import Trace
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ def forget_programs() -> None:
 
 class Jitted:
     """A function that runs as a compiled program; what `tw.jit` returns."""
+
+    word = "jit"
 
     def __init__(self, f: Callable[..., Any], static: Sequence[str]) -> None:
         functools.update_wrapper(self, f)
@@ -87,8 +89,14 @@ class Jitted:
         """The function as it was before it was staged."""
         return self._f
 
+    @property
+    def traced(self) -> Callable[..., Any]:
+        """What is traced: the function, or what `tw.script` has made of it."""
+        return self._f
+
     def __repr__(self) -> str:
-        return f"<tw.jit of {_name(self._f)}, {sum(map(len, self._entries.values()))} programs>"
+        n_programs = sum(map(len, self._entries.values()))
+        return f"<tw.{self.word} of {_name(self._f)}, {n_programs} programs>"
 
     def graph(self, *args: Any, **kwargs: Any) -> str:
         """The traced program as text, for these arguments."""
@@ -269,7 +277,7 @@ def trace_call(
             }
         args, kwargs = tree.unflatten(structure, [cells.get(id(x), x) for x in leaves])
         result = f(*args, **kwargs)
-        purity.check(f, around, states)
+        purity.check(as_written(f), around, states)
         entry = _finish(trace, list(cells.values()), result)
     entry.places = tuple(
         (c, around.arrays[id(c.cell)])

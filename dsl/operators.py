@@ -18,7 +18,7 @@ from . import trace as tracing
 from .device import following
 from .dispatch import dispatched
 from .dtypes import DType
-from .errors import DTypeError, ShapeError, TraceError
+from .errors import DTypeError, ShapeError, ValueNeededError
 from .functions import arithmetic, linear, logic
 from .functions.convert import convert
 from .primitive import REGISTRY
@@ -178,9 +178,9 @@ def is_known(x: Array) -> bool:
 
 
 def require_text(x: Array) -> None:
-    """Raise TraceError where an array would be written before the program has its value."""
+    """Raise ValueNeededError where an array would be written before the program has its value."""
     if not is_known(x):
-        raise TraceError(
+        raise ValueNeededError(
             f"str: got a traced {x.dtype}{x.shape}, whose text would be made once, when the "
             "function is traced; tw.debug.print writes it each time the program runs"
         )
@@ -191,7 +191,7 @@ def require_known(x: Array, op: str) -> None:
     if is_known(x):
         return
     what = "an array of the program's state," if x._is_concrete else "a traced"
-    raise TraceError(
-        f"{op}: got {what} {x.dtype}{x.shape}, known only when the program runs; choose with "
-        "tw.where (tw.cond and tw.script are to come), or return it from the function"
+    raise ValueNeededError(
+        f"{op}: got {what} {x.dtype}{x.shape}, known only when the program runs; stage the "
+        "function with tw.script, choose with tw.cond or tw.where, or return it"
     )

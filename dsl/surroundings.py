@@ -18,6 +18,7 @@ import numpy as np
 from .. import _native
 
 PLAIN = (bool, int, float, complex, str)
+WRITTEN = "__tw_written__"  # the attribute of a rewritten function that holds the user's own
 _DEPTH = 4
 _MOST_ITEMS = 256  # of a list or dict: longer ones are data, not settings
 _MOST_BYTES = 1 << 12  # of a NumPy array
@@ -69,7 +70,7 @@ class Surroundings:
 def look_around(f: Callable[..., Any], arguments: Iterable[Any]) -> Surroundings:
     """Everything that `f`, the plain functions it names, and its arguments' attributes reach."""
     found = Surroundings()
-    level: list[tuple[Place | None, Any]] = [(None, a) for a in (*arguments, f)]
+    level: list[tuple[Place | None, Any]] = [(None, a) for a in (*arguments, as_written(f))]
     for _ in range(_DEPTH + 1):
         deeper: list[tuple[Place | None, Any]] = []
         for place, value in level:
@@ -104,6 +105,11 @@ def content_of(value: Any) -> Any:
         state = value.get_state() if hasattr(value, "get_state") else value.getstate()
         return repr(state)
     return None
+
+
+def as_written(f: Any) -> Any:
+    """A function as the user wrote it, where tw.script has made another of it."""
+    return getattr(f, WRITTEN, f)
 
 
 def _filled(cell: types.CellType) -> bool:

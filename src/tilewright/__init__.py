@@ -80,6 +80,7 @@ from .dsl.inspection import STANDARD_VERSION as __array_api_version__
 from .dsl.inspection import namespace_info as __array_namespace_info__
 from .dsl.jit import jit
 from .dsl.loops import fori_loop, scan, while_loop
+from .dsl.script.scripted import script
 from .dsl.traced import trace_example
 from .dsl.transforms import grad, value_and_grad
 
@@ -254,6 +255,7 @@ __all__ = [
     "pi",
     "profile",
     "scan",
+    "script",
     "set_num_threads",
     "switch",
     "trace_example",
