@@ -60,6 +60,8 @@ def _flow(node: Node, args: list[str], lines: list[str], first: int) -> list[str
     kind, params = node.primitive.name, node.params
     n = params.get("n_constants", 0)
     constants = "".join(f"{a}, " for a in args[:n])
+    if kind == "custom":
+        return [f"function_{first}({', '.join(args)})"]
     if kind == "cond":
         branches = [f"branches_{first}_{i}" for i in range(len(params["branches"]))]
         return [f"tw.switch({args[0]}, [{', '.join(branches)}], {', '.join(args[1:])})"]

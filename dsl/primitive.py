@@ -117,7 +117,7 @@ class Native:
 @dataclass(frozen=True)
 class Control:
     """Runs the graphs in its parameters, by an instruction of the executor: `kind` is `cond`,
-    `while`, `scan` or `while_vjp` (dsl/control.py says what each means); or, with `is_kernel`, as
+    `while`, `scan`, `while_vjp` or `custom` (dsl/control.py says what each means); or, with `is_kernel`, as
     one kernel."""
 
     kind: str
@@ -125,6 +125,19 @@ class Control:
 
 
 Lower = Map | Reduce | Contract | Scatter | Native | Control
+
+
+@dataclass(frozen=True)
+class Lanes:
+    """What a `batch` rule is told: the number of lanes, and which inputs have a slice for each of
+    them, along a first axis that the primitive alone does not know."""
+
+    count: Dim
+    batched: tuple[bool, ...]
+
+
+# What a `batch` rule may return instead of an array: run the primitive for one lane after another.
+ONE_BY_ONE = object()
 
 
 @dataclass(frozen=True)
@@ -142,6 +155,9 @@ class Primitive:
     `infer(*avals, **params)` gives the result's aval (control flow: a tuple) and raises the user's
     errors.
     `vjp(cotangent, out, *inputs, **params)` gives one cotangent (or None) an input.
+    `batch(lanes, *inputs, **params)` gives the results of all lanes along a first axis, where some
+    inputs have such an axis; or ONE_BY_ONE. With `per_lane` each lane has a result of its own even
+    where no input has lanes: random draws.
     `reference(*numpy_arrays, **params)` is the meaning, in NumPy.
     `samples(dtype)` yields the inputs of the registry's tests for each dtype of `dtypes`.
     `ulp[dtype.name]` is the declared error bound in units in the last place (0: exact), against
@@ -162,6 +178,8 @@ class Primitive:
     ulp: Mapping[str, float] = field(default_factory=dict)
     canonical: Callable[..., Any] | None = None
     scale: Callable[..., Any] | None = None
+    batch: Callable[..., Any] | None = None
+    per_lane: bool = False
 
     def infer_all(self, *avals: Aval, **params: Any) -> tuple[Aval, ...]:
         found = self.infer(*avals, **params)

@@ -31,6 +31,9 @@ from .dsl import primitives as primitives
 from .dsl.array import Array, binary_slow
 from .dsl.autodiff import enable_grad, no_grad
 from .dsl.branches import cond, switch
+from .dsl.checkpoints import checkpoint
+from .dsl.custom_vjp import custom_vjp
+from .dsl.derivatives import hessian, jacfwd, jacrev, jvp
 from .dsl.device import Device, device
 from .dsl.dtypes import (
     bfloat16,
@@ -75,7 +78,8 @@ from .dsl.inspection import STANDARD_VERSION as __array_api_version__
 from .dsl.inspection import namespace_info as __array_namespace_info__
 from .dsl.jit import jit
 from .dsl.loops import fori_loop, scan, while_loop
-from .dsl.transforms import grad, value_and_grad
+from .dsl.transforms import grad, linearize, value_and_grad, vjp
+from .dsl.vmap import vmap
 
 if TYPE_CHECKING:
     from . import stdlib_nn as nn
@@ -207,10 +211,12 @@ __all__ = [
     "bfloat16",
     "bool",
     "bool_",
+    "checkpoint",
     "complex64",
     "complex128",
     "compile",
     "cond",
+    "custom_vjp",
     "device",
     "devices",
     "dtype",
@@ -224,15 +230,20 @@ __all__ = [
     "fori_loop",
     "get_num_threads",
     "grad",
+    "hessian",
     "include_dir",
     "inf",
     "int8",
     "int16",
     "int32",
     "int64",
+    "jacfwd",
+    "jacrev",
     "jit",
+    "jvp",
     "library_dir",
     "linalg",
+    "linearize",
     "load",
     "memory_stats",
     "nan",
@@ -250,6 +261,8 @@ __all__ = [
     "uint64",
     "uint8",
     "value_and_grad",
+    "vjp",
+    "vmap",
     "while_loop",
     *_functions,
 ]
