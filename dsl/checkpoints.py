@@ -10,7 +10,8 @@ from . import tree
 from .control import COND, bind_control
 from .dtypes import int64
 from .primitive import REGISTRY
-from .staging import arrays_of, has_elements, kinds_of, name_of, put_back, stage, with_arrays
+from .pulling import avals_of
+from .staging import arrays_of, has_elements, name_of, put_back, stage, with_arrays
 
 if TYPE_CHECKING:
     from .array import Array
@@ -43,7 +44,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
             return f(*own, **named)
 
         call.__name__ = name_of(f)
-        traced = stage("checkpoint", call, kinds_of(arrays), build)
+        traced = stage("checkpoint", call, avals_of(arrays), build)
         with traced.place(arrays):
             values = [*traced.outside(), *arrays, *traced.constants()]
             # One branch, always taken: its gradient runs it again, and nothing is shared with it.

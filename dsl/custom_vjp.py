@@ -18,10 +18,10 @@ from .forward_mode import RULES, Found, Tangents, transposed
 from .functions.convert import asarray, is_array
 from .graph import Aval
 from .primitives.families import zeros_like
-from .pulling import filled, in_places
+from .pulling import avals_of, filled, in_places
 from .record import read
 from .regions import Region
-from .staging import argument_names, arrays_of, has_elements, kinds_of, name_of, with_arrays
+from .staging import argument_names, arrays_of, has_elements, name_of, with_arrays
 
 if TYPE_CHECKING:
     from .array import Array
@@ -157,7 +157,7 @@ class CustomVjp:
             given: tuple[Any, ...] = tree.unflatten(structure, with_arrays(leaves, cells))
             return given
 
-        function, first = (_region(f, kinds_of(arrays), build) for f in (self._f, forward))
+        function, first = (_region(f, avals_of(arrays), build) for f in (self._f, forward))
         self._require_pair(function, first)
         second = self._backward_region(backward, args, arrays, function, first)
         regions = (function, first, second)
@@ -200,7 +200,7 @@ class CustomVjp:
 
         def call(own: Any, cotangent: Any) -> list[Array]:
             found = self._cotangents(args, backward(own, cotangent), arrays)
-            pairs = zip(found, kinds_of(arrays), strict=True)
+            pairs = zip(found, avals_of(arrays), strict=True)
             return [
                 zeros_like(kind) if c is None else c for c, kind in pairs if kind.dtype.is_inexact
             ]
@@ -212,7 +212,7 @@ class CustomVjp:
             return tree.unflatten(form, values), tree.unflatten(function.structure, seeds)
 
         call.__name__ = name_of(backward)
-        return _region(call, kinds_of([*kept, *outs]), build)
+        return _region(call, avals_of([*kept, *outs]), build)
 
 
 def _region(

@@ -14,9 +14,10 @@ from .dtypes import int64
 from .errors import GradientError
 from .forward_mode import push
 from .primitives.families import zeros_like
+from .pulling import avals_of
 from .record import read
 from .sizes import Dim, product
-from .staging import kinds_of, name_of, put_back, stage
+from .staging import name_of, put_back, stage
 from .transforms import fitting, inexact, inexact_result, linearize, vjp
 from .vmap import vmap
 
@@ -88,7 +89,7 @@ def _staged(
     form: tree.Tree,
 ) -> tuple[Any, Any]:
     values = [read(x) for x in arrays]
-    traced = stage("jvp", f, kinds_of(values), lambda cells: tuple(tree.unflatten(form, cells)))
+    traced = stage("jvp", f, avals_of(values), lambda cells: tuple(tree.unflatten(form, cells)))
     for y, rest in zip(traced.plain, tree.leaf_names(traced.structure), strict=True):
         if not traced.is_array(y):
             inexact_result(f"jvp: the result{rest} of {name_of(f)}", y)
@@ -157,9 +158,7 @@ def jacfwd(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[
         chosen = _of(f, args, kwargs, argnums)
         primals = _chosen("jacfwd", f, args, argnums)
         leaves, form = tree.flatten(primals)
-        leaves = [
-            inexact(f"jacfwd: an argument of {name_of(f)}", x) for x in leaves
-        ]
+        leaves = [inexact(f"jacfwd: an argument of {name_of(f)}", x) for x in leaves]
         _require_real("jacfwd", f"an argument of {name_of(f)}", leaves, "its parts as arguments")
         primals = tree.unflatten(form, leaves)
         if tracing.current() is None:
@@ -230,9 +229,7 @@ def _of(
 def _require_real(what: str, which: str, arrays: Sequence[Any], instead: str) -> None:
     for x in arrays:
         if x.dtype.is_complex:
-            raise GradientError(
-                f"{what}: {which} is {x.dtype}; it must be real: take {instead}"
-            )
+            raise GradientError(f"{what}: {which} is {x.dtype}; it must be real: take {instead}")
 
 
 def _starts(arrays: Sequence[Array]) -> list[Dim]:

@@ -71,7 +71,10 @@ def _scan_vjp(
             "reverse": not params["reverse"],
         },
     )  # fmt: skip
-    sides = [in_places(found[:n_ct], is_float), in_places(found[n_ct + n_sums :], wanted[nc + nk :])]
+    sides = [
+        in_places(found[:n_ct], is_float),
+        in_places(found[n_ct + n_sums :], wanted[nc + nk :]),
+    ]
     return [*in_places(found[n_ct : n_ct + n_sums], wanted[:nc]), *sides[0], *sides[1]]
 
 

@@ -18,8 +18,8 @@ from .graph import Graph
 from .primitive import Control, Primitive
 from .primitives.families import zeros_like
 from .pulling import graph_of
-from .record import bind, read
 from .recipe_steps import rule_of
+from .record import bind, read
 
 if TYPE_CHECKING:
     from .array import Array

@@ -117,8 +117,8 @@ class Native:
 @dataclass(frozen=True)
 class Control:
     """Runs the graphs in its parameters, by an instruction of the executor: `kind` is `cond`,
-    `while`, `scan`, `while_vjp` or `custom` (dsl/control.py says what each means); or, with `is_kernel`, as
-    one kernel."""
+    `while`, `scan`, `while_vjp` or `custom` (dsl/control.py says what each means); or, with
+    `is_kernel`, as one kernel."""
 
     kind: str
     is_kernel: bool = False

@@ -51,6 +51,7 @@ def graph_of(
 
 
 def avals_of(cells: Sequence[Array]) -> list[Aval]:
+    """The kinds of arrays."""
     return [Aval(c.shape, c.dtype) for c in cells]
 
 
@@ -64,5 +65,6 @@ def filled(seeds: Seeds, like: Sequence[Array]) -> list[Array]:
 
 
 def in_places(found: Sequence[Array], wanted: Sequence[bool]) -> list[Array | None]:
+    """What was found, at the places where it was wanted; None elsewhere."""
     picked = iter(found)
     return [next(picked) if w else None for w in wanted]

@@ -124,11 +124,6 @@ def has_elements(x: Any) -> bool:
     return is_array(x) or (hasattr(x, "__array_interface__") and hasattr(x, "dtype"))
 
 
-def kinds_of(arrays: Sequence[Array]) -> list[Aval]:
-    """The kinds of arrays."""
-    return [Aval(x.shape, x.dtype) for x in arrays]
-
-
 def with_arrays(leaves: Sequence[Any], arrays: Sequence[Any]) -> list[Any]:
     """The leaves with other arrays in place of theirs."""
     picked = iter(arrays)

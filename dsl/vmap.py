@@ -148,9 +148,7 @@ class _Lanes:
             self.arrays.append(x)
             return
         if not -x.ndim <= axis < x.ndim:
-            raise AxisError(
-                f"vmap: {name} has shape {x.shape}; in_axes asks for its axis {axis}"
-            )
+            raise AxisError(f"vmap: {name} has shape {x.shape}; in_axes asks for its axis {axis}")
         place = axis % x.ndim
         count = x.shape[place]
         if self.count is None:
@@ -176,9 +174,7 @@ def _run(traced: Staged, lanes: _Lanes, inputs: list[Array], out_axes: Axes) -> 
     return result
 
 
-def _results(
-    traced: Staged, outs: list[Array], has: list[bool], out_axes: Axes, count: Dim
-) -> Any:
+def _results(traced: Staged, outs: list[Array], has: list[bool], out_axes: Axes, count: Dim) -> Any:
     """What the function returns, with the lanes of each result where they are wanted."""
     whole = tree.unflatten(traced.structure, range(len(traced.plain)))
     try:
@@ -219,9 +215,7 @@ def _placed(name: str, x: Array, has: bool, axis: int | None, count: Dim) -> Arr
     return read(axis_moved(wide, 0, axis % wide.ndim))
 
 
-def _put_back(
-    traced: Staged, lanes: _Lanes, values: Sequence[Array], has: Sequence[bool]
-) -> None:
+def _put_back(traced: Staged, lanes: _Lanes, values: Sequence[Array], has: Sequence[bool]) -> None:
     """Write what the function wrote, if all lanes wrote the same, or each to its own slice."""
     n = len(traced.written)
     for cell, value, own in zip(traced.written, values[:n], has[:n], strict=True):
@@ -229,7 +223,7 @@ def _put_back(
             raise TraceError(
                 f"vmap: {traced.name} writes to an array of outside, {cell.dtype}"
                 f"{list(cell.shape)}, what differs from lane to lane; return it instead (a random "
-                "generator cannot be used where lanes part: in a branch or a loop that not all take)"
+                "generator cannot be used where lanes part, in a branch or loop that not all take)"
             )
         write(cell, value)
     for i, value, own in zip(traced.written_arguments, values[n:], has[n:], strict=True):

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ..dsl.dtypes import float32, float64
 from ..dsl.control import without_custom
+from ..dsl.dtypes import float32, float64
 from ..dsl.graph import Graph, Node, Var, params_text, verify, without_dead_code
 from ..dsl.primitive import REGISTRY
 from ..dsl.timeline import stage

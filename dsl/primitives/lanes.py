@@ -1,4 +1,4 @@
-"""Batch rules that many primitives share: what an operation is when it is done for all lanes at once.
+"""Batch rules that many primitives share: what an operation is when all lanes do it at once.
 
 A lane is one call of a function under `vmap`. An input that differs from lane to lane has a slice
 for each along its first axis. Movement is named, as movement.py stands on this file.

@@ -231,13 +231,22 @@ def _draw(
     return (
         register(
             make(
-                name, d.infer, Map(d.lower, cost=cost), d.refer, d.samples,
-                batch=partial(batch_draw, name), per_lane=True,
+                name,
+                d.infer,
+                Map(d.lower, cost=cost),
+                d.refer,
+                d.samples,
+                batch=partial(batch_draw, name),
+                per_lane=True,
             )
         ),
         register(
             make(
-                f"{name}_at", d.infer_at, Map(d.lower_at, cost=cost), d.refer_at, d.samples_at,
+                f"{name}_at",
+                d.infer_at,
+                Map(d.lower_at, cost=cost),
+                d.refer_at,
+                d.samples_at,
                 batch=d.batch_at,
             )
         ),
