@@ -245,7 +245,7 @@ def _custom(cells: list[Array], flags: Flags, params: dict[str, Any], count: Dim
     kinds = lane_avals([v.aval for v in backward.inputs], taken, count)
     graphs = {"function": function, "forward": forward}
     graphs["backward"] = graph_of(backward.name, kinds, back)
-    outs = bind_control(CUSTOM, cells, {**graphs, "n_constants": n})
+    outs = bind_control(CUSTOM, cells, {**params, **graphs})
     return outs, [True] * len(outs)
 
 

@@ -12,6 +12,7 @@ from .dtypes import int64
 from .primitive import REGISTRY
 from .pulling import avals_of
 from .staging import arrays_of, has_elements, name_of, put_back, stage, with_arrays
+from .trace import is_weak
 
 if TYPE_CHECKING:
     from .array import Array
@@ -44,7 +45,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
             return f(*own, **named)
 
         call.__name__ = name_of(f)
-        traced = stage("checkpoint", call, avals_of(arrays), build)
+        traced = stage("checkpoint", call, avals_of(arrays), build, list(map(is_weak, arrays)))
         with traced.place(arrays):
             values = [*traced.outside(), *arrays, *traced.constants()]
             # One branch, always taken: its gradient runs it again, and nothing is shared with it.

@@ -7,9 +7,9 @@
                                                 the loop again, then `adjoint` from the last turn
     custom(*constants, *arguments; function, forward, backward)
                                                 function's results, with a gradient of its own:
-                                                forward gives residuals behind the results,
+                                                forward gives residuals behind the n_results,
                                                 backward(constants, residuals, cotangents) those of
-                                                the inexact arguments
+                                                the inexact arguments; on a tape function is forward
 
 All graphs of a node take the same values: the constants, then the carries (then a slice of each of
 `xs`). A loop's gradient runs its body again at each turn's carries, which `scan` stacks, and which
@@ -121,20 +121,26 @@ def _infer_while_vjp(
 
 
 def _infer_custom(
-    *values: Aval, function: Graph, forward: Graph, backward: Graph, n_constants: int
+    *values: Aval,
+    function: Graph,
+    forward: Graph,
+    backward: Graph,
+    n_constants: int,
+    n_results: int,
 ) -> tuple[Aval, ...]:
     for graph in (function, forward):
         _require_avals("custom", graph, values)
-    outs, found = _outputs(function), _outputs(forward)
-    if found[: len(outs)] != outs:
-        raise TraceError(f"custom: {forward.name} returns {found}; it must begin with {outs}")
+    made, found = _outputs(function), _outputs(forward)
+    outs = made[:n_results]
+    if found[: len(made)] != made:
+        raise TraceError(f"custom: {forward.name} returns {found}; it must begin with {made}")
     cotangents = tuple(y for y in outs if y.dtype.is_inexact)
     taken = (*values[:n_constants], *found[len(outs) :], *cotangents)
     _require_avals("custom", backward, taken)
     given = tuple(x for x in values[n_constants:] if x.dtype.is_inexact)
     if _outputs(backward) != given:
         raise TraceError(f"custom: {backward.name} returns {_outputs(backward)}; wanted {given}")
-    return outs
+    return made
 
 
 def _no_rule(*args: Any, **params: Any) -> NoReturn:
@@ -217,17 +223,14 @@ def bind_control(
 def _run_for_tape(
     primitive: Primitive, values: list[Array], params: dict[str, Any]
 ) -> tuple[list[Array], dict[str, Any], int | None]:
-    """The results, with what the gradient needs beside them: behind the results, whose number
-    comes last, or among the parameters."""
+    """The results, and behind them what the gradient needs; the parameters that say so, and the
+    number of results, or None if all are wanted."""
     if primitive is SCAN and not params.get("history"):
         grown = _with_history(params)
         return _run(primitive, values, grown), grown, len(params["body"].outputs)
-    if primitive is CUSTOM:
-        n = len(params["function"].outputs)
-        with no_grad():
-            found = evaluate(params["forward"], values)
-        outs = [snapshot(y, None) for y in found[:n]]
-        return outs, {**params, "residuals": found[n:]}, None
+    if primitive is CUSTOM and len(params["function"].outputs) == params["n_results"]:
+        grown = {**params, "function": params["forward"]}
+        return _run(primitive, values, grown), grown, params["n_results"]
     return _run(primitive, values, params), params, None
 
 
@@ -236,6 +239,9 @@ def _run(primitive: Primitive, values: list[Array], params: dict[str, Any]) -> l
     if trace is not None:
         inputs = tuple(tracing.traced_var(v, trace) for v in values)
         return trace.append_all(primitive, inputs, params)
+    if primitive is CUSTOM:
+        with no_grad():
+            return [snapshot(y, None) for y in evaluate(params["function"], values)]
     inputs = tuple(Var(Aval(v.shape, v.dtype)) for v in values)
     avals = primitive.infer_all(*(v.aval for v in inputs), **params)
     node = Node(primitive, inputs, params, tuple(map(Var, avals)))

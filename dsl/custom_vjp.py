@@ -14,11 +14,11 @@ from .branches import filled as in_place
 from .branches import joined
 from .control import CUSTOM, GRADIENTS, Seeds, bind_control, evaluate
 from .errors import GradientError, TraceError
-from .forward_mode import RULES, Found, Tangents, transposed
+from .forward_mode import RULES, Found, Tangents, push, transposed
 from .functions.convert import asarray, is_array
 from .graph import Aval
 from .primitives.families import zeros_like
-from .pulling import avals_of, filled, in_places
+from .pulling import avals_of, filled, graph_of, in_places, pull_back
 from .record import read
 from .regions import Region
 from .staging import argument_names, arrays_of, has_elements, name_of, with_arrays
@@ -157,7 +157,8 @@ class CustomVjp:
             given: tuple[Any, ...] = tree.unflatten(structure, with_arrays(leaves, cells))
             return given
 
-        function, first = (_region(f, avals_of(arrays), build) for f in (self._f, forward))
+        weak = list(map(tracing.is_weak, arrays))
+        function, first = (_region(f, avals_of(arrays), build, weak) for f in (self._f, forward))
         self._require_pair(function, first)
         second = self._backward_region(backward, args, arrays, function, first)
         regions = (function, first, second)
@@ -168,7 +169,8 @@ class CustomVjp:
             region.release()
         params = dict(zip(("function", "forward", "backward"), graphs, strict=True))
         values = [*map(read, given), *arrays]
-        outs = bind_control(CUSTOM, values, {**params, "n_constants": len(given)})
+        counts = {"n_constants": len(given), "n_results": len(graphs[0].outputs)}
+        outs = bind_control(CUSTOM, values, {**params, **counts})
         return tree.unflatten(form, in_place(plain, outs))
 
     def _require_pair(self, function: Region, first: Region) -> None:
@@ -216,10 +218,13 @@ class CustomVjp:
 
 
 def _region(
-    f: Callable[..., Any], avals: list[Aval], build: Callable[[list[Array]], tuple[Any, ...]]
+    f: Callable[..., Any],
+    avals: list[Aval],
+    build: Callable[[list[Array]], tuple[Any, ...]],
+    weak: Sequence[bool] = (),
 ) -> Region:
     region = Region("custom_vjp", f, tracing.current())
-    region.run(avals, build)
+    region.run(avals, build, weak)
     if region.written:
         raise TraceError(
             f"custom_vjp: {region.name} writes to an array of outside; return the new value instead"
@@ -282,31 +287,46 @@ def custom_vjp(f: Callable[..., Any]) -> CustomVjp:
 def _pulled(
     params: Any, values: Sequence[Array], residuals: Sequence[Array], cotangents: Sequence[Array]
 ) -> list[Array | None]:
+    """What the backward function gives for each input."""
     n = params["n_constants"]
     found = evaluate(params["backward"], [*values[:n], *residuals, *cotangents])
     return [*[None] * n, *in_places(found, [x.dtype.is_inexact for x in values[n:]])]
 
 
-def _residuals(params: Any, values: Sequence[Array]) -> list[Array]:
-    return evaluate(params["forward"], values)[len(params["function"].outputs) :]
-
-
 def _gradient(
     saved: list[Array], outs: list[Array], seeds: Seeds, wanted: list[bool], params: Any
 ) -> list[Array | None]:
-    # Where a gradient of the gradient is wanted, the residuals with what they depend on.
-    again = _native.grad_enabled()
-    residuals = _residuals(params, saved) if again else params["residuals"]
-    return _pulled(params, saved, residuals, filled(seeds, outs))
+    """By the results as the backward function says; by the residuals, which a gradient of the
+    gradient reads, as the forward function's operations say."""
+    n = params["n_results"]
+    found = _pulled(params, saved, outs[n:], filled(seeds[:n], outs[:n]))
+    if all(s is None for s in seeds[n:]):
+        return found
+    forward, has = params["forward"], [s is not None for s in seeds]
+    given = [s for s in seeds[n:] if s is not None]
+
+    def build(cells: list[Array]) -> list[Array]:
+        own, rest = cells[: len(saved)], cells[len(saved) :]
+        back = [*[None] * n, *in_places(rest, has[n:])]
+        return pull_back(forward, own, wanted, back)
+
+    graph = graph_of(f"{forward.name}_vjp", avals_of([*saved, *given]), build)
+    more = in_places(evaluate(graph, [*saved, *given]), wanted)
+    return [a if b is None else b if a is None else a + b for a, b in zip(found, more, strict=True)]
 
 
 def _tangent(cells: list[Array], tangents: Tangents, params: dict[str, Any]) -> Found:
+    n = params["n_results"]
     outs = bind_control(CUSTOM, cells, params)
+    along: Tangents = [None] * (len(outs) - n)
+    if along:
+        along = push(params["forward"], cells, tangents)[1][n:]
 
     def pulled(cotangents: list[Array], values: list[Array], results: list[Array]) -> Any:
-        return _pulled(params, values, _residuals(params, values), cotangents)
+        residuals = outs[n:] or evaluate(params["forward"], values)[n:]
+        return _pulled(params, values, residuals, cotangents)
 
-    return outs, transposed(pulled, cells, tangents, outs)
+    return outs, [*transposed(pulled, cells, tangents, outs[:n]), *along]
 
 
 GRADIENTS["custom"] = _gradient

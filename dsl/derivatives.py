@@ -18,7 +18,7 @@ from .pulling import avals_of
 from .record import read
 from .sizes import Dim, product
 from .staging import name_of, put_back, stage
-from .transforms import fitting, inexact, inexact_result, linearize, vjp
+from .transforms import fitting, inexact, inexact_result, linearize_for, vjp_for
 from .vmap import vmap
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     along = _tangents(f, tuple(tangents), arrays, form)
     if tracing.current() is None:
         # Eager code may decide by values, so it is run, and what it did is transposed twice.
-        value, move = linearize(f, *tree.unflatten(form, arrays))
+        value, move = linearize_for("jvp", f, tree.unflatten(form, arrays))
         return value, move(*tree.unflatten(form, along))
     return _staged(f, arrays, along, leaves, form)
 
@@ -89,7 +89,8 @@ def _staged(
     form: tree.Tree,
 ) -> tuple[Any, Any]:
     values = [read(x) for x in arrays]
-    traced = stage("jvp", f, avals_of(values), lambda cells: tuple(tree.unflatten(form, cells)))
+    build = lambda cells: tuple(tree.unflatten(form, cells))  # noqa: E731
+    traced = stage("jvp", f, avals_of(values), build, list(map(tracing.is_weak, values)))
     for y, rest in zip(traced.plain, tree.leaf_names(traced.structure), strict=True):
         if not traced.is_array(y):
             inexact_result(f"jvp: the result{rest} of {name_of(f)}", y)
@@ -127,7 +128,7 @@ def jacrev(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[
     @functools.wraps(f)
     def transformed(*args: Any, **kwargs: Any) -> Any:
         chosen = _of(f, args, kwargs, argnums)
-        value, pull = vjp(chosen, *_chosen("jacrev", f, args, argnums))
+        value, pull = vjp_for("jacrev", chosen, _chosen("jacrev", f, args, argnums))
         outs, form = tree.flatten(value)
         _require_real("jacrev", f"a result of {name_of(f)}", outs, ".real and .imag")
         basis = tree.unflatten(form, _basis(outs))
@@ -162,7 +163,7 @@ def jacfwd(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[
         _require_real("jacfwd", f"an argument of {name_of(f)}", leaves, "its parts as arguments")
         primals = tree.unflatten(form, leaves)
         if tracing.current() is None:
-            push_one: Callable[..., Any] = linearize(chosen, *primals)[1]
+            push_one: Callable[..., Any] = linearize_for("jacfwd", chosen, primals)[1]
         else:
             push_one = lambda *t: jvp(chosen, primals, t)[1]  # noqa: E731
         columns = vmap(push_one, out_axes=-1)(*tree.unflatten(form, _basis(leaves)))

@@ -79,10 +79,12 @@ def stage(
     f: Callable[..., Any],
     avals: Sequence[Aval],
     build: Callable[[list[Array]], tuple[Any, ...]],
+    weak: Sequence[bool] = (),
 ) -> Staged:
-    """Trace `f` on `build(arrays)`, its arguments, which hold arrays of these kinds."""
+    """Trace `f` on `build(arrays)`, its arguments, which hold arrays of these kinds; `weak` says
+    which of them stand for Python numbers."""
     region = Region(what, f, tracing.current())
-    region.run(avals, build)
+    region.run(avals, build, weak)
     given, written = list(region.captured.values()), list(region.written.values())
     graph = region.graph(given, written, carried=False)
     trace = region.trace

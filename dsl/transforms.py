@@ -97,10 +97,17 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
     >>> [c.tolist() for c in pull(tw.array([1.0, 10.0]))]
     [[3.0, 40.0], [1.0, 20.0]]
     """
-    taped = _taped("vjp", f, primals, has_aux)
+    return vjp_for("vjp", f, primals, has_aux)
+
+
+def vjp_for(
+    what: str, f: Callable[..., Any], primals: tuple[Any, ...], has_aux: bool = False
+) -> tuple[Any, ...]:
+    """`vjp`, whose errors name another transform."""
+    taped = _taped(what, f, primals, has_aux)
 
     def pull(cotangent: Any) -> Any:
-        seeds = _fitting("vjp", "the cotangent", cotangent, taped.outs, taped.form)
+        seeds = _fitting(what, "the cotangent", cotangent, taped.outs, taped.form)
         pairs = [(node_of(y), c) for y, c in zip(taped.outs, seeds, strict=True)]
         return taped.tracked.shaped(taped.tracked.pull(pairs))
 
@@ -117,7 +124,14 @@ def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., 
     >>> push(tw.array([1.0, 0.5])).tolist()
     [2.0, 2.0]
     """
-    taped = _taped("linearize", f, primals, False)
+    return linearize_for("linearize", f, primals)
+
+
+def linearize_for(
+    what: str, f: Callable[..., Any], primals: tuple[Any, ...]
+) -> tuple[Any, Callable[..., Any]]:
+    """`linearize`, whose errors name another transform."""
+    taped = _taped(what, f, primals, False)
     tracked = taped.tracked
     start = newest_id()
     with enable_grad():
@@ -128,7 +142,7 @@ def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., 
     form = tree.flatten(primals)[1]
 
     def push(*tangents: Any) -> Any:
-        given = _fitting("linearize", "the tangents", tangents, tracked.leaves, form)
+        given = _fitting(what, "the tangents", tangents, tracked.leaves, form)
         seeds = [(node_of(c), t) for c, t in zip(rows, given, strict=True)]
         known = [(n, t) for n, t in seeds if n is not None and n.id >= start]
         keep = tracked.is_watched([n for n, _ in known]) or any(map(is_tracked, given))

@@ -17,6 +17,7 @@ from .record import read, write
 from .regions import ARRAY
 from .sizes import Dim
 from .staging import Staged, argument_names, has_elements, name_of, stage, with_arrays
+from .trace import is_weak
 
 if TYPE_CHECKING:
     from .array import Array
@@ -61,7 +62,8 @@ def vmap(f: Callable[..., Any], in_axes: Axes = 0, out_axes: Axes = 0) -> Callab
         def build(cells: list[Array]) -> tuple[Any, ...]:
             return tuple(tree.unflatten(structure, with_arrays(leaves, cells)))
 
-        traced = stage("vmap", _called(f), avals, build)
+        weak = [not has and is_weak(x) for x, has in zip(inputs, lanes.flags, strict=True)]
+        traced = stage("vmap", _called(f), avals, build, weak)
         with traced.place(inputs):
             return _run(traced, lanes, inputs, out_axes)
 

@@ -169,10 +169,10 @@ def test_as_torch(oracle: Callable[[str], ModuleType]) -> None:
         (
             tw.vmap(tw.hessian(lambda a: f(tw, a))),
             torch.func.vmap(torch.func.hessian(lambda a: f(torch, a))),
-        ),  # noqa: E501
+        ),
         (
             tw.vmap(tw.jacfwd(tw.grad(lambda a: f(tw, a)))),
             torch.func.vmap(torch.func.jacfwd(torch.func.grad(lambda a: f(torch, a)))),
-        ),  # noqa: E501
+        ),
     ):
         np.testing.assert_allclose(ours(tw.asarray(x)).numpy(), theirs(given).numpy(), rtol=1e-9)

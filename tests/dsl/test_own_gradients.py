@@ -144,6 +144,33 @@ def test_it_composes() -> None:
     assert tw.grad(shared)(y).item() == 6 * 5 * 6.0  # the lanes' cotangents, added up
 
 
+def test_its_gradient_counts_in_every_order() -> None:
+    """sin(f(x)) with f(x) = x * x, whose slope is said to be 3 x."""
+
+    @tw.custom_vjp
+    def f(x: Any) -> Any:
+        return x * x
+
+    f.defvjp(lambda x: (x * x, tw.sin(x)), lambda r, ct: (3 * tw.arcsin(r) * ct,))
+    g = lambda x: tw.sin(f(x))  # noqa: E731
+    x = 0.7
+    want = -np.sin(x * x) * 9 * x * x + 3 * np.cos(x * x)
+    one = tw.ones((), dtype="float64")
+    seconds = {
+        "reverse": tw.grad(tw.grad(g)),
+        "staged inside": tw.grad(tw.grad(tw.jit(g))),
+        "hessian": tw.hessian(g),
+        "forward": lambda x: tw.jvp(tw.grad(g), (x,), (one,))[1],
+        "over forward": tw.grad(lambda x: tw.jvp(g, (x,), (one,))[1]),
+        "lanes": lambda x: tw.vmap(tw.hessian(g))(tw.stack([x, x]))[0],
+        "over lanes": lambda x: tw.grad(lambda v: tw.vmap(tw.grad(g))(v).sum())(x[None])[0],
+        "again": tw.grad(tw.grad(tw.checkpoint(g))),
+    }
+    for name, second in seconds.items():
+        for h in (second, tw.jit(second)):
+            np.testing.assert_allclose(h(tw.array(x)).item(), want, rtol=1e-9, err_msg=name)
+
+
 def test_it_goes_through_loops() -> None:
     f = tripled()
     loop = lambda x: tw.fori_loop(0, 2, lambda i, s: f(s, x * 0 + 1), x)  # noqa: E731

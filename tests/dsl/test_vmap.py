@@ -243,15 +243,15 @@ def test_as_jax(oracle: Callable[[str], ModuleType]) -> None:
         (
             tw.vmap(lambda a, b: f(tw, a, b), (0, None)),
             jax.vmap(lambda a, b: f(jax.numpy, a, b), (0, None)),
-        ),  # noqa: E501
+        ),
         (
             tw.vmap(tw.hessian(lambda a, b: f(tw, a, b)), (0, None)),
             jax.vmap(jax.hessian(lambda a, b: f(jax.numpy, a, b)), (0, None)),
-        ),  # noqa: E501
+        ),
         (
             tw.vmap(tw.jacrev(lambda a, b: f(tw, a, b), 1), (0, None)),
             jax.vmap(jax.jacrev(lambda a, b: f(jax.numpy, a, b), 1), (0, None)),
-        ),  # noqa: E501
+        ),
     ):
         want = np.asarray(theirs(x, w))
         np.testing.assert_allclose(ours(tw.asarray(x), tw.asarray(w)).numpy(), want, rtol=1e-9)
