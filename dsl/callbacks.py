@@ -18,11 +18,11 @@ from .. import _native
 from . import device as placing
 from . import tree
 from .dtypes import ALL, DType, dtype, int64, to_numpy
-from .effects import CALLBACK, EFFECTS, perform, refuse_gradient
+from .effects import CALLBACK, EFFECTS, perform, refuse_gradient, set_call
 from .errors import ArgumentError, DTypeError, ShapeError, TilewrightError
 from .functions import asarray
 from .functions.convert import is_array
-from .record import is_tracing, read
+from .record import read
 from .trace import user_source
 
 if TYPE_CHECKING:
@@ -88,12 +88,8 @@ def callback(f: Callable[..., Any], results: Any, *args: Any) -> Any:
     params = {
         "text": name, "where": source.short if source else "an unknown line", "kinds": kinds,
     }  # fmt: skip
-    if is_tracing():
-        found = perform(CALLBACK, [_handle(call), *arrays], params)
-    else:
-        refuse_gradient(arrays, params)
-        made = call.run(f"callback: {name}", [a.numpy() for a in arrays], kinds)
-        found = [asarray(x) for x in made]
+    refuse_gradient(arrays, params)
+    found = perform(CALLBACK, [_handle(call), *arrays], params)
     return None if results is None else tree.unflatten(form, found)
 
 
@@ -132,13 +128,18 @@ def _converted(what: str, x: Any, shape: tuple[int, ...], of: DType) -> np.ndarr
 
 def replay(kind: str, token: Array, *values: Array, **params: Any) -> tuple[Array, ...]:
     """An effect by its record, as `f.code(...)` writes it: the token, then the results."""
-    if kind == "callback" and not is_tracing():
-        handle, *rest = (v.numpy() for v in values)
-        made = _call_of(handle, params["text"], params["where"]).run(
-            f"callback: {params['text']}", rest, params["kinds"]
-        )
-        return token, *map(asarray, made)
     return token, *perform(EFFECTS[kind], values, params)
+
+
+def _run_now(values: Sequence[Array], params: dict[str, Any]) -> list[Array]:
+    """A callback of eager code by its number."""
+    handle, *arrays = (v.numpy() for v in values)
+    call = _call_of(handle, params["text"], params["where"])
+    made = call.run(f"callback at {params['where']}: {params['text']}", arrays, params["kinds"])
+    return [asarray(x) for x in made]
+
+
+set_call(_run_now)
 
 
 def _call_of(handle: Any, name: str, where: str) -> _Call:

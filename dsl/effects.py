@@ -14,7 +14,7 @@ token without knowing of it. Gradients run graphs again `without_effects`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -25,9 +25,9 @@ from . import trace as tracing
 from .autodiff import is_tracked
 from .dtypes import bool_, uint8
 from .errors import DTypeError, GradientError
-from .graph import Aval, Graph, Node, Var
-from .primitive import Effect, Primitive, has_effect
-from .record import is_tracing, read, write
+from .graph import Aval, Graph, Node, Var, has_effect
+from .primitive import Effect, Primitive
+from .record import constant, is_tracing, read, write
 
 if TYPE_CHECKING:
     from .array import Array
@@ -90,15 +90,12 @@ def token_cell(trace: tracing.Trace) -> Array:
 
 def perform(primitive: Primitive, values: Sequence[Array], params: dict[str, Any]) -> list[Array]:
     """Do it now; or stage it behind the effects before it. The results, without the token."""
-    given = [read(v) for v in values]
     if not is_tracing():
-        host = [_native.transfer(v, 0) if v._device else v for v in given]
-        _native.run_effect(KINDS[primitive.name], params["text"], params["where"], host)
-        return []
+        return _do(primitive, [read(v) for v in values], params)
     trace = tracing.current()
     assert trace is not None
     token = token_cell(trace)
-    after, *results = bind_effect(primitive, [token, *given], params)
+    after, *results = bind_effect(primitive, [token, *values], params)
     write(token, after)
     return results
 
@@ -106,14 +103,40 @@ def perform(primitive: Primitive, values: Sequence[Array], params: dict[str, Any
 def bind_effect(
     primitive: Primitive, cells: Sequence[Array], params: dict[str, Any]
 ) -> list[Array]:
-    """Stage an effect whose token is given: the next token, then the results."""
-    trace = tracing.current()
-    assert trace is not None
+    """Do or stage an effect whose token is given: the next token, then the results."""
     values = [read(c) for c in cells]
     if primitive is CALLBACK:
         refuse_gradient(values, params)
-    inputs = tuple(tracing.traced_var(v, trace) for v in values)
-    return trace.append_all(primitive, inputs, params)
+    trace = tracing.current()
+    if trace is not None:
+        return trace.append_all(
+            primitive, tuple(tracing.traced_var(v, trace) for v in values), params
+        )
+    if not primitive.is_effect:
+        return [constant(np.zeros(TOKEN.shape), TOKEN.dtype)]
+    return [values[0], *_do(primitive, values[1:], params)]
+
+
+def _do(primitive: Primitive, values: Sequence[Array], params: dict[str, Any]) -> list[Array]:
+    """An effect of eager code."""
+    if primitive is CALLBACK:
+        return _call_now(values, params)
+    host = [_native.transfer(v, 0) if v._device else v for v in values]
+    _native.run_effect(KINDS[primitive.name], params["text"], params["where"], host)
+    return []
+
+
+def _unset(values: Sequence[Array], params: dict[str, Any]) -> list[Array]:
+    raise RuntimeError("callbacks.py has not been imported")
+
+
+_call_now: Callable[[Sequence[Array], dict[str, Any]], list[Array]] = _unset
+
+
+def set_call(call: Callable[[Sequence[Array], dict[str, Any]], list[Array]]) -> None:
+    """Called once, by callbacks.py: what a callback of eager code does."""
+    global _call_now
+    _call_now = call
 
 
 def refuse_gradient(values: Sequence[Array], params: dict[str, Any]) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 from . import primitives
 from .dtypes import DType
-from .graph import Graph, Node, Var, subgraphs
-from .primitive import Control, Effect, has_effect
+from .graph import Graph, Node, Var, has_effect, subgraphs
+from .primitive import Control, Effect
 
 
 def code_text(graph: Graph) -> str:
@@ -69,6 +69,8 @@ def _flow(node: Node, args: list[str], lines: list[str], first: int) -> list[str
     kind, params = node.primitive.name, node.params
     n = params.get("n_constants", 0)
     constants = "".join(f"{a}, " for a in args[:n])
+    if kind == "custom":
+        return [f"function_{first}({', '.join(args)})"]
     if kind == "cond":
         branches = [f"branches_{first}_{i}" for i in range(len(params["branches"]))]
         return [f"tw.switch({args[0]}, [{', '.join(branches)}], {', '.join(args[1:])})"]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import trace as tracing
 from . import tree
+from . import while_gradient as while_gradient  # the rules of loops
 from .branches import condition_of, dtype_of, filled, holds_number, joined, mark_weak
 from .control import SCAN, WHILE, bind_control
 from .dtypes import bool_, int64, promote

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .dtypes import DType
-from .graph import Aval, Node, subgraphs
+from .graph import Aval
 from .sizes import Dim
 
 if TYPE_CHECKING:
@@ -117,8 +117,8 @@ class Native:
 @dataclass(frozen=True)
 class Control:
     """Runs the graphs in its parameters, by an instruction of the executor: `kind` is `cond`,
-    `while`, `scan` or `while_vjp` (dsl/control.py says what each means); or, with `is_kernel`, as
-    one kernel."""
+    `while`, `scan`, `while_vjp` or `custom` (dsl/control.py says what each means); or, with
+    `is_kernel`, as one kernel."""
 
     kind: str
     is_kernel: bool = False
@@ -136,6 +136,19 @@ Lower = Map | Reduce | Contract | Scatter | Native | Control | Effect
 
 
 @dataclass(frozen=True)
+class Lanes:
+    """What a `batch` rule is told: the number of lanes, and which inputs have a slice for each of
+    them, along a first axis that the primitive alone does not know."""
+
+    count: Dim
+    batched: tuple[bool, ...]
+
+
+# What a `batch` rule may return instead of an array: run the primitive for one lane after another.
+ONE_BY_ONE = object()
+
+
+@dataclass(frozen=True)
 class Sample:
     """One set of inputs that the tests try: NumPy arrays and parameters."""
 
@@ -150,6 +163,9 @@ class Primitive:
     `infer(*avals, **params)` gives the result's aval (control flow: a tuple) and raises the user's
     errors.
     `vjp(cotangent, out, *inputs, **params)` gives one cotangent (or None) an input.
+    `batch(lanes, *inputs, **params)` gives the results of all lanes along a first axis, where some
+    inputs have such an axis; or ONE_BY_ONE. With `per_lane` each lane has a result of its own even
+    where no input has lanes: random draws.
     `reference(*numpy_arrays, **params)` is the meaning, in NumPy.
     `samples(dtype)` yields the inputs of the registry's tests for each dtype of `dtypes`.
     `ulp[dtype.name]` is the declared error bound in units in the last place (0: exact), against
@@ -170,25 +186,23 @@ class Primitive:
     ulp: Mapping[str, float] = field(default_factory=dict)
     canonical: Callable[..., Any] | None = None
     scale: Callable[..., Any] | None = None
+    batch: Callable[..., Any] | None = None
+    per_lane: bool = False
 
     def infer_all(self, *avals: Aval, **params: Any) -> tuple[Aval, ...]:
         found = self.infer(*avals, **params)
         return found if isinstance(found, tuple) else (found,)
+
+    @property
+    def is_effect(self) -> bool:
+        """Whether it does something beside computing."""
+        return isinstance(self.lower, Effect) and self.lower.kind != "begin"
 
     def __call__(self, *arrays: Array, **params: Any) -> Array:
         return _bind(self, *arrays, **params)
 
     def __repr__(self) -> str:
         return self.name
-
-
-def has_effect(node: Node) -> bool:
-    """Whether a node does something beside computing, so that it must run even if nothing reads
-    its results."""
-    lower = node.primitive.lower
-    if isinstance(lower, Effect):
-        return lower.kind != "begin"
-    return any(has_effect(inner) for graph in subgraphs(node) for inner in graph.nodes)
 
 
 REGISTRY: dict[str, Primitive] = {}

@@ -12,8 +12,7 @@ from .autodiff import OutputNode, TapeNode, cotangent_of, enable_grad, node_of, 
 from .control import evaluate
 from .effects import without_effects
 from .engine import engine
-from .graph import Aval, Graph, Var
-from .primitive import has_effect
+from .graph import Aval, Graph, Var, has_effect
 from .primitives.families import zeros_like
 from .record import read
 

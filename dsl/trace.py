@@ -89,6 +89,7 @@ class Trace:
     def __init__(self, name: str, parent: Trace | None = None) -> None:
         self.name = name
         self.parent = parent  # the trace of the program of which this one is a branch or a loop
+        self.is_region = parent is not None  # then values of outside do not bring their tape
         self.nodes: list[Node] = []
         self.inputs: list[Var] = []
         self.constants: list[tuple[Var, Any]] = []

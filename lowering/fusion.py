@@ -12,8 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import combinations
 
-from ..dsl.graph import Graph, Node, Var
-from ..dsl.primitive import Map, Reduce, has_effect
+from ..dsl.graph import Graph, Node, Var, has_effect
+from ..dsl.primitive import Map, Reduce
 from ..dsl.sizes import Shape, product
 from ..dsl.timeline import stage
 from .clusters import Cluster, inside, single, unify

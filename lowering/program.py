@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ..dsl.graph import Graph, Node, Var, subgraphs
-from ..dsl.primitive import Effect, Native, has_effect
+from ..dsl.graph import Graph, Node, Var, has_effect, subgraphs
+from ..dsl.primitive import Effect, Native
 from ..dsl.sizes import Dim, evaluate, symbol
 from ..dsl.timeline import stage
 from .fusion import Group

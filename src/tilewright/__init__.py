@@ -33,6 +33,9 @@ from .dsl.array import Array, binary_slow
 from .dsl.autodiff import enable_grad, no_grad
 from .dsl.branches import cond, switch
 from .dsl.callbacks import callback
+from .dsl.checkpoints import checkpoint
+from .dsl.custom_vjp import custom_vjp
+from .dsl.derivatives import hessian, jacfwd, jacrev, jvp
 from .dsl.device import Device, device
 from .dsl.dtypes import (
     bfloat16,
@@ -82,7 +85,8 @@ from .dsl.jit import jit
 from .dsl.loops import fori_loop, scan, while_loop
 from .dsl.script.scripted import script
 from .dsl.traced import trace_example
-from .dsl.transforms import grad, value_and_grad
+from .dsl.transforms import grad, linearize, value_and_grad, vjp
+from .dsl.vmap import vmap
 
 if TYPE_CHECKING:
     from . import stdlib_nn as nn
@@ -219,10 +223,12 @@ __all__ = [
     "bool",
     "bool_",
     "callback",
+    "checkpoint",
     "complex64",
     "complex128",
     "compile",
     "cond",
+    "custom_vjp",
     "debug",
     "device",
     "devices",
@@ -237,15 +243,20 @@ __all__ = [
     "fori_loop",
     "get_num_threads",
     "grad",
+    "hessian",
     "include_dir",
     "inf",
     "int8",
     "int16",
     "int32",
     "int64",
+    "jacfwd",
+    "jacrev",
     "jit",
+    "jvp",
     "library_dir",
     "linalg",
+    "linearize",
     "load",
     "memory_stats",
     "nan",
@@ -265,6 +276,8 @@ __all__ = [
     "uint64",
     "uint8",
     "value_and_grad",
+    "vjp",
+    "vmap",
     "while_loop",
     *_functions,
 ]
