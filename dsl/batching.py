@@ -47,8 +47,11 @@ def bind_lanes(
 ) -> Found:
     """Apply a primitive to values of which some have lanes."""
     if isinstance(primitive.lower, Effect):  # for all lanes at once
-        if any(flags) and len(primitive.infer_all(*map(_aval, cells), **params)) > 1:
-            raise TraceError(f"vmap: {params['text']} at {params['where']} is called back for one")
+        if any(flags) and params.get("kinds"):
+            raise TraceError(
+                f"vmap: the callback of {params['text']} at {params['where']} cannot be done for "
+                "several lanes at once"
+            )
         outs = bind_control(primitive, cells, params)
         return outs, [False] * len(outs)
     is_control = isinstance(primitive.lower, Control)

@@ -162,6 +162,7 @@ class Region:
     def release(self) -> None:
         """Let go of what was traced; raises TraceError if something else holds it."""
         self.leaves, self.cells = [], []
+        self.trace.token = None
         for captured in self.trace.captured.values():
             captured.current = captured.cell
         if self.parent is not None:

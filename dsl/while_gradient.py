@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from .control import GRADIENTS, WHILE, WHILE_VJP, Seeds, bind_control, evaluate
+from .effects import without_effects
 from .forward_mode import (
     RULES,
     Found,
