@@ -33,6 +33,7 @@ def load_corpus() -> ModuleType:
 def contenders() -> Iterator[tuple[str, Any, Stage, Callable[[Any], Any]]]:
     """Name, namespace, how a function is staged, and how an argument is made."""
     import tilewright as tw
+    import tilewright.numpy
 
     yield "tw.script", tw.numpy, tw.script, lambda x: tw.asarray(np.asarray(x))
     yield "tw.jit", tw.numpy, tw.jit, lambda x: tw.asarray(np.asarray(x))

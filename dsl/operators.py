@@ -160,8 +160,10 @@ def _same_kind(source: DType, target: DType) -> bool:
 
 def to_python(op: str, x: Array) -> Any:
     """bool(x), int(x), float(x), or x as an index."""
-    x = example.value_of(op, x)
-    require_known(x, op)
+    known = example.value_of(op, x)
+    if known is x:
+        require_known(x, op)
+    x = known
     if x.ndim and op != "bool":
         raise DTypeError(f"{op}: got an array of shape {x.shape}; it must have no axes")
     if x.size != 1:

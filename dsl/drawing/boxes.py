@@ -6,6 +6,7 @@ import linecache
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..effects import TOKEN
 from ..graph import Graph, Node, Source, Var, params_text, subgraphs
 from ..primitive import Control, Effect
 
@@ -67,9 +68,9 @@ class _Maker:
 
     def sheet(self) -> Sheet:
         for i, var in enumerate(self.graph.inputs):
-            self._add(Box("input", [f"input {i}", str(var.aval)]), (var,))
+            self._add(Box("input", [f"input {i}", _kind(var)]), (var,))
         for i, (var, _) in enumerate(self.graph.constants):
-            self._add(Box("constant", [f"constant {i}", str(var.aval)]), (var,))
+            self._add(Box("constant", [f"constant {i}", _kind(var)]), (var,))
         for node in self.graph.nodes:
             self._node(node)
         results = [f"result {i}: {self.number[v]}" for i, v in enumerate(self.graph.outputs)
@@ -112,7 +113,12 @@ class _Maker:
                 continue
             is_new = var not in self.labelled and source.kind not in ("input", "constant")
             self.labelled.add(var)
-            self.edges.append(Edge(source, reader, str(var.aval) if is_new else ""))
+            self.edges.append(Edge(source, reader, _kind(var) if is_new else ""))
+
+
+def _kind(var: Var) -> str:
+    """What an edge says; a token carries nothing but the order of effects."""
+    return "order" if var.aval == TOKEN else str(var.aval)
 
 
 def _number_of(node: Node, known: dict[Var, str]) -> str | None:

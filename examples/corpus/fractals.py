@@ -78,7 +78,7 @@ def newton_basin(x, y):
 
 def henon_escape(x, y, a):
     n = 0
-    while n < 60:
+    while n < 20:
         if not (-2.5 < x < 2.5):
             break
         x, y = 1 - a * x * x + y, 0.3 * x

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import tilewright as tw
+import tilewright.numpy
 
 FOLDER = Path(__file__).resolve().parents[2] / "examples" / "corpus"
 

@@ -20,7 +20,8 @@ py::tuple kind_of(const EffectArray& array) {
 // Programs run without the interpreter's lock.
 void write(const std::string& line) {
   const py::gil_scoped_acquire acquire;
-  py::handle(write_line)(py::str(line));
+  const py::handle function = write_line;
+  function(py::str(line));
 }
 
 void call(const Effect& effect, std::vector<EffectArray>& arrays) {
@@ -33,8 +34,8 @@ void call(const Effect& effect, std::vector<EffectArray>& arrays) {
     else
       kinds.append(kind_of(array));
   }
-  const py::sequence found =
-      py::handle(call_function)(effect.text, effect.where, values, kinds).cast<py::sequence>();
+  const py::handle function = call_function;
+  const py::sequence found = function(effect.text, effect.where, values, kinds);
   const size_t first = size_t(effect.n_values);
   for (size_t i = first; i < arrays.size(); ++i) {
     const std::string bytes = found[i - first].cast<py::bytes>();
