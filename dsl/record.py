@@ -124,7 +124,7 @@ def read(cell: Array) -> Array:
     if cell._traced is not None and not trace.is_inside(cell._traced.trace):
         return cell
     captured = trace.lift(_native.contiguous(cell) if cell._is_view else cell)
-    if _native.grad_enabled() and captured.current._node is None:
+    if not trace.is_region and _native.grad_enabled() and captured.current._node is None:
         captured.current._node = node_of(cell)
     return captured.current
 
