@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from . import flow_gradients as flow_gradients  # the rules of branches
 from . import trace as tracing
 from . import tree
 from .control import COND, bind_control

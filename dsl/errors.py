@@ -37,6 +37,10 @@ class TraceError(TilewrightError, TypeError):
     """A staged function did what a program cannot hold."""
 
 
+class TraceWarning(UserWarning):
+    """A program keeps what one example decided."""
+
+
 class ValueNeededError(TraceError):
     """Python asks for a value that is known only when the program runs."""
 
@@ -47,6 +51,10 @@ class GradientError(TilewrightError, ValueError):
 
 class LinAlgError(TilewrightError, np.linalg.LinAlgError):
     """A matrix has no such decomposition, inverse or solution."""
+
+
+class CheckError(TilewrightError, AssertionError):
+    """What the user checks (`tw.debug.check`) does not hold."""
 
 
 class DeviceError(TilewrightError, RuntimeError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 import threading
 import weakref
 from collections.abc import Callable, Sequence
@@ -17,6 +18,7 @@ from .. import _native
 from . import device as placing
 from . import purity, timeline, tree
 from . import trace as tracing
+from .drawing import Picture
 from .engine import engine
 from .entry import Commit, Entry, call, graphs_of_call
 from .errors import TraceError
@@ -117,6 +119,27 @@ class Jitted:
         """The graphs of the programs that a call with these arguments runs, each with the
         positions of the inputs that calls only read."""
         return graphs_of_call(*self._entry(args, kwargs))
+
+    def draw(self, *args: Any, **kwargs: Any) -> Picture:
+        """The traced program as a picture, for these arguments: an SVG that a notebook shows and
+        `save(path)` writes."""
+        return Picture(self._entry(args, kwargs)[0].graph)
+
+    def check(self, *args: Any, folder: str | os.PathLike[str] | None = None, **kwargs: Any) -> Any:
+        """Run each kernel of the program alone, on the values that it gets in this call, and
+        compare it with the primitives' NumPy references in float64.
+
+        The report (`print` it) names the first kernel that is out of its declared bounds, if there
+        is one, and a stand-alone reproduction, which is written into `folder` or, without one,
+        into the user's cache. Nothing outside is written to.
+
+        >>> import tilewright as tw
+        >>> tw.jit(lambda x: tw.tanh(x).sum()).check(tw.ones(5)).ok
+        True
+        """
+        entry, arguments = self._entry(args, kwargs)
+        inputs = entry.inputs(arguments)
+        return engine(entry.device).check(entry.graph, entry.read_only(), inputs, folder)
 
     def device(self, *args: Any, **kwargs: Any) -> placing.Device:
         """The device on which a call with these arguments runs."""
@@ -228,12 +251,16 @@ def _hashable(value: Any) -> bool:
 
 
 @timeline.stage("trace", lambda f, *_: _name(f))
-def trace_call(f: Callable[..., Any], leaves: list[Any], structure: tree.Tree) -> Entry:
+def trace_call(
+    f: Callable[..., Any], leaves: list[Any], structure: tree.Tree, *, by_example: bool = False
+) -> Entry:
     """Trace one call of `f` on the pytree of these leaves, in which an `Aval` stands for an array
-    that is not there yet.
+    that is not there yet. With `by_example` what Python decides by values of arrays is decided by
+    those of the leaves (dsl/example.py).
 
     Raises TraceError for what a program cannot hold, and what the function itself raises.
     """
+    states = purity.random_states()
     around = look_around(f, [x for x in leaves if not isinstance(x, Aval)])
     given = [x for x in leaves if isinstance(x, _native.Cell) and x._is_concrete]
     index = placing.common_index(f"jit: {_name(f)}", given)  # type: ignore[arg-type]
@@ -244,9 +271,13 @@ def trace_call(f: Callable[..., Any], leaves: list[Any], structure: tree.Tree) -
             if isinstance(leaf, _native.Cell | Aval) and id(leaf) not in cells:
                 aval = leaf if isinstance(leaf, Aval) else Aval(leaf.shape, leaf.dtype)
                 cells[id(leaf)] = trace.add_input(aval)
+        if by_example:
+            trace.example = {
+                tracing.traced_var(cells[id(x)], trace): x for x in leaves if id(x) in cells
+            }
         args, kwargs = tree.unflatten(structure, [cells.get(id(x), x) for x in leaves])
         result = f(*args, **kwargs)
-        purity.check(as_written(f), around)
+        purity.check(as_written(f), around, states)
         entry = _finish(trace, list(cells.values()), result)
     entry.places = tuple(
         (c, around.arrays[id(c.cell)])
@@ -317,6 +348,7 @@ class Constant:
 
 def _release(trace: Trace) -> None:
     """Let go of the traced arrays that the bookkeeping itself holds."""
+    trace.token = None
     for captured in trace.captured.values():
         captured.current = captured.cell
     for slot in trace.slots.values():

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import trace as tracing
 from . import tree
+from . import while_gradient as while_gradient  # the rules of loops
 from .branches import condition_of, dtype_of, filled, holds_number, joined, mark_weak
 from .control import SCAN, WHILE, bind_control
 from .dtypes import bool_, int64, promote
@@ -60,9 +61,9 @@ def stage_while(
     avals, weak, region = _stable_body(what, body, leaves, structure)
     test = Region(what, _as_test(what, condition), trace)
     test.run(avals, lambda cells: (tree.unflatten(structure, cells),), weak)
-    if test.written:
+    if any(cell is not trace.outermost.token for cell in test.written.values()):
         raise TraceError(f"{what}: {test.name} writes to an array; do it in the body")
-    written = region.written
+    written = {**test.written, **region.written}  # of the test: the order of its effects
     read_only = {
         k: c for k, c in joined([test.captured, region.captured]).items() if k not in written
     }

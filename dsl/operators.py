@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import _native
-from . import eager, eager_device, record
+from . import eager, eager_device, example, record
 from . import trace as tracing
 from .device import following
 from .dispatch import dispatched
@@ -160,7 +160,10 @@ def _same_kind(source: DType, target: DType) -> bool:
 
 def to_python(op: str, x: Array) -> Any:
     """bool(x), int(x), float(x), or x as an index."""
-    require_known(x, op)
+    known = example.value_of(op, x)
+    if known is x:
+        require_known(x, op)
+    x = known
     if x.ndim and op != "bool":
         raise DTypeError(f"{op}: got an array of shape {x.shape}; it must have no axes")
     if x.size != 1:
@@ -174,6 +177,15 @@ def is_known(x: Array) -> bool:
     """Whether a value may be read now: a captured array is an input of the program being traced,
     so its value of today must not be frozen into it."""
     return not record.is_tracing() and x._is_concrete
+
+
+def require_text(x: Array) -> None:
+    """Raise ValueNeededError where an array would be written before the program has its value."""
+    if not is_known(x):
+        raise ValueNeededError(
+            f"str: got a traced {x.dtype}{x.shape}, whose text would be made once, when the "
+            "function is traced; tw.debug.print writes it each time the program runs"
+        )
 
 
 def require_known(x: Array, op: str) -> None:

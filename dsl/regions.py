@@ -1,4 +1,4 @@
-"""Regions: a function traced into a graph of its own inside an open trace, for a branch or a loop.
+"""Regions: a function traced into a graph of its own, for a branch, a loop or a transform.
 
 What the function reads from outside becomes further inputs of the graph, and arrays of outside that
 it writes become further outputs, which are written back when the region is left.
@@ -41,13 +41,18 @@ class StateError(TraceError):
 
 
 class Region:
-    """One function of a branch or a loop, traced once on arrays of the given kinds."""
+    """One function of a branch, a loop or a transform, traced once on arrays of the given kinds.
 
-    def __init__(self, what: str, f: Callable[..., Any], parent: Trace) -> None:
+    In eager code there is no trace around it: `parent` is None.
+    """
+
+    def __init__(self, what: str, f: Callable[..., Any], parent: Trace | None) -> None:
         self.what, self.f, self.parent = what, f, parent
         self.name = getattr(f, "__name__", type(f).__name__)
         self.trace = Trace(self.name, parent)
-        self.trace.device = parent.device
+        self.trace.is_region = True
+        self.trace.device = None if parent is None else parent.device
+        self.cells: list[Array] = []  # the arrays that it was called with
         self.leaves: list[Any] = []
         self.structure = tree.LEAF
 
@@ -60,12 +65,11 @@ class Region:
         """Call the function on `build(arrays)`, its arguments, and keep what it returns. `weak`
         says which of the arrays stand for Python numbers."""
         with self.opened():
-            cells = [self.trace.add_input(a) for a in avals]
-            for cell, is_weak in zip(cells, weak, strict=False):
+            self.cells = [self.trace.add_input(a) for a in avals]
+            for cell, is_weak in zip(self.cells, weak, strict=False):
                 if is_weak:
                     tracing.set_weak(cell)
-            arguments = build(cells)
-            del cells
+            arguments = build(self.cells)
             self.keep(self.f(*arguments))
             del arguments
 
@@ -76,10 +80,11 @@ class Region:
             yield
         if self.trace.slots:
             raise TraceError(
-                f"{self.what}: {self.name} reads or writes `.grad`; take gradients inside of a "
-                "branch or a loop with tw.grad"
+                f"{self.what}: {self.name} reads or writes `.grad`; take gradients inside of it "
+                "with tw.grad"
             )
-        self.parent.device = self.trace.device
+        if self.parent is not None:
+            self.parent.device = self.trace.device
 
     def keep(self, result: Any) -> None:
         """Take a pytree as the results of the region, which is open."""
@@ -156,10 +161,12 @@ class Region:
 
     def release(self) -> None:
         """Let go of what was traced; raises TraceError if something else holds it."""
-        self.leaves = []
+        self.leaves, self.cells = [], []
+        self.trace.token = None
         for captured in self.trace.captured.values():
             captured.current = captured.cell
-        self.parent.observed.update(self.trace.observed)
+        if self.parent is not None:
+            self.parent.observed.update(self.trace.observed)
         self.trace.refuse_survivors(self.what, self.name)
 
 

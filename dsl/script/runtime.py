@@ -6,6 +6,7 @@ from builtins import slice as slice
 from typing import Any
 
 from .. import trace as tracing
+from ..debugging import check
 from ..errors import TraceError
 from ..functions.convert import is_array
 from .conversion import callee as callee
@@ -73,11 +74,3 @@ def require(test: Any, message: Any) -> None:
         said = message()
         said = str(said) if isinstance(said, Message) else said
         raise raised(AssertionError() if said is None else AssertionError(said))
-
-
-def check(test: Any, text: str, *values: Any) -> None:
-    """An `assert` on a traced value."""
-    raise TraceError(
-        f"script: `assert` at {tracing.user_source()} on a value that is known only when the "
-        f"program runs"
-    )
