@@ -24,7 +24,8 @@ from .batching import (
 )
 from .control import COND, CUSTOM, SCAN, WHILE, bind_control
 from .dtypes import bool_, int64
-from .graph import Graph, all_nodes
+from .errors import TraceError
+from .graph import Graph, all_nodes, has_effect
 from .primitive import Control, Native
 from .primitives.lanes import axis_moved, spread
 from .pulling import avals_of, graph_of
@@ -51,6 +52,11 @@ def _choice(
     index: Array, operands: list[Array], flags: Flags, branches: Sequence[Graph], count: Dim
 ) -> Found:
     """All branches, and for each lane the results of its own."""
+    for branch in branches:
+        for node in filter(has_effect, branch.nodes):
+            raise TraceError(
+                f"vmap: {branch.name} has an effect at {node.source}, and not all lanes choose it"
+            )
     outs: list[Array] | None = None
     for number in reversed(range(len(branches))):
         chosen = p.eq(index, p.full(shape=(count,), value=number, dtype=int64))

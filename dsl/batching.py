@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .control import SCAN, bind_control
 from .errors import TraceError
 from .graph import Aval, Graph, all_nodes, graphs_in
-from .primitive import ONE_BY_ONE, Control, Lanes, Primitive
+from .primitive import ONE_BY_ONE, Control, Effect, Lanes, Primitive
 from .primitives.lanes import spread
 from .pulling import graph_of
 from .record import bind, read
@@ -46,6 +46,14 @@ def bind_lanes(
     primitive: Primitive, cells: list[Array], flags: Flags, params: dict[str, Any], count: Dim
 ) -> Found:
     """Apply a primitive to values of which some have lanes."""
+    if isinstance(primitive.lower, Effect):  # for all lanes at once
+        if any(flags) and params.get("kinds"):
+            raise TraceError(
+                f"vmap: the callback of {params['text']} at {params['where']} cannot be done for "
+                "several lanes at once"
+            )
+        outs = bind_control(primitive, cells, params)
+        return outs, [False] * len(outs)
     is_control = isinstance(primitive.lower, Control)
     if not any(flags) and not _draws(primitive, params):
         outs = bind_control(primitive, cells, params) if is_control else None

@@ -33,10 +33,11 @@ from .autodiff import (
 )
 from .device import common_index, scope
 from .dtypes import bool_, int64
+from .effects import bind_effect
 from .engine import engine
 from .errors import TraceError
 from .graph import Aval, Graph, Node, Var
-from .primitive import REGISTRY, Control, Primitive
+from .primitive import REGISTRY, Control, Effect, Primitive
 from .record import bind, read
 from .sizes import Dim
 
@@ -173,7 +174,7 @@ def evaluate(graph: Graph, values: Sequence[Array]) -> list[Array]:
     env = dict(zip(inputs, values, strict=True))
     for node in graph.nodes:
         cells = [env[v] for v in node.inputs]
-        if isinstance(node.primitive.lower, Control):
+        if isinstance(node.primitive.lower, Control | Effect):
             found = bind_control(node.primitive, cells, dict(node.params))
         else:
             found = [bind(node.primitive, *cells, **node.params)]
@@ -212,7 +213,9 @@ def _inline(node: Node, env: dict[Var, Var], nodes: list[Node]) -> None:
 def bind_control(
     primitive: Primitive, cells: Sequence[Array], params: dict[str, Any]
 ) -> list[Array]:
-    """Run (as a program of one node), stage and tape a node of control flow."""
+    """Run (as a program of one node), stage and tape a node of control flow; do an effect."""
+    if isinstance(primitive.lower, Effect):
+        return bind_effect(primitive, cells, params)
     values = [read(c) for c in cells]
     nodes = [node_of(v) if v.dtype.is_inexact else None for v in values]
     taped = _native.grad_enabled() and any(nodes)

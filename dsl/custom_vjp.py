@@ -15,6 +15,7 @@ from .autodiff import OutputNode, TapeNode, no_grad, node_of, snapshot
 from .branches import filled as in_place
 from .branches import joined
 from .control import CUSTOM, GRADIENTS, Seeds, bind_control, evaluate
+from .effects import without_effects
 from .errors import GradientError, TraceError
 from .forward_mode import RULES, Found, Tangents, push, transposed
 from .functions.convert import asarray, is_array
@@ -355,7 +356,7 @@ def _tangent(cells: list[Array], tangents: Tangents, params: dict[str, Any]) -> 
         along = push(params["forward"], cells, tangents)[1][n:]
 
     def pulled(cotangents: list[Array], values: list[Array], results: list[Array]) -> Any:
-        residuals = outs[n:] or evaluate(params["forward"], values)[n:]
+        residuals = outs[n:] or evaluate(without_effects(params["forward"]), values)[n:]
         return _pulled(params, values, residuals, cotangents)
 
     return outs, [*transposed(pulled, cells, tangents, outs[:n]), *along]

@@ -15,7 +15,7 @@ from .autodiff import TapeNode, enable_grad, is_tracked, newest_id, node_of, sna
 from .control import COND, SCAN, bind_control
 from .errors import GradientError
 from .graph import Graph
-from .primitive import Control, Primitive
+from .primitive import Control, Effect, Primitive
 from .primitives.families import zeros_like
 from .pulling import graph_of
 from .recipe_steps import rule_of
@@ -50,8 +50,8 @@ def push_node(
 ) -> Found:
     """Apply a primitive to values with tangents."""
     moves = any(t is not None for t in tangents)
-    if isinstance(primitive.lower, Control):
-        if not moves:
+    if isinstance(primitive.lower, Control | Effect):
+        if not moves or primitive.name in ("print", "check", "check_finite"):
             outs = bind_control(primitive, cells, params)
             return outs, [None] * len(outs)
         if primitive.name not in RULES:

@@ -129,12 +129,19 @@ def verify(graph: Graph) -> Graph:
     return graph
 
 
+def has_effect(node: Node) -> bool:
+    """Whether a node does something beside computing, so that it must run even if nothing reads
+    its results."""
+    inside = (inner for graph in subgraphs(node) for inner in graph.nodes)
+    return node.primitive.is_effect or any(map(has_effect, inside))
+
+
 def without_dead_code(graph: Graph) -> Graph:
-    """Drop the nodes that no output needs."""
+    """Drop the nodes that no output needs and that do nothing but compute."""
     needed = set(graph.outputs)
     kept = []
     for node in reversed(graph.nodes):
-        if needed & set(node.outputs):
+        if needed & set(node.outputs) or has_effect(node):
             kept.append(node)
             needed |= set(node.inputs)
     return Graph(graph.inputs, graph.outputs, tuple(kept[::-1]), graph.constants, graph.name)

@@ -3,8 +3,8 @@
 In every rule arrays are positional and parameters are keyword. `lower` says what the primitive
 computes in one of four forms (`Map`, `Reduce`, `Contract`, `Scatter`), and the schedules in
 `lowering/` decide how; or it names a routine of the native core (`Native`), or runs graphs that are
-its parameters (`Control`). Rules are handed their vocabulary `t`, so records never import a
-compiler.
+its parameters (`Control`), or does something beside computing (`Effect`). Rules are handed their
+vocabulary `t`, so records never import a compiler.
 """
 
 from __future__ import annotations
@@ -124,7 +124,15 @@ class Control:
     is_kernel: bool = False
 
 
-Lower = Map | Reduce | Contract | Scatter | Native | Control
+@dataclass(frozen=True)
+class Effect:
+    """Done beside computing, in order, once each time the program comes by (dsl/effects.py);
+    `kind` is `begin` (nothing is done), `print`, `check`, `check_finite` or `callback`."""
+
+    kind: str
+
+
+Lower = Map | Reduce | Contract | Scatter | Native | Control | Effect
 
 
 @dataclass(frozen=True)
@@ -184,6 +192,11 @@ class Primitive:
     def infer_all(self, *avals: Aval, **params: Any) -> tuple[Aval, ...]:
         found = self.infer(*avals, **params)
         return found if isinstance(found, tuple) else (found,)
+
+    @property
+    def is_effect(self) -> bool:
+        """Whether it does something beside computing."""
+        return isinstance(self.lower, Effect) and self.lower.kind != "begin"
 
     def __call__(self, *arrays: Array, **params: Any) -> Array:
         return _bind(self, *arrays, **params)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from . import trace as tracing
 from .autodiff import TapeNode, cotangent_of, enable_grad, node_of, snapshot, walk
 from .control import Seeds, evaluate
+from .effects import without_effects
 from .graph import Aval, Graph, without_dead_code
 from .primitives.families import zeros_like
 from .record import read
@@ -27,7 +28,7 @@ def pull_back(
             snapshot(x, TapeNode("input", (), lambda cotangents, keep: ())) if w else x
             for x, w in zip(inputs, wanted, strict=True)
         ]
-        outs = evaluate(graph, own)
+        outs = evaluate(without_effects(graph), own)
         pairs = [
             (y._node, s)
             for y, s in zip(outs, seeds, strict=True)

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from .control import GRADIENTS, WHILE, WHILE_VJP, Seeds, bind_control, evaluate
+from .effects import without_effects
 from .forward_mode import (
     RULES,
     Found,
@@ -37,6 +38,7 @@ def while_vjp(
 ) -> list[Array | None]:  # fmt: skip
     """The cotangents of the inputs of a `while` (of all inexact carries, and of the constants that
     are wanted), from those of its results, which are like `outs`."""
+    params = {k: without_effects(v) if isinstance(v, Graph) else v for k, v in params.items()}
     nc, body = params["n_constants"], params["body"]
     consts, carries = values[:nc], values[nc:]
     is_float = [c.dtype.is_inexact for c in carries]
