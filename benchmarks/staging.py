@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -53,7 +54,7 @@ def _calls(options: Options, jax: Any) -> Iterator[Case]:
 
     for name, f, goal in (("one result", one, CALL), ("two results", two, PAIR)):
         runs = _jitted(f, (x, y), options, jax)
-        yield Case(f"call, {name}", runs, goal, lambda runs=runs: _check_call(runs))
+        yield Case(f"call, {name}", runs, goal, partial(_check_call, runs))
     w = tw.asarray(y)
     captured = tw.jit(lambda x: tw.tanh(x * w))
     a = tw.asarray(x)
@@ -171,8 +172,8 @@ def _compared(
         for other in (n + 16, n + 32):
             general(*make(other))
         runs = {
-            FIXED: lambda fixed=fixed, given=given: fixed(*given),
-            OURS: lambda general=general, given=given: general(*given),
+            FIXED: partial(fixed, *given),
+            OURS: partial(general, *given),
         }
         check = agree(runs, 1e-4, 1e-5, reference=FIXED)
         yield Case(f"{name} {n}", runs, UNKNOWN, check)
@@ -201,7 +202,7 @@ def _loops(jax: Any) -> Iterator[Case]:
         runs: dict[str, Run] = {OURS: own}
         runs |= {C: hand} if hand else {}
         runs |= {"JAX": other} if other else {}
-        yield Case(name, runs, goal, lambda runs=runs: _check_loop(runs))
+        yield Case(name, runs, goal, partial(_check_loop, runs))
 
 
 def _loops_in_jax(jax: Any, init: Any, x: Any) -> Iterator[Run]:

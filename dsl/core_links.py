@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import _native
-from . import autodiff, indexing, recipes, record
+from . import autodiff, callbacks, indexing, recipes, record
 from . import primitives as p
 from .functions.outputs import NO_VALUE
 from .operators import set_operators
@@ -12,7 +12,8 @@ from .tracked import shape_of
 
 
 def link() -> None:
-    """Give the core the Python parts of indexing, of the tape, of recipes, and of operators."""
+    """Give the core the Python parts of indexing, of the tape, of recipes, of operators, and of
+    effects."""
     _native.set_indexing(indexing.get, indexing.put)
     _native.set_slice_moves(indexing.slice_moves)
     _native.set_no_value(NO_VALUE)
@@ -20,4 +21,5 @@ def link() -> None:
     _native.set_walk(autodiff.LeafNode, autodiff.OutputNode, _native.Dispatch(p.add))
     _native.set_recorder(recipes.record)
     _native.set_shape_of(shape_of)
+    _native.set_effect_host(print, callbacks.serve)
     set_operators()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 import threading
 import time
 import weakref
@@ -17,26 +18,24 @@ from typing import TYPE_CHECKING, Any
 
 from .. import _native
 from . import device as placing
-from . import purity, timeline, tree
+from . import timeline, tree
 from . import trace as tracing
 from .arguments import Dynamic
+from .drawing import Picture
 from .engine import engine
-from .entry import Commit, Constant, Entry, call, graphs_of_call
+from .entry import Entry, call, graphs_of_call
 from .errors import ArgumentError, TraceError
-from .graph import Aval, Graph, Var
+from .graph import Graph
 from .graph_code import code_text
-from .record import read
 from .route import route_of
 from .signatures import Signature, array_names, first_difference, leaf_names, signature_of
 from .sizes import Shape
 from .stats import Stats
-from .surroundings import look_around
-from .trace import Trace
-from .tracked import Tracked, plain
+from .tracing_calls import name_of, trace_call
 from .variants import Axis, Variants
 
 if TYPE_CHECKING:
-    from .array import Array
+    pass
 
 
 _alive: weakref.WeakSet[Jitted] = weakref.WeakSet()
@@ -51,8 +50,13 @@ def forget_programs() -> None:
 class Jitted(_native.Staged):
     """A function that runs as a compiled program; what `tw.jit` returns."""
 
+    word = "jit"
+
     def __init__(
-        self, f: Callable[..., Any], static: Sequence[str], dynamic: Dynamic | bool | None
+        self,
+        f: Callable[..., Any],
+        static: Sequence[str] = (),
+        dynamic: Dynamic | bool | None = None,
     ) -> None:
         functools.update_wrapper(self, f)
         self._f = f
@@ -70,7 +74,7 @@ class Jitted(_native.Staged):
         """What the native core calls where it knows no program that is the whole of a call."""
         if not timeline.on:
             return self._run(args, kwargs)
-        with timeline.span(timeline.Category.CALL, _name(self._f)):
+        with timeline.span(timeline.Category.CALL, name_of(self._f)):
             return self._run(args, kwargs)
 
     def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -93,8 +97,13 @@ class Jitted(_native.Staged):
         """The function as it was before it was staged."""
         return self._f
 
+    @property
+    def traced(self) -> Callable[..., Any]:
+        """What is traced: the function, or what `tw.script` has made of it."""
+        return self._f
+
     def __repr__(self) -> str:
-        return f"<tw.jit of {_name(self._f)}, {len(self._made)} programs>"
+        return f"<tw.{self.word} of {name_of(self._f)}, {len(self._made)} programs>"
 
     def graph(self, *args: Any, **kwargs: Any) -> str:
         """The traced program as text, for these arguments."""
@@ -121,6 +130,27 @@ class Jitted(_native.Staged):
         entry, signature = self._entry(args, kwargs)
         return graphs_of_call(entry, list(signature.arguments))
 
+    def draw(self, *args: Any, **kwargs: Any) -> Picture:
+        """The traced program as a picture, for these arguments: an SVG that a notebook shows and
+        `save(path)` writes."""
+        return Picture(self._entry(args, kwargs)[0].graph)
+
+    def check(self, *args: Any, folder: str | os.PathLike[str] | None = None, **kwargs: Any) -> Any:
+        """Run each kernel of the program alone, on the values that it gets in this call, and
+        compare it with the primitives' NumPy references in float64.
+
+        The report (`print` it) names the first kernel that is out of its declared bounds, if there
+        is one, and a stand-alone reproduction, which is written into `folder` or, without one,
+        into the user's cache. Nothing outside is written to.
+
+        >>> import tilewright as tw
+        >>> tw.jit(lambda x: tw.tanh(x).sum()).check(tw.ones(5)).ok
+        True
+        """
+        entry, signature = self._entry(args, kwargs)
+        graph, inputs = entry.graph_at(signature.arguments), entry.inputs(signature.arguments)
+        return engine(entry.device).check(graph, entry.read_only(), inputs, folder)
+
     def device(self, *args: Any, **kwargs: Any) -> placing.Device:
         """The device on which a call with these arguments runs."""
         return self._entry(args, kwargs)[0].device
@@ -137,7 +167,7 @@ class Jitted(_native.Staged):
         """
         notes = (note for kind in self._kinds.values() for note in kind.notes)
         records = tuple(entry.record for entry in self._made)
-        return Stats(_name(self._f), self._calls, records, tuple(dict.fromkeys(notes)))
+        return Stats(name_of(self._f), self._calls, records, tuple(dict.fromkeys(notes)))
 
     def forget_programs(self) -> None:
         """Ask the engine for every program again at its next call, as when kernels were tuned."""
@@ -179,8 +209,8 @@ class Jitted(_native.Staged):
 
     def _kind(self, names: Sequence[str], signature: Signature) -> Variants:
         arrays = array_names(names, signature.leaves)
-        given = _given_axes(_name(self._f), self._dynamic, arrays, signature.shapes)
-        return Variants(_name(self._f), arrays, given, fixed=self._dynamic is False)
+        given = _given_axes(name_of(self._f), self._dynamic, arrays, signature.shapes)
+        return Variants(name_of(self._f), arrays, given, fixed=self._dynamic is False)
 
 
 def jit(
@@ -241,7 +271,7 @@ def _check_static(
     takes_any = any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
     if unknown and not takes_any:
         raise TraceError(
-            f"jit: static names {sorted(unknown)}, but {_name(f)} takes "
+            f"jit: static names {sorted(unknown)}, but {name_of(f)} takes "
             f"{list(signature.parameters)}"
         )
 
@@ -280,109 +310,3 @@ def _given_axes(
                 )
             given[number, axis % ndim] = size
     return given
-
-
-# --------------------------------------------------------------------------- tracing
-
-
-@timeline.stage("trace", lambda f, *_: _name(f))
-def trace_call(
-    f: Callable[..., Any],
-    leaves: list[Any],
-    structure: tree.Tree,
-    shapes: Sequence[Shape] | None = None,
-) -> Entry:
-    """Trace one call of `f` on the pytree of these leaves, in which an `Aval` stands for an array
-    that is not there yet; with `shapes` the distinct arrays have these.
-
-    Raises TraceError for what a program cannot hold, and what the function itself raises.
-    """
-    around = look_around(f, [x for x in leaves if not isinstance(x, Aval)])
-    given = [x for x in leaves if isinstance(x, _native.Cell) and x._is_concrete]
-    index = placing.common_index(f"jit: {_name(f)}", given)  # type: ignore[arg-type]
-    with placing.scope(index), tracing.open_trace(_name(f)) as trace:
-        trace.device = index if given else None
-        cells: dict[int, Array] = {}
-        for leaf in leaves:
-            if isinstance(leaf, _native.Cell | Aval) and id(leaf) not in cells:
-                shape = leaf.shape if shapes is None else tuple(shapes[len(cells)])
-                cells[id(leaf)] = trace.add_input(Aval(shape, leaf.dtype))
-        args, kwargs = tree.unflatten(structure, [cells.get(id(x), x) for x in leaves])
-        result = f(*args, **kwargs)
-        purity.check(f, around)
-        entry = _finish(trace, list(cells.values()), result)
-    entry.places = tuple(
-        (c, around.arrays[id(c.cell)])
-        for c in entry.captured
-        if id(c.cell) in around.arrays and not c.origin.is_grad
-    )
-    del args, kwargs, result, cells
-    trace.refuse_survivors("jit", _name(f))
-    return entry
-
-
-def _finish(trace: Trace, arguments: list[Array], result: Any) -> Entry:
-    """Decide what the program returns: results first, then the new state."""
-    outputs: list[Var] = []
-
-    def output(cell: Array) -> int:
-        outputs.append(tracing.traced_var(read(cell), trace))
-        return len(outputs) - 1
-
-    leaves, result_tree = tree.flatten(result)
-    results = tuple(
-        output(x) if isinstance(x, _native.Cell) else _constant(x)  # type: ignore[arg-type]
-        for x in leaves
-    )
-    commits = _argument_commits(trace, arguments, output)
-    rebinds = []
-    for slot in list(trace.slots.values()):
-        if slot.current is slot.initial or slot.current is None:
-            continue
-        if slot.current._traced is not None:
-            output(slot.current)
-            commits.append(Commit("grad", slot))
-        else:
-            rebinds.append(slot)
-    for captured in list(trace.captured.values()):
-        if tracing.traced_var(captured.current, trace) is not captured.var:
-            output(captured.current)
-            commits.append(Commit("cell", captured))
-    entry = Entry(trace, trace.graph(tuple(outputs)), len(arguments))
-    entry.shapes = tuple(tuple(map(plain, v.aval.shape)) for v in trace.inputs)
-    entry.result_tree, entry.results, entry.commits = result_tree, results, tuple(commits)
-    entry.rebinds = tuple(rebinds)
-    entry.clears = tuple(
-        s for s in trace.slots.values() if s.current is None and s.initial is not None
-    )
-    _release(trace)
-    return entry
-
-
-def _argument_commits(
-    trace: Trace, arguments: list[Array], output: Callable[[Array], int]
-) -> list[Commit]:
-    commits = []
-    for position, cell in enumerate(arguments):
-        if tracing.traced_var(cell, trace) is not trace.inputs[position]:
-            output(cell)
-            commits.append(Commit("argument", position))
-    return commits
-
-
-def _constant(value: Any) -> Constant:
-    return Constant(value.fixed() if isinstance(value, Tracked) else value)
-
-
-def _release(trace: Trace) -> None:
-    """Let go of the traced arrays that the bookkeeping itself holds."""
-    for captured in trace.captured.values():
-        captured.current = captured.cell
-    for slot in trace.slots.values():
-        if slot.current is not None and slot.current._traced is not None:
-            slot.current = None
-            slot.initial = slot.initial if slot.was_read else None
-
-
-def _name(f: Callable[..., Any]) -> str:
-    return getattr(f, "__name__", type(f).__name__)

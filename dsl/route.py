@@ -36,7 +36,8 @@ def route_of(entry: Entry, arguments: Sequence[Array]) -> _native.Route | None:
             return None
     if entry.route is None:
         entry.route = _make(entry)
-    return entry.route
+    route: _native.Route | None = entry.route
+    return route
 
 
 def _make(entry: Entry) -> _native.Route | None:

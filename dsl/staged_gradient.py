@@ -11,8 +11,9 @@ from . import trace as tracing
 from .autodiff import OutputNode, TapeNode, cotangent_of, enable_grad, node_of, snapshot, walk
 from .comparing import form_of, is_same
 from .control import evaluate
+from .effects import without_effects
 from .engine import engine
-from .graph import Aval, Graph, Var, verify
+from .graph import Aval, Graph, Var, has_effect, verify
 from .graph_sizes import at_sizes, bound_names, general, require_bound, tracked_at, used_names
 from .primitives.families import zeros_like
 from .record import read
@@ -150,11 +151,11 @@ def _cut(
 
 
 def _needed(nodes: Sequence[Any], outputs: tuple[Var, ...]) -> list[Any]:
-    """The nodes on which `outputs` depend, in order."""
+    """The nodes on which `outputs` depend, and those with effects, in order."""
     wanted = set(outputs)
     kept = []
     for node in reversed(nodes):
-        if wanted.intersection(node.outputs):
+        if wanted.intersection(node.outputs) or has_effect(node):
             kept.append(node)
             wanted.update(node.inputs)
     return kept[::-1]
@@ -190,5 +191,5 @@ def _replay(
 ) -> list[Array]:
     """The backward as recorded operations: the residuals are computed again on the tape."""
     forward, backward = (at_sizes(g, sizes) for g in (pair.forward, pair.backward))
-    recomputed = evaluate(forward, sources)[pair.n_outputs :]
+    recomputed = evaluate(without_effects(forward), sources)[pair.n_outputs :]
     return evaluate(backward, [*recomputed, *seeds])

@@ -53,7 +53,7 @@ class Stats:
         seconds = f"{self.compile_seconds:.3f} s of tracing and compiling"
         counts = f"{_count(self.calls, 'call')}, {_count(len(self.programs), 'program')}"
         lines = [f"{self.name}: {counts}, {_count(self.recompiles, 'recompile')}, {seconds}"]
-        rows = [("takes", "trace", "compile", "origin", "why")]
+        rows: list[tuple[str, ...]] = [("takes", "trace", "compile", "origin", "why")]
         rows += [_row(p) for p in self.programs]
         widths = [min(max(map(len, column)), _WIDTH // 3) for column in zip(*rows, strict=True)]
         for row in rows if self.programs else []:

@@ -206,7 +206,8 @@ def _steps(begin: Any, end: Any, step: Any) -> int:
         map(is_integer, (begin, end, step))
     ):
         span, by = (end - begin, step) if step > 0 else (begin - end, -step)
-        return (span + by - 1) // by if span > 0 else 0
+        count: int = (span + by - 1) // by if span > 0 else 0
+        return count
     exact = (end - begin) / step
     if not math.isfinite(exact):
         raise ArgumentError(f"arange: got {begin}, {end}, {step}; they must be finite")

@@ -21,9 +21,21 @@ import numpy as np
 from ..dtypes import DType, bfloat16, float16, float32, float64, int64, to_numpy, uint32, uint64
 from ..errors import DTypeError
 from ..graph import Aval
-from ..primitive import Expr, Map, Primitive, Reader, Sample, Vocabulary, register
+from ..primitive import (
+    ONE_BY_ONE,
+    REGISTRY,
+    Expr,
+    Lanes,
+    Map,
+    Primitive,
+    Reader,
+    Sample,
+    Vocabulary,
+    register,
+)
 from ..sizes import Shape
 from .families import linear_index, ulps
+from .lanes import draw_per_lane, one_by_one
 from .philox import Words, block_words, halves, lower_philox
 from .samples import Numpy
 
@@ -77,6 +89,8 @@ random_bits = register(
         reference=_random_reference,
         samples=_random_samples,
         dtypes=(uint32,),
+        batch=partial(draw_per_lane, "random_bits"),
+        per_lane=True,
     )
 )
 
@@ -123,6 +137,7 @@ random_advance = register(
         reference=_advance_reference,
         samples=_advance_samples,
         dtypes=(uint32,),
+        batch=one_by_one,
     )
 )
 
@@ -163,6 +178,10 @@ class Draw:
     ) -> Expr:
         return self.rule(t, lower_philox(t, ids(index), state), out=out, **params)
 
+    def batch_at(self, lanes: Lanes, state: Any, ids: Any, **params: Any) -> Any:
+        """Elements given by their numbers have the numbers' shape."""
+        return ONE_BY_ONE if lanes.batched[0] else REGISTRY[f"{self.name}_at"](state, ids, **params)
+
     def refer(self, state: Numpy, *, shape: tuple[int, ...], **params: Any) -> Numpy:
         ids = np.arange(int(np.prod(shape, dtype=np.int64)), dtype=np.uint64).reshape(shape)
         return self.reference(block_words(state, ids), **params)
@@ -202,9 +221,26 @@ def _draw(
         Primitive, dtypes=dtypes, ulp={k.name: (ulp or {}).get(k.name, 0) for k in dtypes}
     )
     return (
-        register(make(name, d.infer, Map(d.lower, cost=cost), d.refer, d.samples)),
         register(
-            make(f"{name}_at", d.infer_at, Map(d.lower_at, cost=cost), d.refer_at, d.samples_at)
+            make(
+                name,
+                d.infer,
+                Map(d.lower, cost=cost),
+                d.refer,
+                d.samples,
+                batch=partial(draw_per_lane, name),
+                per_lane=True,
+            )
+        ),
+        register(
+            make(
+                f"{name}_at",
+                d.infer_at,
+                Map(d.lower_at, cost=cost),
+                d.refer_at,
+                d.samples_at,
+                batch=d.batch_at,
+            )
         ),
     )
 
