@@ -61,7 +61,7 @@ def run_without_python(path: Path, x: tw.Array, h: tw.Array) -> list[np.ndarray]
         np.save(place / "h.npy", h.numpy())
         words = [runner(), path]
         words += [w for name in ("x", "h") for w in ("--input", f"{name}={place / name}.npy")]
-        names = tw.load(path).output_names
+        names = [port.name for port in tw.load(path).outputs]
         words += [w for n in names for w in ("--output", f"{n}={place / n}.npy")]
         subprocess.run(words, check=True, env={})
         return [np.load(place / f"{n}.npy") for n in names]
