@@ -234,10 +234,14 @@ def _while_vjp(cells: list[Array], flags: Flags, params: dict[str, Any], count: 
 
 def _custom(cells: list[Array], flags: Flags, params: dict[str, Any], count: Dim) -> Found:
     n, backward = params["n_constants"], params["backward"]
-    function, forward = (
-        lane_graph(params[key], flags, count, [True] * len(params[key].outputs))[0]
+    graphs = {
+        key: lane_graph(graph, flags, count, [True] * len(graph.outputs))[0]
         for key in ("function", "forward")
-    )
+        if (graph := params[key]) is not None
+    }
+    if backward is None:
+        outs = bind_control(CUSTOM, cells, {**params, **graphs})
+        return outs, [True] * len(outs)
     taken = [*flags[:n], *[True] * (len(backward.inputs) - n)]
     arguments = zip(cells[n:], flags[n:], strict=True)
     inexact = [has for x, has in arguments if x.dtype.is_inexact]
@@ -249,7 +253,6 @@ def _custom(cells: list[Array], flags: Flags, params: dict[str, Any], count: Dim
         return [g if has else p.sum_(g, axes=(0,)) for g, has in zip(outs, inexact, strict=True)]
 
     kinds = lane_avals([v.aval for v in backward.inputs], taken, count)
-    graphs = {"function": function, "forward": forward}
     graphs["backward"] = graph_of(backward.name, kinds, back)
     outs = bind_control(CUSTOM, cells, {**params, **graphs})
     return outs, [True] * len(outs)

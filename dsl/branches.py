@@ -213,7 +213,7 @@ def equal(x: Any, other: Any) -> bool:
     if x is other or type(x) is not type(other):
         return x is other
     if isinstance(x, float):  # 0.0 differs from -0.0
-        return x.hex() == other.hex()
+        return bool(x.hex() == other.hex())
     found = x == other
     return isinstance(found, bool) and found
 

@@ -124,11 +124,14 @@ def _infer_while_vjp(
 def _infer_custom(
     *values: Aval,
     function: Graph,
-    forward: Graph,
-    backward: Graph,
+    forward: Graph | None,
+    backward: Graph | None,
     n_constants: int,
     n_results: int,
 ) -> tuple[Aval, ...]:
+    if forward is None or backward is None:  # nothing may ask for its gradient
+        _require_avals("custom", function, values)
+        return _outputs(function)
     for graph in (function, forward):
         _require_avals("custom", graph, values)
     made, found = _outputs(function), _outputs(forward)
@@ -232,7 +235,7 @@ def _run_for_tape(
         grown = _with_history(params)
         return _run(primitive, values, grown), grown, len(params["body"].outputs)
     if primitive is CUSTOM and len(params["function"].outputs) == params["n_results"]:
-        grown = {**params, "function": params["forward"]}
+        grown = {**params, "function": params["forward"] or params["function"]}
         return _run(primitive, values, grown), grown, params["n_results"]
     return _run(primitive, values, params), params, None
 

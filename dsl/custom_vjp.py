@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from .. import _native
@@ -28,6 +30,21 @@ if TYPE_CHECKING:
     from .array import Array
 
 Leaves = list[Any]
+MOST_NESTED = 3  # calls of a function in the forward and backward functions of its own gradient
+
+
+class _Nesting(threading.local):
+    """How deep this thread is in the forward and backward functions of one function."""
+
+    depth = 0
+
+    @contextmanager
+    def deeper(self) -> Iterator[None]:
+        self.depth += 1
+        try:
+            yield
+        finally:
+            self.depth -= 1
 
 
 class CustomVjp:
@@ -38,6 +55,7 @@ class CustomVjp:
         self._f = f
         self._forward: Callable[..., tuple[Any, Any]] | None = None
         self._backward: Callable[..., Any] | None = None
+        self._nesting = _Nesting()
 
     def defvjp(
         self, forward: Callable[..., tuple[Any, Any]], backward: Callable[..., Any]
@@ -159,18 +177,22 @@ class CustomVjp:
             return given
 
         weak = list(map(tracing.is_weak, arrays))
-        function, first = (_region(f, avals_of(arrays), build, weak) for f in (self._f, forward))
-        self._require_pair(function, first)
-        second = self._backward_region(backward, args, arrays, function, first)
-        regions = (function, first, second)
-        given = list(joined(r.captured for r in regions).values())
-        graphs = [r.graph(given, [], carried=False) for r in regions]
+        function = _region(self._f, avals_of(arrays), build, weak)
+        regions = {"function": function}
+        if self._nesting.depth < MOST_NESTED:
+            with self._nesting.deeper():  # they may call the function themselves
+                first = _region(forward, avals_of(arrays), build, weak)
+                self._require_pair(function, first)
+                second = self._backward_region(backward, args, arrays, function, first)
+            regions |= {"forward": first, "backward": second}
+        given = list(joined(r.captured for r in regions.values()).values())
+        params: dict[str, Any] = {"forward": None, "backward": None}
+        params |= {key: r.graph(given, [], carried=False) for key, r in regions.items()}
         plain, form = function.plain(), function.structure
-        for region in regions:
+        for region in regions.values():
             region.release()
-        params = dict(zip(("function", "forward", "backward"), graphs, strict=True))
         values = [*map(read, given), *arrays]
-        counts = {"n_constants": len(given), "n_results": len(graphs[0].outputs)}
+        counts = {"n_constants": len(given), "n_results": len(params["function"].outputs)}
         outs = bind_control(CUSTOM, values, {**params, **counts})
         return tree.unflatten(form, in_place(plain, outs))
 
@@ -299,6 +321,7 @@ def _gradient(
 ) -> list[Array | None]:
     """By the results as the backward function says; by the residuals, which a gradient of the
     gradient reads, as the forward function's operations say."""
+    _require_rule(params)
     n = params["n_results"]
     found = _pulled(params, saved, outs[n:], filled(seeds[:n], outs[:n]))
     if all(s is None for s in seeds[n:]):
@@ -316,7 +339,16 @@ def _gradient(
     return [a if b is None else b if a is None else a + b for a, b in zip(found, more, strict=True)]
 
 
+def _require_rule(params: Any) -> None:
+    if params["backward"] is None:
+        raise GradientError(
+            f"custom_vjp: a derivative of {params['function'].name} of order {MOST_NESTED + 1} is "
+            "not there in staged code, as its forward or backward function calls itself"
+        )
+
+
 def _tangent(cells: list[Array], tangents: Tangents, params: dict[str, Any]) -> Found:
+    _require_rule(params)
     n = params["n_results"]
     outs = bind_control(CUSTOM, cells, params)
     along: Tangents = [None] * (len(outs) - n)

@@ -34,14 +34,15 @@ RULES: dict[str, Callable[[list[Array], Tangents, dict[str, Any]], Found]] = {}
 def push(graph: Graph, values: Sequence[Array], tangents: Sequence[Array | None]) -> Found:
     """The outputs of a graph and their tangents, from those of its inputs."""
     inputs = (*graph.inputs, *(v for v, _ in graph.constants))
-    env = {v: pair for v, *pair in zip(inputs, values, tangents, strict=True)}
+    env = dict(zip(inputs, values, strict=True))
+    moved = dict(zip(inputs, tangents, strict=True))
     for node in graph.nodes:
-        cells = [env[v][0] for v in node.inputs]
-        own = [env[v][1] for v in node.inputs]
+        cells, own = [env[v] for v in node.inputs], [moved[v] for v in node.inputs]
         found, along = push_node(node.primitive, cells, own, dict(node.params))
-        env.update(zip(node.outputs, map(list, zip(found, along, strict=True)), strict=True))
-    pairs = [env[v] for v in graph.outputs]
-    return [read(x) for x, _ in pairs], [None if t is None else read(t) for _, t in pairs]
+        env.update(zip(node.outputs, found, strict=True))
+        moved.update(zip(node.outputs, along, strict=True))
+    ends = [moved[v] for v in graph.outputs]
+    return [read(env[v]) for v in graph.outputs], [None if t is None else read(t) for t in ends]
 
 
 def push_node(
@@ -159,11 +160,13 @@ def grouped(
     return found
 
 
-def ungrouped(cells: Sequence[Array], groups: Sequence[tuple[int, Sequence[bool]]]) -> Found:
+def ungrouped(
+    cells: Sequence[Any], groups: Sequence[tuple[int, Sequence[bool]]]
+) -> tuple[list[Any], list[Any]]:
     """The inverse of `grouped`."""
     take = iter(cells)
-    values: list[Array] = []
-    tangents: Tangents = []
+    values: list[Any] = []
+    tangents: list[Any] = []
     for n, has in groups:
         values += [next(take) for _ in range(n)]
         tangents += [next(take) if is_there else None for is_there in has]

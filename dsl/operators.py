@@ -194,6 +194,7 @@ def require_known(x: Array, op: str) -> None:
         return
     what = "an array of the program's state," if x._is_concrete else "a traced"
     raise ValueNeededError(
-        f"{op}: got {what} {x.dtype}{x.shape}, known only when the program runs; stage the "
-        "function with tw.script, choose with tw.cond or tw.where, or return it"
+        f"{op}: got {what} {x.dtype}{x.shape}, known only when the program runs, at "
+        f"{tracing.user_source()}; stage the function with tw.script, choose with tw.cond or "
+        "tw.where, or return it"
     )

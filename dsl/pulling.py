@@ -65,7 +65,7 @@ def filled(seeds: Seeds, like: Sequence[Array]) -> list[Array]:
     ]
 
 
-def in_places(found: Sequence[Array], wanted: Sequence[bool]) -> list[Array | None]:
+def in_places(found: Seeds, wanted: Sequence[bool]) -> list[Array | None]:
     """What was found, at the places where it was wanted; None elsewhere."""
     picked = iter(found)
     return [next(picked) if w else None for w in wanted]

@@ -115,7 +115,9 @@ def read(cell: Array) -> Array:
             return snapshot(cell, None)
         for primitive, params in cell._moves:
             value = _bind_values(primitive, (value,), dict(params))
-        return value
+        # A window on another's memory is a value of its own: what is moved out of it later must not
+        # be taken for a part of the other.
+        return value if value._base is None else snapshot(value, value._node)
     trace = tracing.current()
     if trace is None:
         if cell._traced is not None:

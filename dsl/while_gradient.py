@@ -176,7 +176,7 @@ def _tangent_of_gradient(cells: list[Array], tangents: Tangents, params: dict[st
     moved = [g for g, x in zip(of_values[nc:], carries, strict=True) if x.dtype.is_inexact]
     primal += [of_tangents[i] for i in params["summed"]]
     moved += [of_values[i] for i in params["summed"]]
-    return primal, moved  # type: ignore[return-value]
+    return primal, moved
 
 
 GRADIENTS["while"] = _gradient

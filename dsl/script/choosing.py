@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from ..record import read
 from ..regions import Region
 from . import depth
 from .building import RESULT
-from .sites import FALL, Site
+from .sites import BREAK, FALL, NO_MARKS, Marks, Site
 from .state import UNSET, Place, Scope, Snapshot, form
 
 if TYPE_CHECKING:
@@ -36,12 +37,25 @@ class Side:
     region: Region
     code: Any = FALL
     after: Snapshot | None = None
-    partial: frozenset[str] = frozenset()
+    marks: Marks = NO_MARKS
     is_outside: bool = False  # of a guard: control has left the block before
 
     @property
     def has_left(self) -> bool:
         return self.is_outside or (not is_array(self.code) and self.code != FALL)
+
+    @property
+    def may_have_broken(self) -> bool:
+        """Whether control may have left the loop by `break` on this side."""
+        return is_array(self.code) or self.code == BREAK
+
+    def has_inside(self, name: str) -> bool:
+        """Whether a name has a value where control is still in the block."""
+        return self.value(name) is not UNSET and name not in self.marks.leaving
+
+    def has_outside(self, name: str) -> bool:
+        """Whether a name has a value where control has left the loop by `break`."""
+        return self.value(name) is not UNSET and name not in self.marks.partial
 
     def value(self, place: Place) -> Any:
         """What is at a place after it."""
@@ -56,7 +70,7 @@ class Choice:
         refuse_foreign(site)
         depth.refuse_attempts(site.kind, site.where)
         self.frame, self.site, self.scope, self.test = frame, site, scope, test
-        self.before, self.entered_partial = scope.save(), frame.partial
+        self.before, self.entered = scope.save(), frame.marks
         trace = tracing.current()
         assert trace is not None
         self.what = f"script: the `{site.kind}` at {site.where}"
@@ -66,43 +80,47 @@ class Choice:
     def of(self, other: Block | None, then: Block, rest: Block | None) -> Any:
         """Both sides, and what follows them in their block; how it was left."""
         for side, block in zip(self.sides, (other, then), strict=True):
-            self._trace(side, lambda block=block: self.frame.run(block))
+            self._trace(side, functools.partial(self.frame.run, block))
         falls = [s for s in self.sides if not s.has_left]
         is_one = len(falls) == 1 and not is_array(falls[0].code)
         if rest is not None and is_one:  # what follows belongs to the side that gets there
-            self._trace(falls[0], lambda: self.frame.run(rest))
+            self._trace(falls[0], functools.partial(self.frame.run, rest))
             rest = None
         del falls
         code = self._merge()
         return self.frame._go_on(self.site, code, rest)
 
-    def guarding(self, code: Any, rest: Block) -> Any:
-        """`rest` where the test holds; elsewhere control has left the block, as `code` says."""
+    def guarding(self, code: Any, rest: Block, *, is_left: bool = True) -> Any:
+        """`rest` where the test holds; elsewhere control has left the block, as `code` says (or,
+        after a loop, it goes on with what follows)."""
         outside, inside = self.sides
-        outside.is_outside = True
-        self._trace(outside, lambda: code, lost=self.entered_partial)
-        self._trace(inside, lambda: self.frame.run(rest))
-        return self._merge()
+        elsewhere = self.entered.without(self.scope.cells)
+        outside.is_outside = is_left
+        self._trace(outside, lambda: code, lost=self.entered.partial)
+        self._trace(inside, functools.partial(self.frame.run, rest), lost=self.entered.leaving)
+        found = self._merge()
+        self.frame.marks = self.frame.marks.and_(elsewhere)
+        return found
 
     def _trace(self, side: Side, block: Block, lost: frozenset[str] = frozenset()) -> None:
         """Run a block in a side, going on from where it was."""
         start = self.before if side.after is None else side.after
         names = {n: UNSET if n in lost else v for n, v in start.names.items()}
-        self.frame.partial = side.partial
+        self.frame.marks = side.marks
         try:
             with side.region.opened(), depth.branch(self.site.where):
                 self.scope.restore(Snapshot(names, start.contents))
                 side.code = block()
-                side.after, side.partial = self.scope.save(), self.frame.partial
+                side.after, side.marks = self.scope.save(), self.frame.marks
         finally:
             self.scope.restore(self.before)
-            self.frame.partial = frozenset()
+            self.frame.marks = NO_MARKS
 
     # ------------------------------------------------------------------ afterwards
 
     def _merge(self) -> Any:
         """Stage the node, and give the names and containers what it chooses."""
-        names, partial = self._names()
+        names, marks = self._names()
         chosen, base = self._with_items(names)
         codes = [s.code for s in self.sides]
         is_known = not any(map(is_array, codes)) and codes[0] == codes[1]
@@ -115,31 +133,35 @@ class Choice:
             side.after, side.code = None, FALL  # nothing else holds what the regions have made
         index = read(asarray(self.test, dtype=int64))
         values = choose(self.what, index, [s.region for s in self.sides], [])
-        self.frame.partial = frozenset() if is_known and code == FALL else partial
+        self.frame.marks = marks
         self.scope.restore(base.having(dict(zip(chosen, values, strict=False))))
         return code if is_known else values[-1]
 
-    def _names(self) -> tuple[list[Place], frozenset[str]]:
-        """The names whose value the program chooses, and which of them are partial."""
+    def _names(self) -> tuple[list[Place], Marks]:
+        """The names whose value the program chooses, and the marks of them."""
         chosen: list[Place] = []
-        partial = set()
+        partial, leaving = set(), set()
         for name in self.site.stores:
             if name not in self.site.keep or name not in self.scope.cells:
                 continue
             before = self.before.names[name]
             values = [s.value(name) for s in self.sides]
-            if all(v is before for v in values):
+            if all(v is before for v in values) or all(v is UNSET for v in values):
+                if before is not UNSET and values[0] is UNSET:
+                    self._lose(name, "it is deleted")
                 continue
-            missing = [s for s, v in zip(self.sides, values, strict=True) if v is UNSET]
-            if name != RESULT and not all(s.has_left or name in s.partial for s in missing):
+            inside = all(s.has_left or s.has_inside(name) for s in self.sides)
+            broken = [s for s in self.sides if s.may_have_broken]
+            outside = all(s.has_outside(name) for s in broken)
+            if name != RESULT and not inside and not (outside and broken):
                 self._lose(name, "it gets one on one side only")
             elif problem := self._problem(name, values):
                 self._lose(name, problem)
-            elif len(missing) < len(self.sides):
+            else:
                 chosen.append(name)
-                if missing or any(name in s.partial for s in self.sides):
-                    partial.add(name)
-        return chosen, frozenset(partial)
+                if name != RESULT and not (inside and outside):
+                    (partial if inside else leaving).add(name)
+        return chosen, Marks(frozenset(partial), frozenset(leaving))
 
     def _lose(self, name: str, why: str) -> None:
         self.frame.lost[name] = f"in the `{self.site.kind}` at {self.site.where} {why}"
@@ -180,8 +202,9 @@ class Choice:
                 raise TraceError(
                     f"{self.what}: {base.describe(place)} becomes {problem}, as values decide"
                 )
-        for number, key in items:  # what a region has made must not stay here
-            base.contents[number][key] = None
+        for place in items:  # what a region has made must not stay here
+            if not isinstance(place, str):
+                base.contents[place[0]][place[1]] = None
         return [*names, *items], base
 
     def _results(self, side: Side, chosen: list[Place], *, with_code: bool) -> list[Any]:
@@ -243,8 +266,10 @@ def misfit(values: list[Any]) -> str | None:
 def text_of(value: Any) -> str:
     """A value for messages: what it is, and the line that made it."""
     leaves, structure = tree.flatten(value)
-    said = describe(leaves[0]) if structure.kind is None else ""
-    said = said or f"a {structure.kind.__name__} of {len(structure.children)}"
+    if structure.kind is None:
+        said = describe(leaves[0])
+    else:
+        said = f"a {structure.kind.__name__} of {len(structure.children)}"
     made = [x._traced.source for x in leaves if is_array(x) and x._traced is not None]
     source = next((s for s in reversed(made) if s is not None), None)
     return said if source is None else f"{said} (made at {source.short})"

@@ -26,7 +26,7 @@ class Expressions(ast.NodeTransformer):
         """An expression (or None), rewritten."""
         return None if node is None else self.visit(node)
 
-    def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
+    def visit_BoolOp(self, node: ast.BoolOp) -> Any:
         """`a and b` -> `_tw.both(a, lambda: b)`; `or` likewise."""
         if has_walrus(*node.values[1:]):  # binds a name, which a lambda could not
             return self._native(node)
@@ -34,21 +34,21 @@ class Expressions(ast.NodeTransformer):
         method = "both" if isinstance(node.op, ast.And) else "either"
         return at(call(RUNTIME, method, node.values[0], *map(later, node.values[1:])), node)
 
-    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> Any:
         """`not a` -> `_tw.negate(a)`."""
         self.generic_visit(node)
         if not isinstance(node.op, ast.Not):
             return node
         return at(call(RUNTIME, "negate", node.operand), node)
 
-    def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
+    def visit_IfExp(self, node: ast.IfExp) -> Any:
         """`a if c else b` -> `_tw.select(c, lambda: a, lambda: b)`."""
         if has_walrus(node.body, node.orelse):
             return self._native(node)
         self.generic_visit(node)
         return at(call(RUNTIME, "select", node.test, later(node.body), later(node.orelse)), node)
 
-    def visit_Compare(self, node: ast.Compare) -> ast.expr:
+    def visit_Compare(self, node: ast.Compare) -> Any:
         """`a < b < c` -> `_tw.compare(a, ("<", "<"), lambda: b, lambda: c)`; `a in b` too."""
         is_single = len(node.ops) == 1 and not isinstance(node.ops[0], ast.In | ast.NotIn)
         if is_single or has_walrus(*node.comparators):
@@ -57,7 +57,7 @@ class Expressions(ast.NodeTransformer):
         signs = ast.Tuple([constant(_OPERATORS[type(op)]) for op in node.ops], ast.Load())
         return at(call(RUNTIME, "compare", node.left, signs, *map(later, node.comparators)), node)
 
-    def visit_Call(self, node: ast.Call) -> ast.expr:
+    def visit_Call(self, node: ast.Call) -> Any:
         """`f(x)` -> `_tw.callee(f)(x)`; `super()` says of what."""
         self.generic_visit(node)
         called = node.func
@@ -70,7 +70,7 @@ class Expressions(ast.NodeTransformer):
         node.func = at(call(RUNTIME, "callee", called), called)
         return node
 
-    def visit_Lambda(self, node: ast.Lambda) -> ast.expr:
+    def visit_Lambda(self, node: ast.Lambda) -> Any:
         """A nested lambda is rewritten where it stands, and marked as being so."""
         if yields([node.body]):
             return node

@@ -7,16 +7,15 @@ blocks are traced as regions, and the names get what the program will choose.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from .. import trace as tracing
 from ..errors import TraceError
 from ..functions.convert import is_array
 from . import choosing, looping
-from .building import RESULT
 from .depth import Uncaught, enter_call, leave_call
-from .sites import BREAK, CONTINUE, FALL, RETURN, Site
+from .sites import BREAK, CONTINUE, FALL, NO_MARKS, RETURN, Site
 from .state import UNSET, Scope, put
 from .turns import Counter, turns_of
 from .values import truth
@@ -29,14 +28,14 @@ MOST_NODES = 50_000  # of a program with an unrolled loop
 class Frame:
     """One call of a rewritten function.
 
-    `partial` are names that have a value only where control is now: a side that has left the block
-    has none. `lost` says of names why they have none.
+    `marks` are of names that have a value on some paths only; `lost` says of names why they have
+    none.
     """
 
     def __init__(self, sites: Sequence[Site], name: str) -> None:
         self.sites, self.name = sites, name
         self.lost: dict[str, str] = {}
-        self.partial: frozenset[str] = frozenset()
+        self.marks = NO_MARKS
 
     def __enter__(self) -> Frame:
         enter_call((id(self.sites), self.name), self.name)
@@ -107,13 +106,13 @@ class Frame:
             if known is None:
                 break
             if not known:
-                return self._leave(site, FALL, other)
+                return self._leave(site, scope, FALL, other)
             code = self._turn(scope, body)
             if not is_array(code) and code != FALL:
-                return self._leave(site, code, other)
+                return self._leave(site, scope, code, other)
             _require_few_nodes(site, None)
         code = looping.Loop(self, site, Scope((test, body), site.stores), body, test, code).stage()
-        return self._leave(site, code, other)
+        return self._leave(site, scope, code, other)
 
     def iterate(
         self, number: int, over: Any, take: Callable[[Any], None], body: Block, other: Block | None
@@ -123,10 +122,14 @@ class Frame:
         scope = Scope((take, body), site.stores)
         turns = turns_of(over) if tracing.current() is not None else None
         if turns is None:
-            return self._leave(site, self._unrolled(site, scope, iter(over), take, body), other)
+            return self._leave(
+                site, scope, self._unrolled(site, scope, iter(over), take, body), other
+            )
         is_short = turns.is_static and turns.length <= MOST_UNROLLED
         if is_short and (isinstance(turns, Counter) or turns.length == 0):
-            return self._leave(site, self._unrolled(site, scope, turns.items(), take, body), other)
+            return self._leave(
+                site, scope, self._unrolled(site, scope, turns.items(), take, body), other
+            )
         try:
             code = looping.Loop(self, site, scope, body, None, FALL, take, turns).stage()
         except (TraceError, NameError) as why:
@@ -134,7 +137,7 @@ class Frame:
                 raise
             # With the numbers of the turns known, the body may be what a program can hold.
             code = self._unrolled(site, scope, turns.items(), take, body, why)
-        return self._leave(site, code, other)
+        return self._leave(site, scope, code, other)
 
     # ------------------------------------------------------------------ turns
 
@@ -145,11 +148,16 @@ class Frame:
         return FALL if not is_array(code) and code == CONTINUE else code
 
     def lose_partial(self, scope: Scope) -> None:
-        """At the end of a turn: what has a value on some paths only has none."""
-        for name in self.partial:
-            if name in scope.cells and name != RESULT:
+        """At the end of a turn: what has a value on some of the paths that go on has none."""
+        self.lose(scope, self.marks.partial, "a turn gives it one on some paths only")
+
+    def lose(self, scope: Scope, names: Iterable[str], why: str) -> None:
+        """Take their values from names that may have none."""
+        for name in names:
+            if name in scope.cells:
                 put(scope.cells[name], UNSET)
-        self.partial = frozenset()
+                self.lost[name] = why
+        self.marks = self.marks.without(names)
 
     def _unrolled(
         self, site: Site, scope: Scope, items: Iterator[Any], take: Callable[[Any], None],
@@ -181,17 +189,25 @@ class Frame:
         self.lose_partial(scope)
         return found
 
-    def _leave(self, site: Site, code: Any, other: Block | None) -> Any:
+    def _leave(self, site: Site, scope: Scope, code: Any, other: Block | None) -> Any:
         """How a loop as a whole was left, with its `else`."""
         after = code if is_array(code) else (RETURN if code == RETURN else FALL)
-        if is_array(code):  # 3 where it was left by `return`, else 0
+        if site.is_endless and not site.may_break:
+            after = code = RETURN
+        elif is_array(code):  # 3 where it was left by `return`, else 0
             after = code // RETURN * RETURN if site.may_return else FALL
-        if other is None:
-            return after
-        if not is_array(code):
-            return self.run(other) if code == FALL else after
-        choice = choosing.Choice(self, site, Scope((other,), site.stores), code < BREAK)
-        return choice.guarding(after, other)
+        if other is not None and is_array(code):
+            assert site.other is not None
+            both = Scope((other, *scope.blocks), site.other.stores)
+            choice = choosing.Choice(self, site.other, both, code < BREAK)
+            after = choice.guarding(after, other, is_left=False)
+        elif other is not None and code == FALL:
+            after = self.run(other)
+        elif is_array(code) and not site.is_endless:
+            why = f"only a `break` of the `{site.kind}` at {site.where} gives it one"
+            self.lose(scope, self.marks.leaving, why)
+        self.marks = NO_MARKS
+        return after
 
 
 def _require_few_nodes(site: Site, why: BaseException | None) -> None:

@@ -23,7 +23,7 @@ from ..regions import Region, StateError, is_number
 from . import depth
 from .building import RESULT
 from .choosing import refuse_foreign, text_of
-from .sites import BREAK, CONTINUE, FALL, Site
+from .sites import BREAK, CONTINUE, FALL, NO_MARKS, Marks, Site
 from .state import UNSET, Place, Scope, Snapshot, form
 from .turns import Counter, Turns
 from .values import both, truth
@@ -94,6 +94,7 @@ class Loop:
         self.what = f"script: the `{site.kind}` at {site.where}"
         # Whether each turn reads its item of arrays that turns write to.
         self.is_reading_anew = False
+        self.leaving: set[str] = set()  # names of the state with a value where `break` was
 
     def _names(self) -> dict[Place, Any]:
         """The names that a turn may hand to the next, or to what follows the loop."""
@@ -142,6 +143,7 @@ class Loop:
         values = dict(zip(self.places, self._values(found), strict=True))
         code = values.pop(_CODE, FALL)
         self.scope.restore(self.before.having(values))
+        self.frame.marks = Marks(leaving=frozenset(self.leaving))
         for name in self.site.stores:
             if name not in self.start and self.before.names.get(name, UNSET) is UNSET:
                 self.frame.lost[name] = (
@@ -204,8 +206,8 @@ class Loop:
         values.pop(_CODE, None)
         where = self.site.where if self.turns is None else None
         try:
-            self.scope.restore(self.before.having(values))
-            self.frame.partial = frozenset()
+            self.scope.restore(self.before.having(values | dict.fromkeys(self.leaving, UNSET)))
+            self.frame.marks = NO_MARKS
             rows: list[tuple[Array, Any]] = []
             if self.take is not None and item is not None:
                 taken = item()
@@ -218,7 +220,7 @@ class Loop:
             return self._after(FALL if not is_array(code) and code == CONTINUE else code)
         finally:
             self.scope.restore(self.before)
-            self.frame.partial = frozenset()
+            self.frame.marks = NO_MARKS
 
     def _refuse_writes(self, rows: list[tuple[Array, Any]]) -> None:
         """What is gone over may be written to in a turn, which slices taken before do not show."""
@@ -260,7 +262,10 @@ class Loop:
         for name in self.site.keep:
             value = after.at(name)
             is_new = name not in self.start and self.before.names.get(name, UNSET) is UNSET
-            if is_new and value is not UNSET and (is_certain or name == RESULT):
+            is_leaving = name in self.frame.marks.leaving
+            if is_new and value is not UNSET and (is_certain or is_leaving or name == RESULT):
+                if is_leaving:
+                    self.leaving.add(name)
                 found[name] = tree.map_leaves(_kind_of, value)
         return found
 

@@ -33,7 +33,7 @@ def stored(nodes: Iterable[ast.AST], *, augmented: bool = True) -> dict[str, Non
 def _stored(node: ast.AST, augmented: bool) -> Iterator[str]:
     if isinstance(node, ast.Lambda):
         return
-    if isinstance(node, SCOPES):
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         yield node.name
         return
     if isinstance(node, COMPREHENSIONS):  # a scope of its own, but for `:=`

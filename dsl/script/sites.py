@@ -2,10 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 # How a block was left.
 FALL, CONTINUE, BREAK, RETURN = range(4)
+
+
+@dataclass(frozen=True)
+class Marks:
+    """Names with a value on some paths only: `partial` ones where control is still in the block,
+    `leaving` ones where it has left the loop by `break`."""
+
+    partial: frozenset[str] = frozenset()
+    leaving: frozenset[str] = frozenset()
+
+    def without(self, names: Iterable[str]) -> Marks:
+        """The marks of all other names."""
+        gone = frozenset(names)
+        return Marks(self.partial - gone, self.leaving - gone)
+
+    def and_(self, other: Marks) -> Marks:
+        """The marks of both."""
+        return Marks(self.partial | other.partial, self.leaving | other.leaving)
+
+
+NO_MARKS = Marks()
 
 
 @dataclass(frozen=True)
@@ -29,7 +51,8 @@ class Site:
     in_loop: bool = False  # whether break and continue lead somewhere
     may_return: bool = False
     may_break: bool = False
-    targets: frozenset[str] = field(default_factory=frozenset)  # what a `for` binds itself
+    is_endless: bool = False  # `while True`: only `break` and `return` end it
+    other: Site | None = None  # of a loop's `else`, with the names of the loop
 
     @property
     def where(self) -> str:

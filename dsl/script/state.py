@@ -82,14 +82,14 @@ class Scope:
     """The cells of names that blocks bind, and the containers that they reach."""
 
     def __init__(self, blocks: Iterable[Block], stores: Sequence[str]) -> None:
-        self.cells: dict[str, types.CellType] = {}
+        self.blocks = tuple(blocks)
         reached: dict[str, types.CellType] = {}
-        for block in blocks:
+        for block in self.blocks:
             if block is not None:
-                code: types.CodeType = block.__code__  # type: ignore[attr-defined]
-                closure = block.__closure__ or ()  # type: ignore[attr-defined]
+                code: types.CodeType = block.__code__
+                closure = block.__closure__ or ()
                 reached.update(zip(code.co_freevars, closure, strict=True))
-        self.cells = {n: reached[n] for n in stores if n in reached}
+        self.cells: dict[str, types.CellType] = {n: reached[n] for n in stores if n in reached}
         self.containers: list[Content | Held] = []
         seen = {id(c) for c in reached.values()}
         for cell in reached.values():
@@ -170,13 +170,14 @@ class Scope:
 
 def _is_record(value: Any) -> bool:
     """Whether a value is an object of the user's with attributes, and not a module or class."""
+    kind: Any = type(value)
     if not isinstance(getattr(value, "__dict__", None), dict):
         return False
-    return not isinstance(value, type | types.ModuleType | _native.Cell) and _is_users(type(value))
+    return not isinstance(value, type | types.ModuleType | _native.Cell) and _is_users(kind)
 
 
 @functools.cache
-def _is_users(kind: type) -> bool:
+def _is_users(kind: Any) -> bool:
     """Whether a class is the user's: not of tilewright, Python or an installed package."""
     root = kind.__module__.split(".")[0]
     if kind is types.SimpleNamespace or root == "__main__":
@@ -233,4 +234,4 @@ def fill(container: Content | Held, content: Content) -> None:
     if isinstance(container, list):
         container.extend(content)
     else:
-        container.update(content)  # type: ignore[arg-type]
+        container.update(content)

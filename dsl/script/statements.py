@@ -175,16 +175,17 @@ class Statements:
         """The message of an `assert`: an f-string as its format and values, as these may be known
         only when the program runs."""
         if not isinstance(node, ast.JoinedStr) or not all(map(_is_plain_part, node.values)):
-            return self.visit(node) or constant(None)
+            found: ast.expr = self.visit(node) or constant(None)
+            return found
         template, values = "", []
         for part in node.values:
             if isinstance(part, ast.FormattedValue):
-                spec = part.format_spec.values[0].value if part.format_spec else ""
+                spec = f":{_text(part.format_spec)}" if part.format_spec else ""
                 mark = f"!{chr(part.conversion)}" if part.conversion > 0 else ""
-                template += f"{{{mark}:{spec}}}" if spec else f"{{{mark}}}"
+                template += f"{{{mark}{spec}}}"
                 values.append(self.visit(part.value))
-            elif isinstance(part, ast.Constant):
-                template += part.value.replace("{", "{{").replace("}", "}}")
+            else:
+                template += _text(part).replace("{", "{{").replace("}", "}}")
         return call(RUNTIME, "Message", constant(template), *values)
 
     def _in_place(self, s: ast.stmt, part: Callable[[Block], list[ast.stmt]]) -> ast.stmt:
@@ -243,37 +244,52 @@ class Statements:
     # ------------------------------------------------------------------ sites
 
     def _site(self, kind: str, s: ast.stmt, all_of: Block, live: Names, loop: bool) -> int:
+        self.sites.append(self._site_of(kind, s, all_of, live, loop))
+        return len(self.sites) - 1
+
+    def _site_of(self, kind: str, s: ast.stmt, all_of: Block, live: Names, loop: bool) -> Site:
         names = stored(all_of)
         own = [n for n in names if n in self.own]
         foreign = tuple(n for n in names if n in self.globals or n in self.nonlocals)
         result = [RESULT] if returns(all_of) else []
         stores = (*own, *result)
-        self.sites.append(
-            Site(kind, self.file, s.lineno, stores, live.intersection(stores).union(result),
-                 foreign, in_loop=loop, may_return=bool(result))
+        return Site(
+            kind, self.file, s.lineno, stores, live.intersection(stores).union(result), foreign,
+            in_loop=loop, may_return=bool(result),
         )  # fmt: skip
-        return len(self.sites) - 1
 
     def _loop_site(self, s: ast.While | ast.For, head: Names, live: Names) -> int:
-        targets = stored([s.target]) if isinstance(s, ast.For) else {}
         parts: list[ast.AST] = [*s.body, *([s.target] if isinstance(s, ast.For) else [])]
         names = stored(parts)
         result = (RESULT,) if returns(s.body) else ()
         stores = (*(n for n in names if n in self.own), *result)
         foreign = tuple(n for n in names if n in self.globals or n in self.nonlocals)
         rebinds = frozenset(stored(parts, augmented=False)).union(result)
+        other = self._site_of("else", s, [s], live, True) if s.orelse else None
         self.sites.append(
             Site(
                 "while" if isinstance(s, ast.While) else "for", self.file, s.lineno, stores,
                 live.intersection(stores).union(result), foreign, head.intersection(stores),
-                rebinds, True, bool(result), stops(s.body), frozenset(targets),
+                rebinds, True, bool(result), stops(s.body), _is_endless(s), other,
             )
         )  # fmt: skip
         return len(self.sites) - 1
 
 
+def _is_endless(s: ast.While | ast.For) -> bool:
+    is_true = isinstance(s, ast.While) and isinstance(s.test, ast.Constant) and bool(s.test.value)
+    return is_true
+
+
 def _word(s: ast.stmt) -> str:
     return {ast.While: "while", ast.For: "for", ast.With: "with"}.get(type(s), "try")
+
+
+def _text(part: ast.expr) -> str:
+    """The text of a constant piece of an f-string."""
+    if isinstance(part, ast.JoinedStr):
+        part = part.values[0]
+    return str(part.value) if isinstance(part, ast.Constant) else ""
 
 
 def _is_plain_part(part: ast.expr) -> bool:

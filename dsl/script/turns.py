@@ -6,6 +6,7 @@ import builtins
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
+from .. import trace as tracing
 from ..branches import equal
 from ..dtypes import int64
 from ..errors import TraceError
@@ -51,9 +52,9 @@ class _Iterable:
     def __iter__(self) -> Iterator[Any]:
         if not self.is_static:  # type: ignore[attr-defined]
             raise TraceError(
-                "script: a comprehension or a builtin goes over range(n) with an n that is known "
-                "only when the program runs, so that the size of what it makes is not known; use a "
-                "`for` statement"
+                f"script: a comprehension or a builtin at {tracing.user_source()} goes over "
+                "range(n) with an n that is known only when the program runs, so that the size of "
+                "what it makes is not known; use a `for` statement"
             )
         return self.items()  # type: ignore[attr-defined,no-any-return]
 
@@ -171,17 +172,13 @@ def counter(*bounds: Any) -> Any:
     """`range(...)`, with bounds that may be traced."""
     if not any(map(is_array, bounds)):
         return range(*bounds)
-    start, stop, step = 0, bounds[0], 1
-    if len(bounds) > 1:
-        start, stop = bounds[:2]
-    if len(bounds) > 2:
-        step = bounds[2]
+    given: tuple[Any, ...] = (0, *bounds) if len(bounds) == 1 else bounds
     for bound in bounds:
         if is_array(bound) and (bound.shape != () or not bound.dtype.is_integer):
             raise TypeError(
                 f"range: got an array of {bound.dtype}{list(bound.shape)}; it takes integers"
             )
-    start, stop, step = (as_number(asarray(b)) if is_array(b) else b for b in (start, stop, step))
+    start, stop, step, *_ = [as_number(asarray(b)) if is_array(b) else b for b in (*given, 1)]
     # -(a // b) of negated a rounds up, for steps of both signs.
     length = as_number(maximum(-((start - stop) // step), 0))
     return Counter(start, step, length)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import operator
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -197,8 +198,12 @@ def contains(container: Any, item: Any) -> Any:
         return item in container
     found: Any = False
     for one in container:
-        found = either(found, lambda one=one: one is item or truth(one == item, "`in`"))
+        found = either(found, functools.partial(_is_item, one, item))
     return found
+
+
+def _is_item(one: Any, item: Any) -> Any:
+    return one is item or truth(one == item, "`in`")
 
 
 # --------------------------------------------------------------------------- assignments

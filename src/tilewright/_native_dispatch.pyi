@@ -132,7 +132,10 @@ def set_tape(
     an entry of `_moves` (name, rule, parameter names, parameters)."""
 
 def walk(
-    seeds: Sequence[tuple[TapeNode, Array]], targets: frozenset[TapeNode], keep_graph: bool
+    seeds: Sequence[tuple[TapeNode, Array]],
+    targets: frozenset[TapeNode],
+    keep_graph: bool,
+    oldest: int = 0,
 ) -> dict[TapeNode, Array]:
     """Cotangents of `targets` and of all leaves, from those of the seeds, newest node first."""
 

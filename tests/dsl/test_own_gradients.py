@@ -42,7 +42,7 @@ def test_the_gradient_keeps_the_arguments_alone() -> None:
         pair = build(graph, (True,))
         return sum(v.aval.nbytes for v in pair.forward.outputs[pair.n_outputs :])
 
-    assert residuals(tw.checkpoint(chain)) <= 8000
+    assert residuals(tw.checkpoint(chain)) <= 8000 + 8  # and the number of the branch
     assert residuals(chain) >= 10 * 8000
 
 
@@ -213,7 +213,7 @@ def _with(backward: Any) -> Any:
         (_with(lambda r, ct: (ct,)), "returned 1 cotangents; <lambda> has 2 arguments"),
         (_with(lambda r, ct: (ct[None], None)), r"cotangent float64\[1\] for argument 0"),
         (_with(lambda r, ct: ((ct,), None)), "for argument 0 of <lambda>"),
-        (tw.custom_vjp(lambda x, y: x).defvjp(lambda x, y: x, None), "must return a pair"),
+        (tw.custom_vjp(lambda x, y: x).defvjp(lambda x, y: x, max), "must return a pair"),
     ],
 )
 @pytest.mark.parametrize("wrap", [lambda g: g, tw.jit], ids=["eager", "staged"])

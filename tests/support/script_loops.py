@@ -328,3 +328,53 @@ def counts_in_an_array(xs: Any) -> Any:
         else:
             counts[0] -= x
     return counts
+
+
+@program((2.0,), (0.3,), (50.0,))
+def only_return_ends_it(x: Any) -> Any:
+    n = 0
+    while True:
+        n += 1
+        x = x * 0.5
+        if x < 0.1:
+            return x + n
+
+
+@program((2.0,), (0.3,), (-1.0,))
+def found_or_not(x: Any) -> Any:
+    for i in range(4):
+        if x * i > 2:
+            place = i
+            break
+    else:
+        place, other = -1, 3
+        x = x * other
+    k = 0
+    while True:
+        k += 1
+        if k > 5:
+            if x > 0:
+                z = x * k
+                break
+            w = 1.0
+        else:
+            w = x
+        x = x * 0.5 + w * 0.25
+        if k > 9:
+            z = w
+            break
+    return z + place
+
+
+@program((np.linspace(-1, 2, 12),), (np.linspace(2, -3, 12),), (np.linspace(-2, -3, 12),))
+def first_positive(xs: Any) -> Any:
+    for i, x in enumerate(xs):
+        if x > 0:
+            if i > 3:
+                late = x * 2
+            else:
+                late = x
+            break
+    else:
+        late = xs.sum()
+    return late

@@ -45,7 +45,7 @@ def sides_of_two_shapes(x: Any) -> Any:
     return y * 2
 
 
-@refused(VECTOR, 2, "returned value is a tuple of 2 .* or float64")
+@refused(VECTOR, 2, "returned value is a tuple of 2 or float64")
 def results_of_two_structures(x: Any) -> Any:
     if x.sum() > 0:
         return x, 1
@@ -169,7 +169,7 @@ def a_try_around_a_value(x: Any) -> Any:
     return x * n
 
 
-@refused(SCALAR, 4, "`break` and `continue` in `finally`")
+@refused(SCALAR, 5, "`break` and `continue` in `finally`")
 def a_return_in_finally(x: Any) -> Any:
     try:
         x = x + 1
@@ -189,7 +189,7 @@ def a_filter(x: Any) -> Any:
     return sum([v for v in x if v > 0])
 
 
-@refused(SCALAR, 2, "a comprehension or a builtin goes over range")
+@refused(SCALAR, 2, "a comprehension or a builtin at .* goes over")
 def a_comprehension_of_unknown_size(x: Any) -> Any:
     return sum([x for _ in range(int(x))])
 
@@ -212,7 +212,7 @@ def sides_of_an_expression(x: Any) -> Any:
     return x if x.sum() > 0 else x[0]
 
 
-@refused(SCALAR, 3, "only a turn of the `while` at")
+@refused(SCALAR, 4, "only a turn of the `while` at")
 def a_name_of_a_loop(x: Any) -> Any:
     while x < 10:
         y = x = x * 2
@@ -239,13 +239,7 @@ def test_refused_with_its_line(case: tuple[Callable[..., Any], Any, int, str]) -
         raise AssertionError("it was staged")
     assert re.search(message, str(found), re.DOTALL), found
     places = [int(n) for n in re.findall(re.escape(__file__) + r":(\d+)", str(found))]
-    frames = []
-    trace = found.__traceback__
-    while trace is not None:
-        frames.append(trace.tb_lineno)
-        trace = trace.tb_next
     assert line in places, f"line {line} is not in {found}"
-    del frames
 
 
 def test_names_without_a_value_are_errors_of_python_where_nothing_is_staged() -> None:
