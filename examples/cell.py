@@ -71,6 +71,7 @@ def main() -> None:
     """Trace and script both cells, and compare them with eager code."""
     tw.seed(0)
     x, h = tw.random.default_rng(0).normal(size=(2, 3, 4), dtype="float32")
+    x = 8 * x  # so that the signs of x decide, and not the bias
     plain, gated = Cell(), GatedCell()
     print(tw.trace_example(plain, x, h).code(x, h))
     with warnings.catch_warnings(record=True) as told:
