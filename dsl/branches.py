@@ -165,7 +165,7 @@ def _agree(what: str, regions: Sequence[Region]) -> None:
             raise TraceError(
                 f"{what}: the branches disagree: "
                 f"{', '.join(f'{r.name} gives {describe(x)}' for r, x in named)} for result "
-                f"{position}; what a branch decides must be arrays of one kind, or numbers"
+                f"{position}; what a branch decides must be arrays or numbers of one kind"
             )
         dtype = _common(sides)
         if dtype is not None:

@@ -289,13 +289,10 @@ def stage_scan(
     of_ys, plain = region.structure.children[1], region.plain()[len(leaves) :]
     region.release()
     carries = [_as_value(x, aval) for x, aval in zip(leaves, avals, strict=True)]
-    params = {"body": graph, "n_constants": len(given), "n_carries": len(carries) + len(written)}
-    outs = bind_control(
-        SCAN,
-        [*map(read, given), *carries, *map(read, written), *stacked],
-        {**params, "length": n, "reverse": reverse},
-    )
     n_state = len(carries) + len(written)
+    params = {"body": graph, "n_constants": len(given), "n_carries": n_state, "length": n}
+    inputs = [*map(read, given), *carries, *map(read, written), *stacked]
+    outs = bind_control(SCAN, inputs, {**params, "reverse": reverse})
     put_back(written, outs[len(carries) : n_state])
     mark_weak(outs[: len(carries)], is_weak)
     ys = tree.unflatten(of_ys, filled(plain, outs[n_state:]))

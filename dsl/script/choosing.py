@@ -140,7 +140,8 @@ class Choice:
     def _names(self) -> tuple[list[Place], Marks]:
         """The names whose value the program chooses, and the marks of them."""
         chosen: list[Place] = []
-        partial, leaving = set(), set()
+        partial: set[str] = set()
+        leaving: set[str] = set()
         for name in self.site.stores:
             if name not in self.site.keep or name not in self.scope.cells:
                 continue
