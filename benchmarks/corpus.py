@@ -47,7 +47,8 @@ def contenders() -> Iterator[tuple[str, Any, Stage, Callable[[Any], Any]]]:
 
         def compiled(f: Callable[..., Any]) -> Callable[..., Any]:
             torch._dynamo.reset()
-            return torch.compile(f, fullgraph=True, dynamic=False)
+            made: Callable[..., Any] = torch.compile(f, fullgraph=True, dynamic=False)
+            return made
 
         yield "torch.compile", np, compiled, np.asarray
 

@@ -17,6 +17,7 @@ from ..dsl.dtypes import DType, to_numpy
 from ..dsl.functions.limits import finfo
 from ..dsl.graph import Graph, Node, Var
 from ..dsl.primitive import Contract, Control, Map, Native, Reduce
+from ..dsl.sizes import known
 from .prepack import MATMUL_PACKED, PACK_B
 
 TRIALS = 6
@@ -171,7 +172,7 @@ class Reference:
             rows.reverse()
         results = [
             np.stack(column) for column in zip(*rows, strict=True)
-        ] if rows else [np.zeros(v.aval.shape) for v in node.outputs[k:]]  # fmt: skip
+        ] if rows else [np.zeros(known(v.aval.shape)) for v in node.outputs[k:]]  # fmt: skip
         return [*state, *results]
 
 
@@ -192,5 +193,5 @@ def _scale(node: Node, found: Host, given: Sequence[Host]) -> Host:
         return np.abs(found)
     sizes = [np.abs(x) if x.dtype.kind in "fc" else x for x in given]
     if primitive is MATMUL_PACKED:
-        return np.matmul(*sizes)
+        return np.abs(np.matmul(*sizes))
     return np.abs(np.asarray(primitive.reference(*sizes, **node.params)))
