@@ -193,5 +193,5 @@ def _scale(node: Node, found: Host, given: Sequence[Host]) -> Host:
         return np.abs(found)
     sizes = [np.abs(x) if x.dtype.kind in "fc" else x for x in given]
     if primitive is MATMUL_PACKED:
-        return np.abs(np.matmul(*sizes))
+        return np.asarray(np.matmul(*sizes))
     return np.abs(np.asarray(primitive.reference(*sizes, **node.params)))
