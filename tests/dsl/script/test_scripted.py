@@ -231,6 +231,19 @@ def test_state_of_generators_is_drawn_in_the_chosen_branch() -> None:
         np.testing.assert_allclose(scripted(x).numpy(), draw(eager, x).numpy(), rtol=1e-12)
 
 
+def test_asserts_are_checks_of_the_program() -> None:
+    def root(x: Any, low: float = 0.0) -> Any:
+        if x < 100:
+            assert x >= low, f"got {x:.1f}, wanted {low} or more"
+        return tw.sqrt(x)
+
+    scripted = tw.script(root)
+    assert scripted(tw.asarray(4.0)).item() == 2
+    assert scripted(tw.asarray(400.0)).item() == 20
+    with pytest.raises(AssertionError, match=r"got -4\.0, wanted 0\.0 or more"):
+        scripted(tw.asarray(-4.0))
+
+
 def test_containers_of_the_caller_stay_the_same_objects() -> None:
     def f(x: Any) -> Any:
         state = {"a": x, "log": [x, x]}
