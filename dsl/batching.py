@@ -56,9 +56,10 @@ def bind_lanes(
         return outs, [False] * len(outs)
     is_control = isinstance(primitive.lower, Control)
     if not any(flags) and not _draws(primitive, params):
-        outs = bind_control(primitive, cells, params) if is_control else None
-        outs = [bind(primitive, *cells, **params)] if outs is None else outs
-        return outs, [False] * len(outs)
+        if is_control:
+            outs = bind_control(primitive, cells, params)
+            return outs, [False] * len(outs)
+        return [bind(primitive, *cells, **params)], [False]
     if is_control and primitive.name in RULES:
         return RULES[primitive.name](cells, flags, params, count)
     if primitive.batch is None:

@@ -36,9 +36,8 @@ def _cond_vjp(
 def _scan_vjp(
     saved: list[Array], outs: list[Array], seeds: Seeds, wanted: list[bool], params: Any
 ) -> list[Array | None]:
-    """A scan the other way round: its carries are the cotangents of the carries, and the sums of
-    those of the constants; its slices are the carries' history, the slices, and the cotangents of
-    the stacked results."""
+    """A scan the other way round: its carries are the carries' cotangents, and sums of those of the
+    constants; its slices are the carries' history, the slices, and the ys' cotangents."""
     nc, nk, body = params["n_constants"], params["n_carries"], params["body"]
     consts, carries, xs = saved[:nc], saved[nc : nc + nk], saved[nc + nk :]
     is_float = [c.dtype.is_inexact for c in carries]
@@ -71,11 +70,9 @@ def _scan_vjp(
             "reverse": not params["reverse"],
         },
     )  # fmt: skip
-    sides = [
-        in_places(found[:n_ct], is_float),
-        in_places(found[n_ct + n_sums :], wanted[nc + nk :]),
-    ]
-    return [*in_places(found[n_ct : n_ct + n_sums], wanted[:nc]), *sides[0], *sides[1]]
+    of_carries, of_consts = found[:n_ct], found[n_ct : n_ct + n_sums]
+    of_xs = in_places(found[n_ct + n_sums :], wanted[nc + nk :])
+    return [*in_places(of_consts, wanted[:nc]), *in_places(of_carries, is_float), *of_xs]
 
 
 GRADIENTS["cond"] = _cond_vjp

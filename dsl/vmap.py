@@ -50,24 +50,34 @@ def vmap(f: Callable[..., Any], in_axes: Axes = 0, out_axes: Axes = 0) -> Callab
 
     @functools.wraps(f)
     def mapped(*args: Any, **kwargs: Any) -> Any:
-        leaves, structure = tree.flatten((args, kwargs))
         axes = _axes_of(f, in_axes, args, kwargs)
-        lanes = _Lanes(f, args, kwargs, leaves, axes)
-        inputs = [read(x) for x in lanes.arrays]
-        avals = [
-            Aval(x.shape[1:] if has else x.shape, x.dtype)
-            for x, has in zip(inputs, lanes.flags, strict=True)
-        ]
-
-        def build(cells: list[Array]) -> tuple[Any, ...]:
-            return tuple(tree.unflatten(structure, with_arrays(leaves, cells)))
-
-        weak = [not has and is_weak(x) for x, has in zip(inputs, lanes.flags, strict=True)]
-        traced = stage("vmap", _called(f), avals, build, weak)
-        with traced.place(inputs):
-            return _run(traced, lanes, inputs, out_axes)
+        return _call(f, args, kwargs, axes, out_axes)
 
     return mapped
+
+
+def _call(
+    f: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    axes: list[int | None],
+    out_axes: Axes,
+) -> Any:
+    leaves, structure = tree.flatten((args, kwargs))
+    lanes = _Lanes(f, args, kwargs, leaves, axes)
+    inputs = [read(x) for x in lanes.arrays]
+    avals = [
+        Aval(x.shape[1:] if has else x.shape, x.dtype)
+        for x, has in zip(inputs, lanes.flags, strict=True)
+    ]
+
+    def build(cells: list[Array]) -> tuple[Any, ...]:
+        return tuple(tree.unflatten(structure, with_arrays(leaves, cells)))
+
+    weak = [not has and is_weak(x) for x, has in zip(inputs, lanes.flags, strict=True)]
+    traced = stage("vmap", _called(f), avals, build, weak)
+    with traced.place(inputs):
+        return _run(traced, lanes, inputs, out_axes)
 
 
 def _called(f: Callable[..., Any]) -> Callable[..., Any]:

@@ -70,3 +70,13 @@ def over_axes(name: str) -> Batch:
 def one_by_one(lanes: Lanes, *inputs: Array, **params: Any) -> Any:
     """The rule of a routine that knows no further axes: a loop over the lanes, declared."""
     return ONE_BY_ONE
+
+
+def draw_per_lane(
+    name: str, lanes: Lanes, state: Any, *, shape: tuple[Dim, ...], **params: Any
+) -> Any:
+    """Each lane has numbers of its own, those of a draw with an axis of lanes in front; where each
+    has a state of its own, those of its state."""
+    if lanes.batched[0]:
+        return ONE_BY_ONE
+    return REGISTRY[name](state, shape=(lanes.count, *shape), **params)

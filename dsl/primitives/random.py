@@ -35,7 +35,7 @@ from ..primitive import (
 )
 from ..sizes import Shape
 from .families import linear_index, ulps
-from .lanes import one_by_one
+from .lanes import draw_per_lane, one_by_one
 from .philox import Words, block_words, halves, lower_philox
 from .samples import Numpy
 
@@ -47,14 +47,6 @@ def check_state(name: str, state: Aval) -> None:
     """Raise DTypeError unless this is a generator's state."""
     if state.dtype is not uint32 or state.shape != (4,):
         raise DTypeError(f"{name}: got a state {state}; it must be uint32[4]")
-
-
-def batch_draw(name: str, lanes: Lanes, state: Any, *, shape: Shape, **params: Any) -> Any:
-    """Each lane has numbers of its own, those of a draw with an axis of lanes in front; where each
-    has a state of its own, those of its state."""
-    if lanes.batched[0]:
-        return ONE_BY_ONE
-    return REGISTRY[name](state, shape=(lanes.count, *shape), **params)
 
 
 # --------------------------------------------------------------------------- words as they come
@@ -97,7 +89,7 @@ random_bits = register(
         reference=_random_reference,
         samples=_random_samples,
         dtypes=(uint32,),
-        batch=partial(batch_draw, "random_bits"),
+        batch=partial(draw_per_lane, "random_bits"),
         per_lane=True,
     )
 )
@@ -236,7 +228,7 @@ def _draw(
                 Map(d.lower, cost=cost),
                 d.refer,
                 d.samples,
-                batch=partial(batch_draw, name),
+                batch=partial(draw_per_lane, name),
                 per_lane=True,
             )
         ),

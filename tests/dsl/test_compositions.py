@@ -157,6 +157,7 @@ def test_a_complex_gradient_of_each_row() -> None:
     np.testing.assert_allclose(each, 2 * z.numpy())
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # its own
 def test_as_torch(oracle: Callable[[str], ModuleType]) -> None:
     torch = oracle("torch")
     x = np.linspace(-1, 1, 6).reshape(2, 3)

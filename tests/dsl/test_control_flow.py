@@ -215,3 +215,16 @@ def test_loops_of_any_length(numbers: list[int], turns: int) -> None:
 @tw.jit
 def _sums(xs: Any, turns: Any) -> Any:
     return tw.fori_loop(0, turns, lambda i, s: s * 2 + i, xs)
+
+
+def test_the_gradient_of_a_loop_with_more_carries_than_cotangents() -> None:
+    """Six whole numbers beside the one that has a gradient: the body returns more values than the
+    gradient does."""
+
+    def f(x: Any) -> Any:
+        def turn(s: Any) -> Any:
+            return (s[0] * x, *(n + i for i, n in enumerate(s[1:])))
+
+        return tw.while_loop(lambda s: s[0] < 100.0, turn, (x, *[0] * 6))[0]
+
+    assert tw.jit(tw.grad(f))(tw.array(3.0)).item() == 5 * 3.0**4

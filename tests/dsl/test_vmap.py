@@ -221,7 +221,8 @@ def _vmap(*args: Any, **options: Any) -> Callable[[], Any]:
          "the result of _two differs from lane to lane"),
         (_vmap(tw.ones(3), tw.ones(3), out_axes=2), tw.AxisError, "the result of _two has 0 axes"),
         (_vmap(tw.ones(3), tw.ones(3), out_axes=(0, 0)), tw.ArgumentError, "out_axes does not fit"),
-        (lambda: tw.vmap(lambda x: x if x > 0 else -x)(tw.ones(3)), tw.TraceError, "bool: got a traced"),
+        (lambda: tw.vmap(lambda x: x if x > 0 else -x)(tw.ones(3)), tw.TraceError,
+         "bool: got a traced"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_refused_by_name(
