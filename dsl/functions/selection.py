@@ -30,8 +30,7 @@ def positions(name: str, indices: ArrayLike, axis: int, size: Dim) -> Array:
         return p.where(*broadcast(name, x < 0, from_end, x))
     if not x.size:
         return x
-    low, high = eager_routines.extent(x)
-    if low >= 0 and high < size:
+    if eager_routines.are_within(x, size):
         return x
     host = np.asarray(x)
     wrong = host[(host < -size) | (host >= size)]

@@ -1,6 +1,7 @@
 #include "put.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 
 #include "pool.h"
@@ -9,22 +10,42 @@ namespace tilewright {
 namespace {
 
 constexpr int64_t kParallelRows = 1 << 14;
-constexpr int64_t kMostParts = 8;  // each looks at all places, and writes those of its own range
+constexpr int kMostParts = 8;  // each looks at all places, and writes those of its own range
+constexpr int64_t kCached = 1 << 18;  // bytes of a range that stays in a core's own cache
+constexpr int kAhead = 24;            // places
 
 // Without branches: of several parts each would guess wrongly where random places belong. What is
-// another part's goes to a place of our own.
-template <class T>
+// another part's goes to a place of our own. `ahead`: memory is asked for so many places before it
+// is written, as stores wait in a short queue; 0 where it lies in a cache anyway.
+template <class T, int ahead>
 void put_range(const PutJob& job, int64_t line, int64_t low, int64_t high) {
   T* target = reinterpret_cast<T*>(job.target) + line * job.n;
   const T* updates = reinterpret_cast<const T*>(job.updates) + (job.single ? 0 : line * job.count);
   const int64_t step = job.single ? 0 : 1;
   const uint64_t width = uint64_t(high - low);
   T elsewhere;
-  for (int64_t i = 0; i < job.count; ++i, updates += step) {
+  auto address = [&](int64_t i) {
     const int64_t place = job.places[i];
-    T* to = uint64_t(place - low) < width ? target + place : &elsewhere;
-    *static_cast<volatile T*>(to) = *updates;
+    return uint64_t(place - low) < width ? target + place : &elsewhere;
+  };
+  auto write = [&](int64_t i) {
+    *static_cast<volatile T*>(address(i)) = *updates;
+    updates += step;
+  };
+  const int64_t early = ahead ? std::max<int64_t>(job.count - ahead, 0) : 0;
+  for (int64_t i = 0; i < early; ++i) {
+    __builtin_prefetch(address(i + ahead), 1);
+    write(i);
   }
+  for (int64_t i = early; i < job.count; ++i) write(i);
+}
+
+template <class T>
+void put_items(const PutJob& job, int64_t line, int64_t low, int64_t high) {
+  if ((high - low) * int64_t(sizeof(T)) > kCached)
+    put_range<T, kAhead>(job, line, low, high);
+  else
+    put_range<T, 0>(job, line, low, high);
 }
 
 void put_rows(const PutJob& job, int64_t line, int64_t low, int64_t high) {
@@ -46,10 +67,10 @@ void put_rows(const PutJob& job, int64_t line, int64_t low, int64_t high) {
 void put_part(const PutJob& job, int64_t line, int64_t low, int64_t high) {
   if (job.inner != 1) return put_rows(job, line, low, high);
   switch (job.itemsize) {
-    case 1: return put_range<uint8_t>(job, line, low, high);
-    case 2: return put_range<uint16_t>(job, line, low, high);
-    case 4: return put_range<uint32_t>(job, line, low, high);
-    case 8: return put_range<uint64_t>(job, line, low, high);
+    case 1: return put_items<uint8_t>(job, line, low, high);
+    case 2: return put_items<uint16_t>(job, line, low, high);
+    case 4: return put_items<uint32_t>(job, line, low, high);
+    case 8: return put_items<uint64_t>(job, line, low, high);
     default: return put_rows(job, line, low, high);
   }
 }
@@ -58,20 +79,27 @@ void put_part(const PutJob& job, int64_t line, int64_t low, int64_t high) {
 
 void put_elements(const PutJob& job) {
   // No two parts write to one place, so the order of the updates is kept.
-  const int64_t threads = std::min<int64_t>(num_threads(), kMostParts);
+  const int threads = std::min(num_threads(), kMostParts);
   const bool serial = job.outer * job.count * job.inner < kParallelRows;
-  const int64_t parts = serial || job.outer >= 2 * threads ? 1 : threads;
-  const int64_t width = (job.n + parts - 1) / parts;
-  auto range = [&](int, int64_t begin, int64_t end) {
+  if (serial || job.outer >= 2 * threads) {
+    auto lines = [&](int, int64_t begin, int64_t end) {
+      for (int64_t line = begin; line < end; ++line) put_part(job, line, 0, job.n);
+    };
+    return serial ? lines(0, 0, job.outer) : parallel(job.outer, 1, kMaxThreads, lines);
+  }
+  // A thread first takes the part of its own number: what it wrote the last time may still be in
+  // its core's cache, and would have to come from there if another wrote it now.
+  const int64_t width = (job.n + threads - 1) / threads;
+  std::atomic<bool> taken[kMostParts] = {};
+  auto part = [&](int thread, int64_t begin, int64_t end) {
     for (int64_t unit = begin; unit < end; ++unit) {
-      const int64_t low = unit % parts * width;
-      put_part(job, unit / parts, low, std::min(job.n, low + width));
+      int mine = thread % threads;
+      while (taken[mine].exchange(true)) mine = (mine + 1) % threads;
+      const int64_t low = std::min(job.n, mine * width), high = std::min(job.n, low + width);
+      for (int64_t line = 0; line < job.outer; ++line) put_part(job, line, low, high);
     }
   };
-  if (serial)
-    range(0, 0, job.outer * parts);
-  else
-    parallel(job.outer * parts, 1, kMaxThreads, range);
+  parallel(threads, 1, kMaxThreads, part);
 }
 
 }  // namespace tilewright
