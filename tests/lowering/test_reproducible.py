@@ -72,6 +72,11 @@ def test_what_is_no_setting() -> None:
         tw.jit(lambda x: (tw.config(reproducible=False), x)[1])(tw.zeros(2))
 
 
+def test_there_is_nothing_to_tune() -> None:
+    with pytest.raises(tw.TuningError, match="kernels have no knobs"):
+        tw.tune(tw.jit(tw.softmax), tw.ones((4, 4), dtype="float32"), seconds=1)
+
+
 def test_devices_without_the_mode_refuse() -> None:
     others = [d for d in tw.devices() if d.available and d.name != "cpu"]
     if not others:
