@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from ...dsl.graph import Node
 from ...dsl.primitive import Expr
 from ...dsl.sizes import Dim, product
@@ -31,7 +33,7 @@ def ordered_rows(name: str, group: Group, machine: Machine) -> KernelSource:
 
 
 class _OrderedWriter(RowWriter):
-    def _state(self, node: Node, tag: str) -> FixedTree:  # type: ignore[override]
+    def _state(self, node: Node, tag: str) -> FixedTree:
         return FixedTree(self.frame, node, tag)
 
     def _walk(self, row: Expr, p: Pass) -> None:
@@ -39,7 +41,7 @@ class _OrderedWriter(RowWriter):
             super()._walk(row, p)
             return
         trees = [self.states[node] for node in p.reduces]
-        walk(self.frame, trees, self.length, lambda j, lane: self._element(row, j, p, lane))  # type: ignore[arg-type]
+        walk(self.frame, trees, self.length, lambda j, lane: self._element(row, j, p, lane))
 
 
 class _OrderedReduction(ReductionKernel):
@@ -65,7 +67,8 @@ class _OrderedReduction(ReductionKernel):
         def take(p: Expr, lane: Expr) -> None:
             outer, j = int64(0), p
             if not is_plain:
-                outer, j = t.let(tirx.truncdiv(p, t.size(last))), t.let(tirx.truncmod(p, t.size(last)))
+                outer = t.let(tirx.truncdiv(p, t.size(last)))
+                j = t.let(tirx.truncmod(p, t.size(last)))
             index = self._input_index(t, row, outer, j)
             tree.take(frame.scope.element(self.node.inputs[0], index), p, lane)
 
@@ -83,27 +86,35 @@ class _OrderedReduction(ReductionKernel):
         def each(body: Body) -> None:
             vectors(scope, width, int64(0), size, inner, body)
 
-        def at(row: int, j: Expr) -> Expr:
-            return int64(row * columns) + j
-
         def take(k: Expr, j: Expr) -> None:
             for row in range(LANES):
-                self._take_column(frame, state, item, k + int64(row), (low + j, at(row, j)))
+                lane = int64(row * columns) + j
+                self._take_column(frame, state, item, k + int64(row), (low + j, lane))
 
-        for row in range(LANES):
-            each(lambda j, row=row: state.reset_lane(at(row, j)))  # type: ignore[misc]
-        first, last = block_range(t, self.block, number)
-        passes = t.let(tirx.truncdiv(last - first, int64(LANES)))
-        with scope.loop("pass", int64(0), passes) as k:
-            each(lambda j: take(first + k * int64(LANES), j))
-        start = t.let(first + passes * int64(LANES))
-        with scope.loop("k", start, last) as k:
-            each(lambda j: self._take_column(
-                frame, state, item, k, (low + j, (k - start) * int64(columns) + j)))  # fmt: skip
-        half = LANES // 2
-        while half:
-            each(lambda j, half=half: [  # type: ignore[misc]
-                state.merge(state.state(at(row + half, j)), at(row, j)) for row in range(half)
-            ])  # fmt: skip
-            half //= 2
+        def take_one(k: Expr, row: Expr, j: Expr) -> None:
+            lane = row * int64(columns) + j
+            self._take_column(frame, state, item, k, (low + j, lane))
+
+        each(partial(_reset, state, columns))
+        if self.block.size != 0:
+            first, last = block_range(t, self.block, number)
+            passes = t.let(tirx.truncdiv(last - first, int64(LANES)))
+            with scope.loop("pass", int64(0), passes) as k:
+                each(partial(take, first + k * int64(LANES)))
+            start = t.let(first + passes * int64(LANES))
+            with scope.loop("k", start, last) as k:
+                each(partial(take_one, k, k - start))
+        for half in (8, 4, 2, 1):  # of the sixteen lanes
+            each(partial(_join, state, columns, half))
         each(lambda j: self._put_column(frame, state.state(j), state, (item, number, low + j)))
+
+
+def _reset(state: Accumulator, columns: int, j: Expr) -> None:
+    for row in range(LANES):
+        state.reset_lane(int64(row * columns) + j)
+
+
+def _join(state: Accumulator, columns: int, half: int, j: Expr) -> None:
+    for row in range(half):
+        other = state.state(int64((row + half) * columns) + j)
+        state.merge(other, int64(row * columns) + j)

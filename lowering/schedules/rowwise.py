@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ...dsl.graph import Node, Var
 from ...dsl.primitive import Expr, Map, Reduce
@@ -202,7 +203,8 @@ class RowWriter:
         self.states = {n: self._state(n, f"s{i}") for i, n in enumerate(group.anchors)}
         self.n_inner = len(group.space) - group.n_outer
 
-    def _state(self, node: Node, tag: str) -> Accumulator:
+    def _state(self, node: Node, tag: str) -> Any:
+        """What takes the elements of a reduction in."""
         return Accumulator(self.frame, node, self.width, tag)
 
     def row(self, row: Expr, passes: list[Pass]) -> None:

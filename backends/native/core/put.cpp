@@ -11,41 +11,21 @@ namespace {
 
 constexpr int64_t kParallelRows = 1 << 14;
 constexpr int kMostParts = 8;  // each looks at all places, and writes those of its own range
-constexpr int64_t kCached = 1 << 18;  // bytes of a range that stays in a core's own cache
-constexpr int kAhead = 24;            // places
 
 // Without branches: of several parts each would guess wrongly where random places belong. What is
-// another part's goes to a place of our own. `ahead`: memory is asked for so many places before it
-// is written, as stores wait in a short queue; 0 where it lies in a cache anyway.
-template <class T, int ahead>
+// another part's goes to a place of our own.
+template <class T>
 void put_range(const PutJob& job, int64_t line, int64_t low, int64_t high) {
   T* target = reinterpret_cast<T*>(job.target) + line * job.n;
   const T* updates = reinterpret_cast<const T*>(job.updates) + (job.single ? 0 : line * job.count);
   const int64_t step = job.single ? 0 : 1;
   const uint64_t width = uint64_t(high - low);
   T elsewhere;
-  auto address = [&](int64_t i) {
+  for (int64_t i = 0; i < job.count; ++i, updates += step) {
     const int64_t place = job.places[i];
-    return uint64_t(place - low) < width ? target + place : &elsewhere;
-  };
-  auto write = [&](int64_t i) {
-    *static_cast<volatile T*>(address(i)) = *updates;
-    updates += step;
-  };
-  const int64_t early = ahead ? std::max<int64_t>(job.count - ahead, 0) : 0;
-  for (int64_t i = 0; i < early; ++i) {
-    __builtin_prefetch(address(i + ahead), 1);
-    write(i);
+    T* to = uint64_t(place - low) < width ? target + place : &elsewhere;
+    *static_cast<volatile T*>(to) = *updates;
   }
-  for (int64_t i = early; i < job.count; ++i) write(i);
-}
-
-template <class T>
-void put_items(const PutJob& job, int64_t line, int64_t low, int64_t high) {
-  if ((high - low) * int64_t(sizeof(T)) > kCached)
-    put_range<T, kAhead>(job, line, low, high);
-  else
-    put_range<T, 0>(job, line, low, high);
 }
 
 void put_rows(const PutJob& job, int64_t line, int64_t low, int64_t high) {
@@ -67,10 +47,10 @@ void put_rows(const PutJob& job, int64_t line, int64_t low, int64_t high) {
 void put_part(const PutJob& job, int64_t line, int64_t low, int64_t high) {
   if (job.inner != 1) return put_rows(job, line, low, high);
   switch (job.itemsize) {
-    case 1: return put_items<uint8_t>(job, line, low, high);
-    case 2: return put_items<uint16_t>(job, line, low, high);
-    case 4: return put_items<uint32_t>(job, line, low, high);
-    case 8: return put_items<uint64_t>(job, line, low, high);
+    case 1: return put_range<uint8_t>(job, line, low, high);
+    case 2: return put_range<uint16_t>(job, line, low, high);
+    case 4: return put_range<uint32_t>(job, line, low, high);
+    case 8: return put_range<uint64_t>(job, line, low, high);
     default: return put_rows(job, line, low, high);
   }
 }
