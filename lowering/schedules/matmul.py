@@ -113,7 +113,7 @@ def _forms(
     left: Dim = 1
     chosen: dict[str, Dim] = {}
     for form, wanted in _conditions(spec, tiles, layout, machine):
-        if wanted != 0:
+        if wanted != 0 and left != 0:
             chosen[form] = left * wanted
             left = left * (1 - wanted)
     return chosen
