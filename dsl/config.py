@@ -31,9 +31,7 @@ class config:  # a function to its users, as `no_grad` is
 
     def __init__(self, *, reproducible: bool) -> None:
         if not isinstance(reproducible, bool):
-            raise DTypeError(
-                f"config: got reproducible={reproducible!r}; it must be True or False"
-            )
+            raise DTypeError(f"config: got reproducible={reproducible!r}; it must be True or False")
         if is_tracing():
             raise TraceError(
                 "config: called inside a staged function; set it around the function's call"

@@ -1,4 +1,4 @@
-"""Products that are rounded: LLVM makes one FMA of a product and a sum wherever it meets them in one
+"""Products that are rounded: LLVM makes one FMA of a product and a sum where it meets them in one
 kernel, so that the same operations have other bits where they are fused otherwise. Behind a fence
 it does not see the product. (An FMA that is meant is said as one: `llvm.fma`.)
 """
@@ -25,7 +25,7 @@ def _fenced(product: Any) -> Any:
 
 
 def _fenced_once(call: Any) -> Any:
-    """What stops LLVM in the usual mode gives way to the fence: it fails on one around the other."""
+    """What stops LLVM in the usual mode gives way to the fence: it fails on both together."""
     if getattr(call.op, "name", "") != "tirx.call_llvm_pure_intrin":
         return call
     return call.args[1] if intrinsic_name(call) == "llvm.canonicalize" else call

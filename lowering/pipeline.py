@@ -62,9 +62,7 @@ def kernels_text(graph: Graph, rules: Rewrites = RULES) -> str:
 Numbered = Callable[[Group], tuple[int, tuple[str, ...]]]
 
 
-def plan_graph(
-    graph: Graph, number: Numbered, *, pooled: bool, rules: Rewrites = RULES
-) -> Plan:
+def plan_graph(graph: Graph, number: Numbered, *, pooled: bool, rules: Rewrites = RULES) -> Plan:
     """The plan of a graph and of the graphs inside it, whose kernels `number` knows."""
     graph = _prepared(graph, rules)
     steps: list[Step] = []
@@ -93,7 +91,7 @@ def compile_program(
     pooled: bool = False,
     rules: Rewrites = RULES,
 ) -> Compiled:
-    """Compile a graph, rewritten by `rules`; kernels that are in the cache (under `scope`) are taken
+    """Compile a graph, rewritten by `rules`; kernels in the cache (under `scope`) are taken
     from it. `chosen` has the tuned knobs of kernels by `structure`; `pooled` as in
     `plan_program`."""
     entries: dict[str, int] = {}

@@ -1,7 +1,7 @@
 """Reductions whose bits depend on their elements alone: those of the reproducible mode.
 
-Element p of the reduced axes is taken in by lane p % LANES of block p // BLOCK; the lanes of a block
-are joined as a tree, then the blocks in order. So it is in every schedule, for any vectors, threads
+Element p of the reduced axes is taken in by lane p % LANES of block p // BLOCK; the lanes of a
+block are joined as a tree, then the blocks in order. So it is in every schedule, for any vectors, threads
 and neighbours. Sixteen lanes hide the latency of a chain where a vector holds eight or four.
 """
 

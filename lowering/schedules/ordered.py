@@ -1,4 +1,4 @@
-"""The schedules of reductions in the reproducible mode: fixed trees (see fixed_tree.py), no knobs."""
+"""Schedules of reductions in the reproducible mode: fixed trees (see fixed_tree.py), no knobs."""
 
 from __future__ import annotations
 
