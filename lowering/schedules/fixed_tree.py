@@ -1,8 +1,9 @@
 """Reductions whose bits depend on their elements alone: those of the reproducible mode.
 
 Element p of the reduced axes is taken in by lane p % LANES of block p // BLOCK; the lanes of a
-block are joined as a tree, then the blocks in order. So it is in every schedule, for any vectors, threads
-and neighbours. Sixteen lanes hide the latency of a chain where a vector holds eight or four.
+block are joined as a tree, then the blocks in order. So it is in every schedule, for any vectors,
+threads and neighbours. Sixteen lanes hide the latency of a chain where a vector holds eight or
+four.
 """
 
 from __future__ import annotations

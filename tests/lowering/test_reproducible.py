@@ -40,8 +40,10 @@ def threads() -> Iterator[None]:
 def bits(x: Any) -> Any:
     """The words of an array, every NaN as one."""
     x = np.array(x.numpy() if isinstance(x, tw.Array) else x)
+    if x.dtype.kind != "f":
+        return x
     x[np.isnan(x)] = np.nan
-    return x.view(f"u{x.dtype.itemsize}") if x.dtype.kind == "f" else x
+    return x.view(f"u{x.dtype.itemsize}")
 
 
 def same(found: Any, expected: Any, message: str = "") -> None:
