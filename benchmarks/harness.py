@@ -12,10 +12,11 @@ little; with more it is time on the wall.
 from __future__ import annotations
 
 import gc
+import re
 import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -65,13 +66,15 @@ class Case:
 @dataclass(frozen=True)
 class Options:
     """What the command line says. A case is measured up to `patience` times if others were busy;
-    what is tuned first may take `tune_seconds` for that."""
+    what is tuned first may take `tune_seconds` for that. Cases in whose name `only`, a regular
+    expression, is not found are left out."""
 
     rounds: int
     threads: int
     torch: Any | None
     patience: int = 1
     tune_seconds: float = 30.0
+    only: str = ""
 
 
 @dataclass(frozen=True)
@@ -123,12 +126,23 @@ class Result:
 def measure(cases: Iterable[Case], options: Options) -> Iterator[Result]:
     """Check each case, then time it."""
     for case in cases:
+        if not re.search(options.only, case.name):
+            continue
         try:
             case.check()
         except AssertionError as error:
-            yield Result(case, {}, error=" ".join(str(error).split()))
+            yield _kept(Result(case, {}, error=" ".join(str(error).split())))
             continue
-        yield _quietest(case, options)
+        yield _kept(_quietest(case, options))
+
+
+def _kept(result: Result) -> Result:
+    """The result without its contenders, whose arrays would fill the memory."""
+    return replace(result, case=replace(result.case, runs={}, check=_checked))
+
+
+def _checked() -> None:
+    """The check of a case that has passed it."""
 
 
 def _quietest(case: Case, options: Options) -> Result:

@@ -6,6 +6,7 @@ import ast
 import importlib
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -37,14 +38,15 @@ class Plan:
     json: Path | None
     profile: Path | None
     tune_seconds: float = 30.0
+    only: str = ""
 
     def words(self) -> list[str]:
         """The command line that says it."""
         words = [*self.scripts, "--torch" if self.torch else "--no-torch"]
         words += ["--markdown"] if self.markdown else []
-        for name in ("rounds", "threads", "patience", "json", "profile", "tune_seconds"):
+        for name in ("rounds", "threads", "patience", "json", "profile", "tune_seconds", "only"):
             value = getattr(self, name)
-            words += [] if value is None else [f"--{name.replace('_', '-')}", str(value)]
+            words += [] if value in (None, "") else [f"--{name.replace('_', '-')}={value}"]
         return words
 
 
@@ -68,6 +70,12 @@ def run(plan: Plan) -> int:
         raise tw.ArgumentError(
             f"bench: got {', '.join(unknown)}; the benchmarks are {', '.join(known)}"
         )
+    try:
+        re.compile(plan.only)
+    except re.error as error:
+        raise tw.ArgumentError(
+            f"bench: got --only {plan.only!r}, which is no regular expression: {error}"
+        ) from None
     for path in (plan.json, plan.profile):
         if path is not None:
             check_place("bench", path)
@@ -83,23 +91,28 @@ def _measure(plan: Plan, chosen: Sequence[str]) -> int:
     harness = importlib.import_module(".harness", __package__)
     report = importlib.import_module(".report", __package__)
     torch = machine.torch_module(plan.threads) if plan.torch else None
-    options = harness.Options(plan.rounds, plan.threads, torch, plan.patience, plan.tune_seconds)
+    options = harness.Options(
+        plan.rounds, plan.threads, torch, plan.patience, plan.tune_seconds, plan.only
+    )
     console = Console(stderr=plan.markdown)
     console.width = max(console.width, WIDTH)
     told = report.facts(options)
     report.show_facts(console, told)
-    results: dict[str, Sequence[Any]] = {}
+    results: dict[str, list[Any]] = {}
     before = machine.usage()
     for name in chosen:
         script = importlib.import_module(f".{name}", __package__)
-        with console.status(f"{name} ..."):
-            results[name] = list(harness.measure(script.cases(options), options))
-        console.print(report.table(results[name], f"\n{name}"))
+        found = results[name] = []
+        with console.status(f"{name} ...") as status:
+            for result in harness.measure(script.cases(options), options):
+                found.append(result)
+                status.update(f"{name}, after {len(found)} cases: {result.case.name} ...")
+        console.print(report.table(found, f"\n{name}"))
+        if plan.json:  # after each script: a run that is ended early keeps what it has
+            with written(plan.json) as file:
+                file.write(json.dumps(report.plain(results, told), indent=2) + "\n")
     load = machine.load_text(machine.others_share(before, machine.usage()))
     console.print(f"\n{load}", highlight=False)
-    if plan.json:
-        with written(plan.json) as file:
-            file.write(json.dumps(report.plain(results, told), indent=2) + "\n")
     if plan.markdown:
         print(f"{told['processor']}, {options.threads} threads; {load}.\n")
         print(report.markdown(results))

@@ -32,14 +32,15 @@ class Compiled:
 Rewrites = tuple[Rule, ...]
 
 
-def _prepared(graph: Graph, rules: Rewrites) -> Graph:
+def prepared(graph: Graph, rules: Rewrites = RULES) -> Graph:
+    """The graph as it is fused."""
     return rewrite(with_real_products(graph), rules)
 
 
 def kernel_groups(graph: Graph, rules: Rewrites = RULES) -> tuple[Group, ...]:
     """The kernels of a graph, and of the graphs inside it, in order of execution."""
     found: list[Group] = []
-    for group in fuse(_prepared(graph, rules)):
+    for group in fuse(prepared(graph, rules)):
         inner = subgraphs(group.anchors[0]) if group.kind == "control" else ()
         found += [g for part in inner for g in kernel_groups(part, rules)] if inner else [group]
     return tuple(found)
@@ -49,7 +50,7 @@ def kernels_text(graph: Graph, rules: Rewrites = RULES) -> str:
     """The fusion groups as text."""
     names: dict[Var, str] = {}
     parts = []
-    for group in fuse(_prepared(graph, rules)):
+    for group in fuse(prepared(graph, rules)):
         parts.append(group_text(group, names))
         inner = subgraphs(group.anchors[0]) if group.kind == "control" else ()
         for part in inner:
@@ -64,11 +65,11 @@ Numbered = Callable[[Group], tuple[int, tuple[str, ...]]]
 
 def plan_graph(graph: Graph, number: Numbered, *, pooled: bool, rules: Rewrites = RULES) -> Plan:
     """The plan of a graph and of the graphs inside it, whose kernels `number` knows."""
-    graph = _prepared(graph, rules)
+    graph = prepared(graph, rules)
     steps: list[Step] = []
     inside: list[Plan] = []
     for group in fuse(graph):
-        if group.kind == "native":
+        if group.kind in ("native", "effect"):
             steps.append(Step(None, group))
         elif group.kind == "control":
             parts = subgraphs(group.anchors[0])

@@ -145,6 +145,7 @@ def test_bench_refuses_before_it_measures(tmp_path):
     result = command("bench", "chain", "nonsense", "none")
     assert result.returncode == 1
     assert "bench: got none, nonsense; the benchmarks are " in result.stderr
+    assert "no regular expression" in command("bench", "chain", "--only", "(").stderr
     assert "chain" in result.stderr
     for option in ("--json", "--profile"):
         result = command("bench", "chain", option, str(tmp_path / "no" / "x.json"))

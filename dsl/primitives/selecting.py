@@ -14,6 +14,7 @@ from ..primitive import Native, Primitive, Sample, register
 from ..sizes import Dim, product
 from .families import no_gradient, zeros_like
 from .indexing import scatter_set
+from .lanes import one_by_one
 from .samples import Numpy, smooth
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ nonzero_places = register(
         infer=_infer_nonzero_places,
         lower=Native("nonzero", lambda mask, *, out, count: (mask.size, count)),
         vjp=no_gradient,
+        batch=one_by_one,
         reference=_nonzero_reference,
         samples=_nonzero_samples,
         dtypes=(bool_,),
@@ -86,6 +88,7 @@ compress = register(
         infer=_infer_compress,
         lower=Native("compress", _compress_sizes),
         vjp=_vjp_compress,
+        batch=one_by_one,
         reference=_compress_reference,
         samples=_compress_samples,
         dtypes=ALL,

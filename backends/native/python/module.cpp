@@ -7,6 +7,7 @@
 #include "device_object.h"
 #include "dispatch.h"
 #include "dlpack_python.h"
+#include "effect_python.h"
 #include "index.h"
 #include "kernel_object.h"
 #include "moves.h"
@@ -61,7 +62,8 @@ void set_errors(const py::dict& errors) {
                                                      {"foreign", ErrorKind::Foreign},
                                                      {"system", ErrorKind::System},
                                                      {"device", ErrorKind::Device},
-                                                     {"linalg", ErrorKind::LinAlg}};
+                                                     {"linalg", ErrorKind::LinAlg},
+                                                     {"check", ErrorKind::Check}};
   for (const auto& [key, type] : errors) {
     bool known = false;
     for (const auto& [name, kind] : kinds) {
@@ -185,6 +187,7 @@ PYBIND11_MODULE(_native, m) {
   bind_artifact(m);
   bind_values(m);
   bind_routines(m);
+  bind_effects(m);
   bind_state(m);
   bind_timeline(m);
 }

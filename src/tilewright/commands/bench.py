@@ -29,6 +29,7 @@ _Profile = Annotated[
 _TuneSeconds = Annotated[
     float, typer.Option(min=1, help="Of `tuning`: how long each case is tuned.")
 ]
+_Only = Annotated[str, typer.Option(help="Cases in whose name this regular expression is found.")]
 
 
 def bench(
@@ -42,6 +43,7 @@ def bench(
     markdown: _Markdown = False,
     profile: _Profile = None,
     tune_seconds: _TuneSeconds = 30.0,
+    only: _Only = "",
 ) -> None:
     """Measure tilewright beside NumPy and PyTorch, and say which goals are met.
 
@@ -56,6 +58,7 @@ def bench(
         tilewright bench chain matmul --rounds 30
         tilewright bench overhead --json turns.json --profile trace.json
         tilewright bench tuning --tune-seconds 10
+        tilewright bench eager --only 'float32 1e6'
     """
     runner = importlib.import_module("..benchmarks.run", __package__)
     if show_list:
@@ -65,6 +68,6 @@ def bench(
     chosen = tuple(dict.fromkeys(names or ()))
     threads = threads or len(os.sched_getaffinity(0))
     plan = runner.Plan(
-        chosen, rounds, threads, patience, torch, markdown, json, profile, tune_seconds
+        chosen, rounds, threads, patience, torch, markdown, json, profile, tune_seconds, only
     )
     raise typer.Exit(runner.run(plan))
