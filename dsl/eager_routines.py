@@ -14,7 +14,7 @@ from .sizes import known
 if TYPE_CHECKING:
     from .array import Array
 
-ROUTINES = ("gather", "extent", "count")  # that no primitive names
+ROUTINES = ("gather", "within", "count")  # that no primitive names
 
 
 def native_routine(
@@ -36,10 +36,10 @@ def host_gather(out: Aval, x: Array, indices: Array, *, axis: int) -> Array:
     return taken
 
 
-def extent(numbers: Array) -> tuple[int, int]:
-    """The smallest and the largest of int64 numbers; there must be one."""
-    low, high = engine().routine("extent")((numbers,), (2,), int64.code, (numbers.size,)).tolist()
-    return low, high
+def are_within(numbers: Array, limit: int) -> bool:
+    """Whether int64 numbers are all from 0 to `limit`, less than it."""
+    sizes = (numbers.size, limit)
+    return bool(engine().routine("within")((numbers,), (1,), int64.code, sizes).item())
 
 
 def count(mask: Array) -> int:

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ... import _native
 from .. import eager_routines, record
 from .. import primitives as p
+from ..autodiff import is_tracked
 from ..dtypes import DTypeLike, dtype, float32, int64
 from ..errors import ArgumentError, BoundsError, DTypeError, ShapeError, TraceError
 from ..sizes import Dim, Shape, maximum, product
@@ -30,8 +32,7 @@ def positions(name: str, indices: ArrayLike, axis: int, size: Dim) -> Array:
         return p.where(*broadcast(name, x < 0, from_end, x))
     if not x.size:
         return x
-    low, high = eager_routines.extent(x)
-    if low >= 0 and high < size:
+    if eager_routines.are_within(x, size):
         return x
     host = np.asarray(x)
     wrong = host[(host < -size) | (host >= size)]
@@ -45,6 +46,15 @@ def positions(name: str, indices: ArrayLike, axis: int, size: Dim) -> Array:
 def is_on_host(x: Array) -> bool:
     """Whether a value is known now, without waiting for a device."""
     return not record.is_tracing() and x._is_concrete and not x._device
+
+
+def is_written_in_place(target: Array, new: Array) -> bool:
+    """Whether elements of an array may be written where they lie: it is contiguous, and no trace
+    and no tape wants to know."""
+    if not is_on_host(target) or not is_on_host(new) or not target._contiguous:
+        return False
+    root = target if target._base is None else target._base
+    return not (_native.grad_enabled() and (is_tracked(root) or is_tracked(new)))
 
 
 def _integers(name: str, indices: ArrayLike) -> Array:

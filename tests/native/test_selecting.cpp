@@ -110,13 +110,22 @@ TEST(rows_by_position) {
   CHECK_FAILS(call("gather", {3, 1, 1, 1, 1}, {}), "3 bytes");
 }
 
-TEST(extents) {
-  std::vector<int64_t> x(100'000, 5), found(2);
-  x[77'777] = -3;
-  x[99'999] = 8;
-  call("extent", {int64_t(x.size())}, {x.data(), found.data()});
-  CHECK((found == std::vector<int64_t>{-3, 8}));
-  CHECK_FAILS(call("extent", {0}, {}), "no number");
+TEST(numbers_within_a_limit) {
+  std::vector<int64_t> x(200'000, 5);
+  auto within = [&](int64_t limit) {
+    int64_t found = -1;
+    call("within", {int64_t(x.size()), limit}, {x.data(), &found});
+    return found == 1;
+  };
+  CHECK(within(6) && !within(5) && !within(0));
+  for (int64_t wrong : {int64_t{-1}, int64_t{6}, INT64_MIN, INT64_MAX}) {
+    x[177'777] = wrong;
+    CHECK(!within(6));
+  }
+  x[177'777] = 0;
+  CHECK(within(6));
+  x.clear();
+  CHECK(within(0));
 }
 
 TEST(elements_by_mask) {

@@ -95,6 +95,7 @@ py::object traced(py::handle shape, int64_t code, py::handle payload) {
 
 bool set_tracing(bool on) { return std::exchange(thread_flags.tracing, on); }
 bool set_grad_enabled(bool on) { return std::exchange(thread_flags.grad, on); }
+bool set_reproducible(bool on) { return std::exchange(thread_flags.reproducible, on); }
 
 void bind_values(py::module_& m) {
   m.def("empty", &empty, py::arg("shape"), py::arg("dtype_code"), py::arg("device") = 0);
@@ -147,6 +148,8 @@ void bind_state(py::module_& m) {
   m.def("set_tracing", &set_tracing, py::arg("on"));
   m.def("set_grad_enabled", &set_grad_enabled, py::arg("on"));
   m.def("grad_enabled", [] { return thread_flags.grad; });
+  m.def("set_reproducible", &set_reproducible, py::arg("on"));
+  m.def("reproducible", [] { return thread_flags.reproducible; });
 }
 
 }  // namespace
