@@ -130,7 +130,7 @@ def _wire() -> None:
     ours = {"value": ArgumentError, "shape": ShapeError, "dtype": DTypeError, "device": DeviceError}
     files = {"damaged": ArtifactError, "foreign": ArtifactError, "system": OSError}
     others = {"overflow": OverflowError, "memory": MemoryError, "linalg": LinAlgError}
-    _native.set_errors(ours | files | others)
+    _native.set_errors(ours | files | others | {"bounds": BoundsError})
     engine.install_factory(_make_engine)
     placing.install(_LazyDevices())
     interop.install_namespace(_numpy_names)

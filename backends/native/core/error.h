@@ -10,7 +10,8 @@ namespace tilewright {
 
 // Damaged and Foreign are of artifacts: what was read is not what was written, or is not for here.
 enum class ErrorKind {
-  Value, Shape, DType, Overflow, Memory, Damaged, Foreign, System, Device, LinAlg
+  Value, Shape, DType, Overflow, Memory, Damaged, Foreign, System, Device, LinAlg,
+  Bounds
 };
 
 class Error : public std::runtime_error {
