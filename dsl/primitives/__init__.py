@@ -228,6 +228,7 @@ __all__ = [
     "sum_of_squares",
     "sum_to",
     "svd",
+    "take",
     "tan",
     "tanh",
     "transpose",

@@ -108,6 +108,7 @@ def test_a_method_means_the_same_each_time(name: str) -> None:
 
 # What the hot path must not need Python for: function, arguments.
 X, Y, M = numbers(4), numbers(4, start=3), numbers(3, 3)
+AT = tw.asarray([2, -1, 0])
 HOT: dict[str, Callable[[], Any]] = {
     **{n: lambda n=n: getattr(tw, n)(X) for n in ("exp", "sqrt", "tanh", "negative", "abs")},
     **{n: lambda n=n: getattr(tw, n)(X, Y) for n in ("add", "maximum", "less", "power")},
@@ -121,6 +122,18 @@ HOT: dict[str, Callable[[], Any]] = {
     "squeeze": lambda: tw.squeeze(X),
     "broadcast_to": lambda: tw.broadcast_to(X, (3, 4)),
     "reshape": lambda: tw.reshape(X, (2, 2)),
+    "concatenate": lambda: tw.concatenate([X, Y, X]),
+    "stack": lambda: tw.stack([X, Y], axis=1),
+    "vstack": lambda: tw.vstack([M, M]),
+    "hstack": lambda: tw.hstack([X, Y]),
+    "column_stack": lambda: tw.column_stack([X, Y]),
+    "roll": lambda: tw.roll(X, 3),
+    "pad": lambda: tw.pad(M, 2),
+    "tile": lambda: tw.tile(X, 3),
+    "repeat": lambda: tw.repeat(X, 2),
+    "take": lambda: tw.take(X, AT),
+    "cumsum": lambda: tw.cumsum(X),
+    "sort": lambda: tw.sort(X),
 }
 
 
@@ -153,6 +166,21 @@ def test_common_calls_are_learnt_for_gradients(name: str) -> None:
             x.requires_grad = False
     assert function._recipes == 1
     assert repr(gradients[1:]) == repr(gradients[:1] * 3) and gradients[0]
+
+
+def test_positions_are_checked_at_each_call() -> None:
+    for at in ([0, 3], [-4, 2], [4, 0], [1, 1], [0, -5], [2, 2]):
+        key = tw.asarray(at)
+        for call, words in (
+            (lambda key=key: X[key], "index"),
+            (lambda key=key: tw.take(X, key), "take"),
+            (lambda key=key: X.take(key), "take"),
+        ):
+            if max(at) < 4 and min(at) >= -4:
+                assert call().tolist() == X.numpy()[at].tolist()
+                continue
+            with pytest.raises(IndexError, match=rf"{words}: index {at[at[1] < -4]} is out of"):
+                call()
 
 
 def test_sizes_do_not_matter_where_kernels_serve_all() -> None:
