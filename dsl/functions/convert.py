@@ -162,6 +162,9 @@ def _from_array(x: Array, wanted: DType | None, copy: bool | None) -> Array:
 def duplicate(x: Array) -> Array:
     """A cell of its own with the same value; the gradient flows through."""
     value = record.read(x)
+    if value.requires_grad and _native.grad_enabled():
+        # A leaf's node stands for the leaf itself: the copy, which may be written to, needs another.
+        value = record.read(p.reshape(value, shape=value.shape))
     copy: Array = _native.alias(value)
     return copy
 
@@ -221,6 +224,7 @@ def converted(x: Array, to: DType) -> Array:
     """x with elements of another type, as the user asks for it: of complex numbers that are to be
     real the imaginary parts are discarded, with NumPy's warning."""
     if x.dtype.is_complex and not to.is_complex and to is not bool_:
+        record.is_tracing()  # no recipe for a call that warns
         text = "Casting complex values to real discards the imaginary part"
         warnings.warn(text, np.exceptions.ComplexWarning, stacklevel=4)
         return p.cast(x, dtype=to)

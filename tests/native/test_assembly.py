@@ -16,11 +16,10 @@ NAMES = ("bool", "int16", "float32", "float64", "complex128")
 def window_of(host: np.ndarray[Any, Any], steps: list[int], turned: bool) -> Any:
     """A cell whose elements are those of `host`, as a window on another: steps and axes."""
     whole = np.zeros([n * abs(s) for n, s in zip(host.shape, steps, strict=True)], host.dtype)
-    view = whole[tuple(slice(None, None, s) for s in steps)]
-    view[...] = host
+    whole[(*(slice(None, None, s) for s in steps), ...)] = host
     base = np.ascontiguousarray(whole.T) if turned else whole
     seen = base.T if turned else base
-    seen = seen[tuple(slice(None, None, s) for s in steps)]
+    seen = seen[(*(slice(None, None, s) for s in steps), ...)]
     start = seen.__array_interface__["data"][0] - base.__array_interface__["data"][0]
     strides = tuple(s // base.itemsize for s in seen.strides)
     return native.view(array(base), seen.shape, strides, start // base.itemsize, None)

@@ -94,33 +94,94 @@ void run_gather(const Routine&, const RoutinePlan& plan, void* const* buffers) {
   });
 }
 
-// Whether one of the positions is none in an axis of n, where negative ones count from its end.
-// By signs of sums, as vectors of old machines compare no int64.
-bool any_outside(const int64_t* positions, int64_t count, int64_t n) {
+// What is to be known of some positions: the sign of `outside` says that one of them is none in an
+// axis of n, that of `negative` that one counts from its end. By sums alone, as vectors of old
+// machines compare no int64.
+struct Signs {
+  uint64_t outside = 0, negative = 0;
+};
+
+__attribute__((always_inline)) inline Signs signs_of(const int64_t* positions, int64_t count,
+                                                     int64_t n) {
   const uint64_t size = uint64_t(n), last = size - 1;
-  std::atomic<bool> found{false};
-  auto range = [&](int, int64_t begin, int64_t end) {
-    uint64_t signs = 0;
-    for (int64_t i = begin; i < end; ++i) {
-      const uint64_t given = uint64_t(positions[i]);
-      signs |= (given + size) | (last - given);
-    }
-    if (signs >> 63) found.store(true, std::memory_order_relaxed);
-  };
-  parallel(count, kPart, kMaxThreads, range);
-  return found.load();
+  Signs found;
+  for (int64_t i = 0; i < count; ++i) {
+    const uint64_t given = uint64_t(positions[i]);
+    found.outside |= (given + size) | (last - given);
+    found.negative |= given;
+  }
+  return found;
 }
 
-// All positions are looked at before anything is written.
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) Signs signs_by_avx2(const int64_t* positions, int64_t count,
+                                                    int64_t n) {
+  return signs_of(positions, count, n);
+}
+#endif
+
+Signs look_at(const int64_t* positions, int64_t count, int64_t n) {
+#if defined(__x86_64__)
+  static const bool avx2 = __builtin_cpu_supports("avx2");
+  if (avx2) return signs_by_avx2(positions, count, n);
+#endif
+  return signs_of(positions, count, n);
+}
+
+[[noreturn]] void refuse(const Routine& self, const RoutinePlan& plan, const int64_t* positions) {
+  const int64_t n = plan.sizes[2];
+  int64_t i = 0;
+  while (i + 1 < plan.sizes[4] && positions[i] >= -n && positions[i] < n) ++i;
+  fail(ErrorKind::Bounds, "%s: index %lld is out of range for an axis of size %lld", self.name,
+       static_cast<long long>(positions[i]), static_cast<long long>(n));
+}
+
+// Positions that have been looked at to single elements.
+template <class T>
+void take_elements(const T* x, const int64_t* positions, T* __restrict out, int64_t count,
+                   int64_t n, bool from_end) {
+  if (from_end)
+    for (int64_t i = 0; i < count; ++i) out[i] = x[positions[i] + (positions[i] >> 63 & n)];
+  else
+    for (int64_t i = 0; i < count; ++i) out[i] = x[positions[i]];
+}
+
+// One line of single elements: positions are looked at some thousand at a time, while they are in
+// the nearest cache anyway. False if one is out of range.
+template <class T>
+bool take_line(const RoutinePlan& plan, void* const* buffers) {
+  constexpr int64_t kChunk = 1024;
+  const int64_t n = plan.sizes[2], count = plan.sizes[4];
+  const T* x = static_cast<const T*>(buffers[0]);
+  const int64_t* positions = static_cast<const int64_t*>(buffers[1]);
+  T* out = static_cast<T*>(buffers[2]);
+  std::atomic<bool> outside{false};
+  auto range = [&](int, int64_t begin, int64_t end) {
+    for (int64_t at = begin; at < end; at += kChunk) {
+      const int64_t length = std::min(kChunk, end - at);
+      const Signs signs = look_at(positions + at, length, n);
+      if (signs.outside >> 63) return outside.store(true, std::memory_order_relaxed);
+      take_elements(x, positions + at, out + at, length, n, signs.negative >> 63);
+    }
+  };
+  if (plan.cost < 20'000'000)
+    range(0, 0, count);
+  else
+    parallel(count, 4 * kChunk, kMaxThreads, range);
+  return !outside.load();
+}
+
+// The result is fresh, and nobody's if this fails.
 void run_take(const Routine& self, const RoutinePlan& plan, void* const* buffers) {
   const int64_t n = plan.sizes[2], count = plan.sizes[4];
   const int64_t* positions = static_cast<const int64_t*>(buffers[1]);
-  if (any_outside(positions, count, n)) {
-    int64_t i = 0;
-    while (positions[i] >= -n && positions[i] < n) ++i;
-    fail(ErrorKind::Bounds, "%s: index %lld is out of range for an axis of size %lld", self.name,
-         static_cast<long long>(positions[i]), static_cast<long long>(n));
+  if (plan.sizes[1] == 1 && plan.sizes[3] == 1 && n) {
+    bool fits = true;
+    with_bytes(plan.sizes[0], [&](auto zero) { fits = take_line<decltype(zero)>(plan, buffers); });
+    if (!fits) refuse(self, plan, positions);
+    return;
   }
+  if (look_at(positions, count, n).outside >> 63) refuse(self, plan, positions);
   gather_rows(plan, buffers, [=](int64_t given) { return given + (given >> 63 & n); });
 }
 
