@@ -102,7 +102,8 @@ def _from_others(a: Any, wanted: DType | None, copy: bool | None) -> Array:
         return _from_array(record.transfer(host, placing.current()), wanted, None)
     if _holds_arrays(a):
         parts = [asarray(part) for part in a]
-        joined = join_parts([expand_first(x) for x in same_dtype(*parts)], 0)
+        rows = (p.reshape(x, shape=(1, *x.shape)) for x in same_dtype(*parts))
+        joined = join_parts([*rows], 0)
         return joined if wanted is None else converted(joined, wanted)
     found = _read(a, wanted)
     if wanted is None and found.dtype != object and not _holds_numpy(a):
@@ -163,7 +164,7 @@ def duplicate(x: Array) -> Array:
     """A cell of its own with the same value; the gradient flows through."""
     value = record.read(x)
     if value.requires_grad and _native.grad_enabled():
-        # A leaf's node stands for the leaf itself: the copy, which may be written to, needs another.
+        # A leaf's node stands for the leaf: the copy, which may be written to, needs another.
         value = record.read(p.reshape(value, shape=value.shape))
     copy: Array = _native.alias(value)
     return copy
@@ -237,11 +238,6 @@ def real_only(name: str, x: ArrayLike) -> Array:
     if found.dtype.is_complex:
         raise DTypeError(f"{name}: got {found.dtype}; it takes real numbers")
     return found
-
-
-def expand_first(x: Array) -> Array:
-    """A new first axis of size 1."""
-    return p.reshape(x, shape=(1, *x.shape))
 
 
 set_constructor(asarray)

@@ -5,7 +5,7 @@ What they give or refuse depends on values: they are for code that runs at once 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -29,10 +29,11 @@ def _infer_take(x: Aval, indices: Aval, *, axis: int) -> Aval:
     return Aval((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]), x.dtype)
 
 
-def _vjp_take(ct: Array, out: Array, x: Array, indices: Array, *, axis: int) -> tuple[Array, None]:
+def _vjp_take(ct: Array, out: Array, x: Array, indices: Array, *, axis: int) -> Any:
     from_end = indices + full(shape=indices.shape, value=x.shape[axis], dtype=int64)
     places = where(lt(indices, zeros_like(indices)), from_end, indices)
-    return gather.vjp(ct, out, x, places, axis=axis)  # type: ignore[misc,no-any-return]
+    assert gather.vjp is not None
+    return gather.vjp(ct, out, x, places, axis=axis)
 
 
 def _take_samples(dtype: DType) -> Iterator[Sample]:

@@ -121,7 +121,7 @@ PyObject* move(Move* self, PyObject* argument) {
   Window to;
   if (!window_of(self, Window::of(cell), to)) {
     if (!self->copies) fail(ErrorKind::Value, "reshape: no view can say it");
-    copy = own(cell);
+    copy = own(cell, false);
     cell = reinterpret_cast<Cell*>(copy.ptr());
     window_of(self, Window::of(cell), to);
   }
