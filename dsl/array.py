@@ -18,7 +18,7 @@ from .functions.convert import duplicate
 from .functions.shapes import ShapeLike
 from .interop import NumPyProtocols, StandardProtocols
 from .methods import Layout, Reductions, Selection
-from .operators import binary_slow, is_known, require_known, to_python
+from .operators import binary_slow, is_known, require_known, require_text, to_python
 
 if TYPE_CHECKING:
     from .functions.convert import ArrayLike, Axis
@@ -53,9 +53,11 @@ class Array(_native.Cell, Reductions, Selection, Layout, NumPyProtocols, Standar
         return f"{text[:-1]}, device={self.device.name!r})" if self._device else text
 
     def __str__(self) -> str:
-        return str(self.numpy()) if is_known(self) else repr(self)
+        require_text(self)
+        return str(self.numpy())
 
     def __format__(self, spec: str) -> str:
+        require_text(self)
         if spec and self.ndim:
             raise DTypeError(f"format: got {spec!r} for an array with axes; only numbers take one")
         return format(self.item() if spec else str(self), spec)

@@ -108,9 +108,11 @@ def walk(
     seeds: Iterable[tuple[TapeNode, Array]],
     targets: frozenset[TapeNode],
     keep_graph: bool,
+    oldest: int = 0,
 ) -> dict[TapeNode, Array]:
-    """Cotangents of `targets` and of all leaves, from those of the seeds, newest node first."""
-    return _native.walk(list(seeds), targets, keep_graph)
+    """Cotangents of `targets` and of all leaves, from those of the seeds, newest node first. Nodes
+    older than number `oldest` are not followed."""
+    return _native.walk(list(seeds), targets, keep_graph, oldest)
 
 
 def cotangent_of(x: Array, found: Mapping[TapeNode, Array]) -> Array:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from . import flow_gradients as flow_gradients  # the rules of branches
 from . import trace as tracing
 from . import tree
 from .control import COND, bind_control
@@ -100,6 +101,13 @@ def _branches(
     regions = [Region(what, f, trace) for f in functions]
     for region in regions:
         region.run(avals, build, weak)
+    return choose(what, index, regions, arrays)
+
+
+def choose(what: str, index: Array, regions: Sequence[Region], arrays: Sequence[Array]) -> Any:
+    """Stage a node that takes the results of the region at an index; `arrays` are the arguments
+    of all regions. The results of the regions must be of one kind."""
+    _require_structure(what, regions)
     weak = [all(r.is_weak(i) for r in regions) for i in range(len(regions[0].leaves))]
     _agree(what, regions)
     captured = joined(r.captured for r in regions)
@@ -138,8 +146,7 @@ def joined(parts: Iterable[Mapping[int, Array]]) -> dict[int, Array]:
     return found
 
 
-def _agree(what: str, regions: Sequence[Region]) -> None:
-    """Make numbers arrays where they differ; raises TraceError where sides do not fit."""
+def _require_structure(what: str, regions: Sequence[Region]) -> None:
     first = regions[0]
     for other in regions[1:]:
         if other.structure != first.structure:
@@ -147,49 +154,76 @@ def _agree(what: str, regions: Sequence[Region]) -> None:
                 f"{what}: the branches disagree: {other.name} returns {_shape_of(other)}, "
                 f"{first.name} returns {_shape_of(first)}"
             )
-    for position in range(len(first.leaves)):
+
+
+def _agree(what: str, regions: Sequence[Region]) -> None:
+    """Make numbers arrays where they differ; raises TraceError where sides do not fit."""
+    for position in range(len(regions[0].leaves)):
         sides = [r.leaves[position] for r in regions]
-        dtype = _common(what, regions, position, sides)
+        if not fit(sides):
+            named = zip(reversed(regions), reversed(sides), strict=True)
+            raise TraceError(
+                f"{what}: the branches disagree: "
+                f"{', '.join(f'{r.name} gives {describe(x)}' for r, x in named)} for result "
+                f"{position}; what a branch decides must be arrays of one kind, or numbers"
+            )
+        dtype = _common(sides)
         if dtype is not None:
             for region in regions:
                 region.convert(position, dtype)
-            _require_one_kind(what, regions, position)
 
 
-def _common(
-    what: str, regions: Sequence[Region], position: int, sides: Sequence[Any]
-) -> DType | None:
-    """The dtype of a result that is an array, None if it is the same Python object everywhere."""
-    arrays = [x for x in sides if is_array(x) and not tracing.is_weak(x)]
+def fit(sides: Sequence[Any]) -> bool:
+    """Whether leaves of the results of branches can be one value: arrays of one shape and dtype
+    and numbers that such an array can hold, or one Python object."""
+    if _are_one(sides):
+        return True
     if not all(is_array(x) or is_number(x) for x in sides):
-        if all(x is sides[0] or (type(x) is type(sides[0]) and x == sides[0]) for x in sides):
-            return None
-        raise TraceError(
-            f"{what}: the branches disagree: {_named(regions, sides)} for result {position}; "
-            "what a branch decides must be arrays or numbers"
-        )
-    if arrays:
-        found: DType = arrays[0].dtype
-        return found
-    if not any(map(is_array, sides)) and all(
-        type(x) is type(sides[0]) and x == sides[0] for x in sides
-    ):
+        return False
+    firm = [x for x in sides if is_array(x) and not tracing.is_weak(x)]
+    if not firm:
+        return True
+    kind = Aval(firm[0].shape, firm[0].dtype)
+    numbers = [dtype_of(x) for x in sides if not is_array(x) or tracing.is_weak(x)]
+    if any(Aval(x.shape, x.dtype) != kind for x in firm) or (numbers and kind.shape):
+        return False
+    return all(holds_number(kind.dtype, of) for of in numbers)
+
+
+_RANKS = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}
+
+
+def holds_number(dtype: DType, number: DType) -> bool:
+    """Whether a Python number of one dtype can be an element of another, as in arithmetic."""
+    return _RANKS[number.kind] <= _RANKS[dtype.kind]
+
+
+def describe(leaf: Any) -> str:
+    """A leaf for messages: an array by its kind."""
+    return str(Aval(leaf.shape, leaf.dtype)) if is_array(leaf) else repr(leaf)
+
+
+def _are_one(sides: Sequence[Any]) -> bool:
+    """Whether all sides are the same Python object, or equal ones of a type."""
+    return not any(map(is_array, sides)) and all(equal(x, sides[0]) for x in sides)
+
+
+def equal(x: Any, other: Any) -> bool:
+    """Whether two Python objects are one and the same to a program."""
+    if x is other or type(x) is not type(other):
+        return x is other
+    if isinstance(x, float):  # 0.0 differs from -0.0
+        return bool(x.hex() == other.hex())
+    found = x == other
+    return isinstance(found, bool) and found
+
+
+def _common(sides: Sequence[Any]) -> DType | None:
+    """The dtype of a result that is an array, None if it is the same Python object everywhere."""
+    if _are_one(sides):
         return None
-    return result_type(*sides)
-
-
-def _named(regions: Sequence[Region], sides: Sequence[Any]) -> str:
-    return ", ".join(f"{r.name} gives {x!r}" for r, x in zip(regions, sides, strict=True))
-
-
-def _require_one_kind(what: str, regions: Sequence[Region], position: int) -> None:
-    kinds = [r.aval(position) for r in regions]
-    for region, kind in zip(regions[1:], kinds[1:], strict=True):
-        if kind != kinds[0]:
-            raise TraceError(
-                f"{what}: the branches disagree: {region.name} gives {kind}, {regions[0].name} "
-                f"gives {kinds[0]} for result {position}"
-            )
+    firm: list[DType] = [x.dtype for x in sides if is_array(x) and not tracing.is_weak(x)]
+    return firm[0] if firm else result_type(*sides)
 
 
 def _shape_of(region: Region) -> str:
@@ -197,6 +231,6 @@ def _shape_of(region: Region) -> str:
     return "a single value" if kind is None else f"a {kind.__name__} of {len(region.leaves)} values"
 
 
-def dtype_of_number(number: Any) -> DType:
-    """The dtype that an array of a Python number has here."""
-    return asarray(number).dtype
+def dtype_of(leaf: Any) -> DType:
+    """The dtype of an array, or that which an array of a Python number has here."""
+    return asarray(leaf).dtype

@@ -3,10 +3,18 @@
     cond(index, *operands; branches)            the results of branches[index]
     while(*constants, *carries; condition, body)  carries = body(constants, carries) while condition
     scan(*constants, *carries, *xs; body, length) one turn a slice of xs; carries, then stacked ys
+    while_vjp(*constants, *carries, *cotangents; condition, body, adjoint, summed)
+                                                the loop again, then `adjoint` from the last turn
+    custom(*constants, *arguments; function, forward, backward)
+                                                function's results, with a gradient of its own:
+                                                forward gives residuals behind the n_results,
+                                                backward(constants, residuals, cotangents) those of
+                                                the inexact arguments; on a tape function is forward
 
 All graphs of a node take the same values: the constants, then the carries (then a slice of each of
 `xs`). A loop's gradient runs its body again at each turn's carries, which `scan` stacks, and which
-a `while` keeps in memory that grows with its turns (`while_vjp`).
+a `while` keeps in memory that grows with its turns (`while_vjp`). Rules of gradients are in
+flow_gradients.py, while_gradient.py and custom_vjp.py.
 """
 
 from __future__ import annotations
@@ -19,19 +27,17 @@ from . import trace as tracing
 from .autodiff import (
     OutputNode,
     TapeNode,
-    cotangent_of,
-    enable_grad,
+    no_grad,
     node_of,
     snapshot,
-    walk,
 )
 from .device import common_index, scope
 from .dtypes import bool_, int64
+from .effects import bind_effect
 from .engine import engine
-from .errors import GradientError, TraceError
+from .errors import TraceError
 from .graph import Aval, Graph, Node, Var
-from .primitive import REGISTRY, Control, Primitive
-from .primitives.families import zeros_like
+from .primitive import REGISTRY, Control, Effect, Primitive
 from .record import bind, read
 from .sizes import Dim
 
@@ -98,15 +104,47 @@ def _infer_scan(
 
 
 def _infer_while_vjp(
-    *values: Aval, condition: Graph, body: Graph, adjoint: Graph, n_constants: int
+    *values: Aval,
+    condition: Graph,
+    body: Graph,
+    adjoint: Graph,
+    n_constants: int,
+    summed: tuple[int, ...],
 ) -> tuple[Aval, ...]:
     n_values = len(body.inputs)
     _infer_while(*values[:n_values], condition=condition, body=body, n_constants=n_constants)
     found = _outputs(adjoint)
     _require_avals("while_vjp", adjoint, (*values[:n_values], *found))
-    if values[n_values:] != found[: len(values) - n_values]:
-        raise TraceError("while_vjp: the cotangents are not of the carries' kinds")
+    sums = tuple(values[i] for i in summed)
+    if (*values[n_values:], *sums) != found:
+        raise TraceError("while_vjp: the cotangents are not of the kinds of carries and constants")
     return found
+
+
+def _infer_custom(
+    *values: Aval,
+    function: Graph,
+    forward: Graph | None,
+    backward: Graph | None,
+    n_constants: int,
+    n_results: int,
+) -> tuple[Aval, ...]:
+    if forward is None or backward is None:  # nothing may ask for its gradient
+        _require_avals("custom", function, values)
+        return _outputs(function)
+    for graph in (function, forward):
+        _require_avals("custom", graph, values)
+    made, found = _outputs(function), _outputs(forward)
+    outs = made[:n_results]
+    if found[: len(made)] != made:
+        raise TraceError(f"custom: {forward.name} returns {found}; it must begin with {made}")
+    cotangents = tuple(y for y in outs if y.dtype.is_inexact)
+    taken = (*values[:n_constants], *found[len(outs) :], *cotangents)
+    _require_avals("custom", backward, taken)
+    given = tuple(x for x in values[n_constants:] if x.dtype.is_inexact)
+    if _outputs(backward) != given:
+        raise TraceError(f"custom: {backward.name} returns {_outputs(backward)}; wanted {given}")
+    return made
 
 
 def _no_rule(*args: Any, **params: Any) -> NoReturn:
@@ -121,6 +159,10 @@ COND = _record("cond", _infer_cond)
 WHILE = _record("while", _infer_while)
 SCAN = _record("scan", _infer_scan)
 WHILE_VJP = _record("while_vjp", _infer_while_vjp)
+CUSTOM = _record("custom", _infer_custom)
+
+# gradient(saved inputs, outputs, cotangents of outputs, which inputs want one, params), by kind.
+GRADIENTS: dict[str, Callable[..., list[Any]]] = {}
 
 
 # --------------------------------------------------------------------------- applying
@@ -132,7 +174,7 @@ def evaluate(graph: Graph, values: Sequence[Array]) -> list[Array]:
     env = dict(zip(inputs, values, strict=True))
     for node in graph.nodes:
         cells = [env[v] for v in node.inputs]
-        if isinstance(node.primitive.lower, Control):
+        if isinstance(node.primitive.lower, Control | Effect):
             found = bind_control(node.primitive, cells, dict(node.params))
         else:
             found = [bind(node.primitive, *cells, **node.params)]
@@ -140,21 +182,62 @@ def evaluate(graph: Graph, values: Sequence[Array]) -> list[Array]:
     return [read(env[v]) for v in graph.outputs]
 
 
+def without_custom(graph: Graph) -> Graph:
+    """The graph with the nodes of `custom` replaced by what they compute: gradients have been taken
+    when a graph is lowered."""
+    if all(node.primitive is not CUSTOM for node in graph.nodes):
+        return graph
+    env: dict[Var, Var] = {}
+    nodes: list[Node] = []
+    for node in graph.nodes:
+        _inline(node, env, nodes)
+    outputs = tuple(env.get(v, v) for v in graph.outputs)
+    return Graph(graph.inputs, outputs, tuple(nodes), graph.constants, graph.name)
+
+
+def _inline(node: Node, env: dict[Var, Var], nodes: list[Node]) -> None:
+    inputs = tuple(env.get(v, v) for v in node.inputs)
+    if node.primitive is not CUSTOM:
+        nodes.append(Node(node.primitive, inputs, node.params, node.outputs, node.source))
+        return
+    graph = without_custom(node.params["function"])
+    own = dict(zip(graph.inputs, inputs, strict=True))
+    for part in graph.nodes:
+        outputs = tuple(Var(v.aval) for v in part.outputs)
+        taken = tuple(own[v] for v in part.inputs)
+        nodes.append(Node(part.primitive, taken, part.params, outputs, part.source))
+        own.update(zip(part.outputs, outputs, strict=True))
+    env.update(zip(node.outputs, (own[v] for v in graph.outputs), strict=True))
+
+
 def bind_control(
     primitive: Primitive, cells: Sequence[Array], params: dict[str, Any]
 ) -> list[Array]:
-    """Run (as a program of one node), stage and tape a node of control flow."""
+    """Run (as a program of one node), stage and tape a node of control flow; do an effect."""
+    if isinstance(primitive.lower, Effect):
+        return bind_effect(primitive, cells, params)
     values = [read(c) for c in cells]
     nodes = [node_of(v) if v.dtype.is_inexact else None for v in values]
     taped = _native.grad_enabled() and any(nodes)
-    n_results = None
-    if taped and primitive is SCAN and not params.get("history"):
-        n_results = len(params["body"].outputs)
-        params = _with_history(params)
-    outs = _run(primitive, values, params)
-    if taped:
-        _tape(primitive, values, nodes, params, outs)
+    if not taped:
+        return _run(primitive, values, params)
+    outs, params, n_results = _run_for_tape(primitive, values, params)
+    _tape(primitive, values, nodes, params, outs)
     return outs[:n_results]
+
+
+def _run_for_tape(
+    primitive: Primitive, values: list[Array], params: dict[str, Any]
+) -> tuple[list[Array], dict[str, Any], int | None]:
+    """The results, and behind them what the gradient needs; the parameters that say so, and the
+    number of results, or None if all are wanted."""
+    if primitive is SCAN and not params.get("history"):
+        grown = _with_history(params)
+        return _run(primitive, values, grown), grown, len(params["body"].outputs)
+    if primitive is CUSTOM and len(params["function"].outputs) == params["n_results"]:
+        grown = {**params, "function": params["forward"] or params["function"]}
+        return _run(primitive, values, grown), grown, params["n_results"]
+    return _run(primitive, values, params), params, None
 
 
 def _run(primitive: Primitive, values: list[Array], params: dict[str, Any]) -> list[Array]:
@@ -162,6 +245,9 @@ def _run(primitive: Primitive, values: list[Array], params: dict[str, Any]) -> l
     if trace is not None:
         inputs = tuple(tracing.traced_var(v, trace) for v in values)
         return trace.append_all(primitive, inputs, params)
+    if primitive is CUSTOM:
+        with no_grad():
+            return [snapshot(y, None) for y in evaluate(params["function"], values)]
     inputs = tuple(Var(Aval(v.shape, v.dtype)) for v in values)
     avals = primitive.infer_all(*(v.aval for v in inputs), **params)
     node = Node(primitive, inputs, params, tuple(map(Var, avals)))
@@ -180,7 +266,7 @@ def _tape(
     saved = [snapshot(v, n) for v, n in zip(values, nodes, strict=True)]
     floats = [i for i, y in enumerate(outs) if y.dtype.is_inexact]
     results = [snapshot(y, None) for y in outs]
-    rule = _GRADIENTS[primitive.name]
+    rule = GRADIENTS[primitive.name]
     wanted = [n is not None for n in nodes]
 
     def vjp(cotangents: Seeds, keep_graph: bool) -> list[Array | None]:
@@ -197,78 +283,7 @@ def _tape(
         outs[i]._node = OutputNode(node, number)
 
 
-# --------------------------------------------------------------------------- gradients
-
-
-def pull_back(
-    graph: Graph, inputs: Sequence[Array], wanted: Sequence[bool], seeds: Seeds
-) -> list[Array]:
-    """The cotangents of the wanted inputs of a graph, from those of its outputs, in the open
-    trace: the graph is evaluated again, on a tape of its own."""
-    with enable_grad():
-        own = [
-            snapshot(x, TapeNode("input", (), lambda cotangents, keep: ())) if w else x
-            for x, w in zip(inputs, wanted, strict=True)
-        ]
-        outs = evaluate(graph, own)
-        pairs = [
-            (y._node, s)
-            for y, s in zip(outs, seeds, strict=True)
-            if s is not None and node_of(y) is not None
-        ]
-        leaves = [x for x, w in zip(own, wanted, strict=True) if w]
-        targets = frozenset(x._node for x in leaves)
-        found = walk(pairs, targets, keep_graph=False) if pairs else {}
-    return [cotangent_of(x, found) for x in leaves]
-
-
-def graph_of(
-    name: str, avals: Sequence[Aval], build: Callable[[list[Array]], Sequence[Array]]
-) -> Graph:
-    """A graph of its own of what `build` does with arrays of these kinds."""
-    with tracing.open_trace(name) as trace:
-        results = build([trace.add_input(a) for a in avals])
-        outputs = tuple(tracing.traced_var(read(y), trace) for y in results)
-        del results
-    return Graph(tuple(trace.inputs), outputs, tuple(trace.nodes), name=name)
-
-
-def _avals(cells: Sequence[Array]) -> list[Aval]:
-    return [Aval(c.shape, c.dtype) for c in cells]
-
-
-def _filled(seeds: Seeds, like: Sequence[Array]) -> list[Array]:
-    """Cotangents of the float values among `like`: zeros where there is none."""
-    return [
-        zeros_like(y) if s is None else s
-        for s, y in zip(seeds, like, strict=True)
-        if y.dtype.is_inexact
-    ]
-
-
-def _spread(found: Sequence[Array], wanted: Sequence[bool]) -> list[Array | None]:
-    picked = iter(found)
-    return [next(picked) if w else None for w in wanted]
-
-
-def _cond_vjp(
-    saved: list[Array], outs: list[Array], seeds: Seeds, wanted: list[bool], params: Any
-) -> list[Array | None]:
-    """Each branch's own pull-back, as the branches of another cond."""
-    index, operands = saved[0], saved[1:]
-    given = [s is not None for s in seeds]
-    cotangents = [s for s in seeds if s is not None]
-    branches = []
-    for branch in params["branches"]:
-
-        def build(cells: list[Array], branch: Graph = branch) -> list[Array]:
-            inputs, rest = cells[: len(operands)], cells[len(operands) :]
-            return pull_back(branch, inputs, wanted[1:], _spread(rest, given))
-
-        avals = _avals([*operands, *cotangents])
-        branches.append(graph_of(f"{branch.name}_vjp", avals, build))
-    found = bind_control(COND, [index, *operands, *cotangents], {"branches": tuple(branches)})
-    return [None, *_spread(found, wanted[1:])]
+# --------------------------------------------------------------------------- a scan's history
 
 
 def _with_history(params: dict[str, Any]) -> dict[str, Any]:
@@ -303,7 +318,7 @@ def _single(var: Var) -> Var:
     return Var(Aval((1,), var.aval.dtype))
 
 
-def _unpacked(packs: Packs, stacked: Sequence[Array]) -> list[Array]:
+def unpacked(packs: Packs, stacked: Sequence[Array]) -> list[Array]:
     """The carries in order, from the history of one turn."""
     found: dict[int, Array] = {}
     for pack, value in zip(packs, stacked, strict=True):
@@ -315,85 +330,3 @@ def _unpacked(packs: Packs, stacked: Sequence[Array]) -> list[Array]:
 def _element(vector: Array, place: int) -> Array:
     window = {"start": (place,), "sizes": (1,), "strides": (1,)}
     return read(bind(REGISTRY["reshape"], bind(REGISTRY["slice"], vector, **window), shape=()))
-
-
-def _scan_vjp(
-    saved: list[Array], outs: list[Array], seeds: Seeds, wanted: list[bool], params: Any
-) -> list[Array | None]:
-    """A scan the other way round: its carries are the cotangents of the carries, and the sums of
-    those of the constants; its slices are the carries' history, the slices, and the cotangents of
-    the stacked results."""
-    nc, nk, body = params["n_constants"], params["n_carries"], params["body"]
-    consts, carries, xs = saved[:nc], saved[nc : nc + nk], saved[nc + nk :]
-    is_float = [c.dtype.is_inexact for c in carries]
-    from_carries = _filled(seeds[:nk], outs[:nk])
-    from_ys = [s for s in seeds[nk:] if s is not None]
-    sums = [zeros_like(c) for c, w in zip(consts, wanted, strict=False) if w]
-    n_ct, n_sums = len(from_carries), len(sums)
-
-    def build(cells: list[Array]) -> list[Array]:
-        take = iter(cells)
-        own_consts = [next(take) for _ in consts]
-        ct, totals = [next(take) for _ in range(n_ct)], [next(take) for _ in range(n_sums)]
-        own = _unpacked(packs, [next(take) for _ in packs]) + [next(take) for _ in xs]
-        ys = _spread(list(take), [s is not None for s in seeds[nk:]])
-        mask = [*wanted[:nc], *is_float, *wanted[nc + nk :]]
-        grads = pull_back(body, [*own_consts, *own], mask, [*_spread(ct, is_float), *ys])
-        added = [a + g for a, g in zip(totals, grads, strict=False)]
-        return [*grads[n_sums : n_sums + n_ct], *added, *grads[n_sums + n_ct :]]
-
-    packs = params["history"]  # the last results
-    slices = [*outs[len(outs) - len(packs) :], *xs, *from_ys]
-    avals = _avals([*consts, *from_carries, *sums])
-    avals += [Aval(x.shape[1:], x.dtype) for x in slices]
-    found = bind_control(
-        SCAN,
-        [*consts, *from_carries, *sums, *slices],
-        {
-            "body": graph_of(f"{body.name}_vjp", avals, build), "n_constants": nc,
-            "n_carries": n_ct + n_sums, "length": params["length"],
-            "reverse": not params["reverse"],
-        },
-    )  # fmt: skip
-    sides = [_spread(found[:n_ct], is_float), _spread(found[n_ct + n_sums :], wanted[nc + nk :])]
-    return [*_spread(found[n_ct : n_ct + n_sums], wanted[:nc]), *sides[0], *sides[1]]
-
-
-def _while_vjp(
-    saved: list[Array], outs: list[Array], seeds: Seeds, wanted: list[bool], params: Any
-) -> list[Array | None]:
-    nc, body = params["n_constants"], params["body"]
-    consts, carries = saved[:nc], saved[nc:]
-    is_float = [c.dtype.is_inexact for c in carries]
-    from_carries = _filled(seeds, outs)
-    n_ct = len(from_carries)
-    sums = [zeros_like(c) for c, w in zip(consts, wanted, strict=False) if w]
-
-    def build(cells: list[Array]) -> list[Array]:
-        inputs, ct = cells[: len(saved)], cells[len(saved) : len(saved) + n_ct]
-        totals = cells[len(saved) + n_ct :]
-        mask = [*wanted[:nc], *is_float]
-        grads = pull_back(body, inputs, mask, _spread(ct, is_float))
-        added = [a + g for a, g in zip(totals, grads, strict=False)]
-        return [*grads[len(sums) :], *added]
-
-    adjoint = graph_of(f"{body.name}_vjp", _avals([*saved, *from_carries, *sums]), build)
-    found = bind_control(WHILE_VJP, [*saved, *from_carries], {**params, "adjoint": adjoint})
-    of_carries = _spread(found[:n_ct], is_float)
-    return [*_spread(found[n_ct:], wanted[:nc]), *of_carries]
-
-
-def _second(*args: Any) -> NoReturn:
-    raise GradientError(
-        "grad: a second derivative through a loop whose number of turns depends on values is not "
-        "there; give tw.fori_loop or tw.scan a fixed number, or differentiate outside of staged "
-        "code"
-    )
-
-
-_GRADIENTS: dict[str, Callable[..., list[Any]]] = {
-    "cond": _cond_vjp,
-    "scan": _scan_vjp,
-    "while": _while_vjp,
-    "while_vjp": _second,
-}

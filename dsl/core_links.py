@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import _native
-from . import autodiff, indexing, recipes, record
+from . import autodiff, callbacks, indexing, recipes, record
 from . import primitives as p
 from .device import following
 from .dispatch import dispatched
@@ -13,7 +13,8 @@ from .recipe_steps import rule_of_move
 
 
 def link() -> None:
-    """Give the core the Python parts of indexing, of the tape, of recipes, and of operators."""
+    """Give the core the Python parts of indexing, of the tape, of recipes, of operators, and of
+    effects."""
     get = following(indexing.get)
     _native.set_indexing(get, indexing.put, dispatched(indexing.get, get))
     _native.set_slice_moves(indexing.slice_moves)
@@ -21,4 +22,5 @@ def link() -> None:
     _native.set_tape(autodiff.node_of, record.read, rule_of_move)
     _native.set_walk(autodiff.LeafNode, autodiff.OutputNode, _native.Dispatch(p.add))
     _native.set_recorder(recipes.record)
+    _native.set_effect_host(print, callbacks.serve)
     set_operators()

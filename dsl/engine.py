@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from . import device
@@ -41,6 +41,11 @@ class Engine(Protocol):
     def sized_kernel(self, graph: Graph) -> tuple[Any, tuple[str, ...]]:
         """The same with the names of its unknown sizes in order, which may stand in parameters
         alone: whoever launches the kernel knows them."""
+
+    def check(
+        self, graph: Graph, read_only: frozenset[int], inputs: Sequence[Array], folder: Any
+    ) -> Any:
+        """Each kernel against the primitives' references; `lowering.selfcheck.Report`."""
 
     def stage(self, graph: Graph, stage: str, read_only: frozenset[int] = frozenset()) -> str:
         """The text of `graph` at a stage: graph, kernels, tir, asm, memory; `read_only` as in

@@ -37,12 +37,24 @@ class TraceError(TilewrightError, TypeError):
     """A staged function did what a program cannot hold."""
 
 
+class TraceWarning(UserWarning):
+    """A program keeps what one example decided."""
+
+
+class ValueNeededError(TraceError):
+    """Python asks for a value that is known only when the program runs."""
+
+
 class GradientError(TilewrightError, ValueError):
     """A gradient was asked for where there is none."""
 
 
 class LinAlgError(TilewrightError, np.linalg.LinAlgError):
     """A matrix has no such decomposition, inverse or solution."""
+
+
+class CheckError(TilewrightError, AssertionError):
+    """What the user checks (`tw.debug.check`) does not hold."""
 
 
 class DeviceError(TilewrightError, RuntimeError):

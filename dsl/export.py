@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import tree
 from .arguments import Arguments, Dynamic, bind_arguments, sizes_of
+from .effects import is_callback
 from .entry import Entry
 from .errors import TraceError
-from .graph import Aval, Graph
+from .graph import Aval, Graph, all_nodes
 from .jit import Constant, Jitted, trace_call
 from .requirements import Requirement
 from .sizing import Sizing
+from .surroundings import as_written
+from .traced import Traced
 
 if TYPE_CHECKING:
     from .array import Array
@@ -41,12 +44,15 @@ def export(
 
     Raises TraceError if `f` writes state, or does something else for other sizes.
     """
+    known = f.entry if isinstance(f, Traced) else None
     while isinstance(f, Jitted):
-        f = f.function
+        f = f.traced
     arguments = bind_arguments(f, args, kwargs)
     sizes = sizes_of(arguments, dynamic)
 
     def traced(avals: Iterable[Aval]) -> Entry:
+        if known is not None:
+            return _of_example(f, known, list(avals), sizes.names)
         entry = trace_call(f, arguments.with_arrays(avals), arguments.structure)
         _refuse_state(f, entry)
         return entry
@@ -56,11 +62,34 @@ def export(
     else:
         entry = traced(sizes.at({}))
         graph, requirements = entry.graph, ()
+    _refuse_callbacks(graph)
     cells = (*(c.origin.fetch() for c in entry.captured), *entry.constants)
     return Exported(
         graph, arguments, cells, tuple(_cell_names(f, entry)), entry.result_tree, entry.results,
         sizes.names, requirements,
     )  # fmt: skip
+
+
+def _of_example(
+    f: Callable[..., Any], known: Entry, avals: Sequence[Aval], names: Sequence[str]
+) -> Entry:
+    """The program that `tw.trace_example` has made; it is for its example's sizes alone."""
+    taken = [v.aval for v in known.graph.inputs[: known.n_arguments]]
+    if names or taken != avals:
+        raise TraceError(
+            f"compile: {known.graph.name} was traced for {', '.join(map(str, taken))}, and is for "
+            "no other sizes; tw.script has programs for unknown ones"
+        )
+    _refuse_state(f, known)
+    return known
+
+
+def _refuse_callbacks(graph: Graph) -> None:
+    for node in filter(is_callback, all_nodes(graph)):
+        raise TraceError(
+            f"compile: {graph.name} calls back {node.params['text']} (at {node.params['where']}), "
+            "a function of Python; an artifact runs without Python"
+        )
 
 
 def _refuse_state(f: Callable[..., Any], entry: Entry) -> None:
@@ -86,6 +115,7 @@ def _refuse(f: Callable[..., Any], why: str) -> NoReturn:
 
 def _cell_names(f: Callable[..., Any], entry: Entry) -> Iterator[str]:
     """Names for the captured arrays: those of the module that `f` is, or where they were found."""
+    f = as_written(f)
     owners: list[Any] = [f, getattr(f, "__self__", None)]
     known = {
         id(value): name

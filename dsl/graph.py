@@ -129,6 +129,24 @@ def verify(graph: Graph) -> Graph:
     return graph
 
 
+def has_effect(node: Node) -> bool:
+    """Whether a node does something beside computing, so that it must run even if nothing reads
+    its results."""
+    inside = (inner for graph in subgraphs(node) for inner in graph.nodes)
+    return node.primitive.is_effect or any(map(has_effect, inside))
+
+
+def without_dead_code(graph: Graph) -> Graph:
+    """Drop the nodes that no output needs and that do nothing but compute."""
+    needed = set(graph.outputs)
+    kept = []
+    for node in reversed(graph.nodes):
+        if needed & set(node.outputs) or has_effect(node):
+            kept.append(node)
+            needed |= set(node.inputs)
+    return Graph(graph.inputs, graph.outputs, tuple(kept[::-1]), graph.constants, graph.name)
+
+
 def _require(holds: bool, node: Node, message: str) -> None:
     if not holds:
         raise TraceError(f"graph: node {node.primitive.name} at {node.source}: {message}")
@@ -136,8 +154,13 @@ def _require(holds: bool, node: Node, message: str) -> None:
 
 def subgraphs(node: Node) -> tuple[Graph, ...]:
     """The graphs among a node's parameters, which control flow runs."""
+    return graphs_in(node.params)
+
+
+def graphs_in(params: Mapping[str, Any]) -> tuple[Graph, ...]:
+    """The graphs among parameters."""
     found: list[Graph] = []
-    for value in node.params.values():
+    for value in params.values():
         values = value if isinstance(value, tuple) else (value,)
         found += [v for v in values if isinstance(v, Graph)]
     return tuple(found)

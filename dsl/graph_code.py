@@ -7,8 +7,8 @@ from typing import Any
 
 from . import primitives
 from .dtypes import DType
-from .graph import Graph, Node, Var, subgraphs
-from .primitive import Control
+from .graph import Graph, Node, Var, has_effect, subgraphs
+from .primitive import Control, Effect
 
 
 def code_text(graph: Graph) -> str:
@@ -51,7 +51,16 @@ def _statement(node: Node, names: dict[Var, str]) -> list[str]:
     if isinstance(node.primitive.lower, Control):
         flow = _flow(node, args[: len(node.inputs)], lines, first)
         return [*lines, *flow[:-1], f"{results}, = {flow[-1]}{where}"]
+    if isinstance(node.primitive.lower, Effect):
+        return [f"{results}, = {_effect(node, args)}{where}"]
     return [*lines, f"{results} = p.{_name(node.primitive.name)}({', '.join(args)}){where}"]
+
+
+def _effect(node: Node, args: list[str]) -> str:
+    """An effect by its record; the first token is an array without elements."""
+    if not has_effect(node):
+        return "tw.zeros((0,), dtype=tw.uint8),"
+    return f"tw.debug.replay({node.primitive.name!r}, {', '.join(args)})"
 
 
 def _flow(node: Node, args: list[str], lines: list[str], first: int) -> list[str]:
@@ -60,6 +69,8 @@ def _flow(node: Node, args: list[str], lines: list[str], first: int) -> list[str
     kind, params = node.primitive.name, node.params
     n = params.get("n_constants", 0)
     constants = "".join(f"{a}, " for a in args[:n])
+    if kind == "custom":
+        return [f"function_{first}({', '.join(args)})"]
     if kind == "cond":
         branches = [f"branches_{first}_{i}" for i in range(len(params["branches"]))]
         return [f"tw.switch({args[0]}, [{', '.join(branches)}], {', '.join(args[1:])})"]

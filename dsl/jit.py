@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 import threading
 import weakref
 from collections.abc import Callable, Sequence
@@ -17,13 +18,14 @@ from .. import _native
 from . import device as placing
 from . import purity, timeline, tree
 from . import trace as tracing
+from .drawing import Picture
 from .engine import engine
 from .entry import Commit, Entry, call, graphs_of_call
 from .errors import TraceError
 from .graph import Aval, Graph, Var
 from .graph_code import code_text
 from .record import read
-from .surroundings import look_around
+from .surroundings import as_written, look_around
 from .trace import Trace
 
 if TYPE_CHECKING:
@@ -41,6 +43,8 @@ def forget_programs() -> None:
 
 class Jitted:
     """A function that runs as a compiled program; what `tw.jit` returns."""
+
+    word = "jit"
 
     def __init__(self, f: Callable[..., Any], static: Sequence[str]) -> None:
         functools.update_wrapper(self, f)
@@ -85,8 +89,14 @@ class Jitted:
         """The function as it was before it was staged."""
         return self._f
 
+    @property
+    def traced(self) -> Callable[..., Any]:
+        """What is traced: the function, or what `tw.script` has made of it."""
+        return self._f
+
     def __repr__(self) -> str:
-        return f"<tw.jit of {_name(self._f)}, {sum(map(len, self._entries.values()))} programs>"
+        n_programs = sum(map(len, self._entries.values()))
+        return f"<tw.{self.word} of {_name(self._f)}, {n_programs} programs>"
 
     def graph(self, *args: Any, **kwargs: Any) -> str:
         """The traced program as text, for these arguments."""
@@ -109,6 +119,27 @@ class Jitted:
         """The graphs of the programs that a call with these arguments runs, each with the
         positions of the inputs that calls only read."""
         return graphs_of_call(*self._entry(args, kwargs))
+
+    def draw(self, *args: Any, **kwargs: Any) -> Picture:
+        """The traced program as a picture, for these arguments: an SVG that a notebook shows and
+        `save(path)` writes."""
+        return Picture(self._entry(args, kwargs)[0].graph)
+
+    def check(self, *args: Any, folder: str | os.PathLike[str] | None = None, **kwargs: Any) -> Any:
+        """Run each kernel of the program alone, on the values that it gets in this call, and
+        compare it with the primitives' NumPy references in float64.
+
+        The report (`print` it) names the first kernel that is out of its declared bounds, if there
+        is one, and a stand-alone reproduction, which is written into `folder` or, without one,
+        into the user's cache. Nothing outside is written to.
+
+        >>> import tilewright as tw
+        >>> tw.jit(lambda x: tw.tanh(x).sum()).check(tw.ones(5)).ok
+        True
+        """
+        entry, arguments = self._entry(args, kwargs)
+        inputs = entry.inputs(arguments)
+        return engine(entry.device).check(entry.graph, entry.read_only(), inputs, folder)
 
     def device(self, *args: Any, **kwargs: Any) -> placing.Device:
         """The device on which a call with these arguments runs."""
@@ -220,12 +251,16 @@ def _hashable(value: Any) -> bool:
 
 
 @timeline.stage("trace", lambda f, *_: _name(f))
-def trace_call(f: Callable[..., Any], leaves: list[Any], structure: tree.Tree) -> Entry:
+def trace_call(
+    f: Callable[..., Any], leaves: list[Any], structure: tree.Tree, *, by_example: bool = False
+) -> Entry:
     """Trace one call of `f` on the pytree of these leaves, in which an `Aval` stands for an array
-    that is not there yet.
+    that is not there yet. With `by_example` what Python decides by values of arrays is decided by
+    those of the leaves (dsl/example.py).
 
     Raises TraceError for what a program cannot hold, and what the function itself raises.
     """
+    states = purity.random_states()
     around = look_around(f, [x for x in leaves if not isinstance(x, Aval)])
     given = [x for x in leaves if isinstance(x, _native.Cell) and x._is_concrete]
     index = placing.common_index(f"jit: {_name(f)}", given)  # type: ignore[arg-type]
@@ -236,9 +271,13 @@ def trace_call(f: Callable[..., Any], leaves: list[Any], structure: tree.Tree) -
             if isinstance(leaf, _native.Cell | Aval) and id(leaf) not in cells:
                 aval = leaf if isinstance(leaf, Aval) else Aval(leaf.shape, leaf.dtype)
                 cells[id(leaf)] = trace.add_input(aval)
+        if by_example:
+            trace.example = {
+                tracing.traced_var(cells[id(x)], trace): x for x in leaves if id(x) in cells
+            }
         args, kwargs = tree.unflatten(structure, [cells.get(id(x), x) for x in leaves])
         result = f(*args, **kwargs)
-        purity.check(f, around)
+        purity.check(as_written(f), around, states)
         entry = _finish(trace, list(cells.values()), result)
     entry.places = tuple(
         (c, around.arrays[id(c.cell)])
@@ -309,6 +348,7 @@ class Constant:
 
 def _release(trace: Trace) -> None:
     """Let go of the traced arrays that the bookkeeping itself holds."""
+    trace.token = None
     for captured in trace.captured.values():
         captured.current = captured.cell
     for slot in trace.slots.values():

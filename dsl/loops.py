@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from . import trace as tracing
 from . import tree
-from .branches import condition_of, dtype_of_number, filled, joined, mark_weak
+from . import while_gradient as while_gradient  # the rules of loops
+from .branches import condition_of, dtype_of, filled, holds_number, joined, mark_weak
 from .control import SCAN, WHILE, bind_control
-from .dtypes import bool_, int64
+from .dtypes import bool_, int64, promote
 from .errors import ShapeError, TraceError
 from .functions import asarray, stack
 from .functions.convert import is_array
@@ -47,21 +48,22 @@ def while_loop(condition: Callable[[Any], Any], body: Callable[[Any], Any], init
         while condition_of("while_loop", condition(state)):
             state = body(state)
         return state
-    return _while("while_loop", condition, body, init)
+    return stage_while("while_loop", condition, body, init)
 
 
-def _while(
+def stage_while(
     what: str, condition: Callable[[Any], Any], body: Callable[[Any], Any], init: Any
 ) -> Any:
+    """`while_loop` in the open trace; `what` is said in messages."""
     trace = tracing.current()
     assert trace is not None
     leaves, structure = tree.flatten(init)
     avals, weak, region = _stable_body(what, body, leaves, structure)
     test = Region(what, _as_test(what, condition), trace)
     test.run(avals, lambda cells: (tree.unflatten(structure, cells),), weak)
-    if test.written:
+    if any(cell is not trace.outermost.token for cell in test.written.values()):
         raise TraceError(f"{what}: {test.name} writes to an array; do it in the body")
-    written = region.written
+    written = {**test.written, **region.written}  # of the test: the order of its effects
     read_only = {
         k: c for k, c in joined([test.captured, region.captured]).items() if k not in written
     }
@@ -99,7 +101,7 @@ def _kind(what: str, leaf: Any) -> Aval:
     if is_array(leaf):
         return Aval(leaf.shape, leaf.dtype)
     if is_number(leaf):
-        return Aval((), dtype_of_number(leaf))
+        return Aval((), dtype_of(leaf))
     raise TraceError(
         f"{what}: the state holds {leaf!r} of type {type(leaf).__name__}; it must be arrays and "
         "numbers"
@@ -113,22 +115,23 @@ def _stable_body(
     structure: tree.Tree,
     slices: Sequence[Aval] = (),
     build: Callable[[list[Array]], tuple[Any, ...]] | None = None,
-    weak_slices: bool = False,
+    weak_slices: Sequence[bool] = (),
 ) -> tuple[list[Aval], list[bool], Region]:
     """The body, traced with the kinds of state that it keeps (numbers take the dtypes it gives),
     and which of them stand for Python numbers."""
     trace = tracing.current()
     assert trace is not None
+    is_pair = build is not None
     build = build or (lambda cells: (tree.unflatten(structure, cells),))
     avals = [_kind(what, x) for x in leaves]
     weak = [tracing.is_weak(x) if is_array(x) else True for x in leaves]
     for _ in range(_ROUNDS):
         region = Region(what, body, trace)
-        region.run([*avals, *slices], build, [*weak, *([weak_slices] * len(slices))])
-        _state_of(what, region, structure)
+        region.run([*avals, *slices], build, [*weak, *weak_slices])
+        _require_structure(what, region, structure, is_pair)
         kept = [w and region.is_weak(i) for i, w in enumerate(weak)]
         wider = [
-            region.scalar(i) or aval if w else aval
+            _wider(aval, region.leaves[i]) if w else aval
             for i, (aval, w) in enumerate(zip(avals, weak, strict=True))
         ]
         if (wider, kept) == (avals, weak):
@@ -140,15 +143,22 @@ def _stable_body(
     return avals, weak, region
 
 
-def _state_of(what: str, region: Region, structure: tree.Tree) -> None:
+def _wider(number: Aval, after: Any) -> Aval:
+    """The kind of a Python number in a loop's state that holds what the body makes of it, too."""
+    if is_number(after) or (is_array(after) and tracing.is_weak(after)):
+        return Aval((), promote(number.dtype, dtype_of(after)))
+    fits = is_array(after) and after.shape == () and holds_number(after.dtype, number.dtype)
+    return Aval((), after.dtype) if fits else number
+
+
+def _require_structure(what: str, region: Region, structure: tree.Tree, is_pair: bool) -> None:
     """Raise TraceError if a body returns a state (for scan: a pair with one) of another
     structure."""
     found = region.structure
-    if what == "scan" or what == "fori_loop":
-        is_pair = found.kind is tuple and len(found.children) == 2
-        found = found.children[0] if is_pair else tree.LEAF
-        if not is_pair:
+    if is_pair:
+        if not (found.kind is tuple and len(found.children) == 2):
             raise TraceError(f"{what}: {region.name} must return a pair (state, result)")
+        found = found.children[0]
     if found != structure:
         raise TraceError(
             f"{what}: {region.name} returns {found}, the state is {structure}; a loop keeps the "
@@ -177,14 +187,14 @@ def fori_loop(lower: Any, upper: Any, body: Callable[[Any, Any], Any], init: Any
         def step(pair: Any) -> Any:
             return pair[0] + 1, body(pair[0], pair[1])
 
-        return _while("while_loop", lambda s: s[0] < upper, step, (first, init))[1]
+        return stage_while("while_loop", lambda s: s[0] < upper, step, (first, init))[1]
 
     def turn(state: Any, i: Any) -> Any:
         return body(i, state), None
 
     turn.__name__ = getattr(body, "__name__", "body")
     numbers = arange(int(lower), int(upper), dtype=int64)
-    return _scan("fori_loop", turn, init, numbers, None, False)[0]
+    return stage_scan("fori_loop", turn, init, numbers, None, weak=(True,))[0]
 
 
 def scan(
@@ -212,7 +222,7 @@ def scan(
     n = _length(xs, length)
     if tracing.current() is None:
         return _scan_now(body, init, xs, n, reverse)
-    return _scan("scan", body, init, xs, n, reverse)
+    return stage_scan("scan", body, init, xs, n, reverse)
 
 
 def _length(xs: Any, length: int | None) -> int:
@@ -249,9 +259,16 @@ def _scan_now(
     return state, tree.unflatten(structure, stacked)
 
 
-def _scan(
-    what: str, body: Callable[..., Any], init: Any, xs: Any, length: int | None, reverse: bool
+def stage_scan(
+    what: str,
+    body: Callable[..., Any],
+    init: Any,
+    xs: Any,
+    length: int | None,
+    reverse: bool = False,
+    weak: Sequence[bool] = (),
 ) -> tuple[Any, Any]:
+    """`scan` in the open trace; `weak` says which of the slices stand for Python numbers."""
     leaves, structure = tree.flatten(init)
     slices, form = tree.flatten(xs) if xs is not None else ([], None)
     stacked = [read(asarray(x)) for x in slices]
@@ -263,9 +280,7 @@ def _scan(
         return state, x
 
     kinds = [Aval(x.shape[1:], x.dtype) for x in stacked]
-    avals, weak, region = _stable_body(
-        what, body, leaves, structure, kinds, build, what == "fori_loop"
-    )
+    avals, is_weak, region = _stable_body(what, body, leaves, structure, kinds, build, weak)
     _number_results(region, len(leaves))
     written = list(region.written.values())
     given = [c for k, c in region.captured.items() if k not in region.written]
@@ -274,17 +289,15 @@ def _scan(
     of_ys, plain = region.structure.children[1], region.plain()[len(leaves) :]
     region.release()
     carries = [_as_value(x, aval) for x, aval in zip(leaves, avals, strict=True)]
+    params = {"body": graph, "n_constants": len(given), "n_carries": len(carries) + len(written)}
     outs = bind_control(
         SCAN,
         [*map(read, given), *carries, *map(read, written), *stacked],
-        {
-            "body": graph, "n_constants": len(given), "n_carries": len(carries) + len(written),
-            "length": n, "reverse": reverse,
-        },
-    )  # fmt: skip
+        {**params, "length": n, "reverse": reverse},
+    )
     n_state = len(carries) + len(written)
     put_back(written, outs[len(carries) : n_state])
-    mark_weak(outs[: len(carries)], weak)
+    mark_weak(outs[: len(carries)], is_weak)
     ys = tree.unflatten(of_ys, filled(plain, outs[n_state:]))
     return tree.unflatten(structure, outs[: len(carries)]), ys
 
@@ -293,7 +306,7 @@ def _number_results(region: Region, first: int) -> None:
     """Numbers among the results of a turn become arrays, as they are stacked."""
     for position in range(first, len(region.leaves)):
         if is_number(region.leaves[position]):
-            region.convert(position, dtype_of_number(region.leaves[position]))
+            region.convert(position, dtype_of(region.leaves[position]))
 
 
 def _state_before_results(

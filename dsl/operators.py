@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import _native
-from . import eager, eager_device, record
+from . import eager, eager_device, example, record
 from . import trace as tracing
 from .device import following
 from .dispatch import dispatched
 from .dtypes import DType
-from .errors import DTypeError, ShapeError, TraceError
+from .errors import DTypeError, ShapeError, ValueNeededError
 from .functions import arithmetic, linear, logic
 from .functions.convert import convert
 from .primitive import REGISTRY
@@ -160,7 +160,10 @@ def _same_kind(source: DType, target: DType) -> bool:
 
 def to_python(op: str, x: Array) -> Any:
     """bool(x), int(x), float(x), or x as an index."""
-    require_known(x, op)
+    known = example.value_of(op, x)
+    if known is x:
+        require_known(x, op)
+    x = known
     if x.ndim and op != "bool":
         raise DTypeError(f"{op}: got an array of shape {x.shape}; it must have no axes")
     if x.size != 1:
@@ -176,12 +179,22 @@ def is_known(x: Array) -> bool:
     return not record.is_tracing() and x._is_concrete
 
 
+def require_text(x: Array) -> None:
+    """Raise ValueNeededError where an array would be written before the program has its value."""
+    if not is_known(x):
+        raise ValueNeededError(
+            f"str: got a traced {x.dtype}{x.shape}, whose text would be made once, when the "
+            "function is traced; tw.debug.print writes it each time the program runs"
+        )
+
+
 def require_known(x: Array, op: str) -> None:
     """Raise TraceError for a value that a staged program will only know when it runs."""
     if is_known(x):
         return
     what = "an array of the program's state," if x._is_concrete else "a traced"
-    raise TraceError(
-        f"{op}: got {what} {x.dtype}{x.shape}, known only when the program runs; choose with "
-        "tw.where (tw.cond and tw.script are to come), or return it from the function"
+    raise ValueNeededError(
+        f"{op}: got {what} {x.dtype}{x.shape}, known only when the program runs, at "
+        f"{tracing.user_source()}; stage the function with tw.script, choose with tw.cond or "
+        "tw.where, or return it"
     )

@@ -3,8 +3,8 @@
 In every rule arrays are positional and parameters are keyword. `lower` says what the primitive
 computes in one of four forms (`Map`, `Reduce`, `Contract`, `Scatter`), and the schedules in
 `lowering/` decide how; or it names a routine of the native core (`Native`), or runs graphs that are
-its parameters (`Control`). Rules are handed their vocabulary `t`, so records never import a
-compiler.
+its parameters (`Control`), or does something beside computing (`Effect`). Rules are handed their
+vocabulary `t`, so records never import a compiler.
 """
 
 from __future__ import annotations
@@ -117,14 +117,35 @@ class Native:
 @dataclass(frozen=True)
 class Control:
     """Runs the graphs in its parameters, by an instruction of the executor: `kind` is `cond`,
-    `while`, `scan` or `while_vjp` (dsl/control.py says what each means); or, with `is_kernel`, as
-    one kernel."""
+    `while`, `scan`, `while_vjp` or `custom` (dsl/control.py says what each means); or, with
+    `is_kernel`, as one kernel."""
 
     kind: str
     is_kernel: bool = False
 
 
-Lower = Map | Reduce | Contract | Scatter | Native | Control
+@dataclass(frozen=True)
+class Effect:
+    """Done beside computing, in order, once each time the program comes by (dsl/effects.py);
+    `kind` is `begin` (nothing is done), `print`, `check`, `check_finite` or `callback`."""
+
+    kind: str
+
+
+Lower = Map | Reduce | Contract | Scatter | Native | Control | Effect
+
+
+@dataclass(frozen=True)
+class Lanes:
+    """What a `batch` rule is told: the number of lanes, and which inputs have a slice for each of
+    them, along a first axis that the primitive alone does not know."""
+
+    count: Dim
+    batched: tuple[bool, ...]
+
+
+# What a `batch` rule may return instead of an array: run the primitive for one lane after another.
+ONE_BY_ONE = object()
 
 
 @dataclass(frozen=True)
@@ -142,6 +163,9 @@ class Primitive:
     `infer(*avals, **params)` gives the result's aval (control flow: a tuple) and raises the user's
     errors.
     `vjp(cotangent, out, *inputs, **params)` gives one cotangent (or None) an input.
+    `batch(lanes, *inputs, **params)` gives the results of all lanes along a first axis, where some
+    inputs have such an axis; or ONE_BY_ONE. With `per_lane` each lane has a result of its own even
+    where no input has lanes: random draws.
     `reference(*numpy_arrays, **params)` is the meaning, in NumPy.
     `samples(dtype)` yields the inputs of the registry's tests for each dtype of `dtypes`.
     `ulp[dtype.name]` is the declared error bound in units in the last place (0: exact), against
@@ -162,10 +186,17 @@ class Primitive:
     ulp: Mapping[str, float] = field(default_factory=dict)
     canonical: Callable[..., Any] | None = None
     scale: Callable[..., Any] | None = None
+    batch: Callable[..., Any] | None = None
+    per_lane: bool = False
 
     def infer_all(self, *avals: Aval, **params: Any) -> tuple[Aval, ...]:
         found = self.infer(*avals, **params)
         return found if isinstance(found, tuple) else (found,)
+
+    @property
+    def is_effect(self) -> bool:
+        """Whether it does something beside computing."""
+        return isinstance(self.lower, Effect) and self.lower.kind != "begin"
 
     def __call__(self, *arrays: Array, **params: Any) -> Array:
         return _bind(self, *arrays, **params)

@@ -124,7 +124,9 @@ def read(cell: Array) -> Array:
             return snapshot(cell, None)
         for primitive, params in cell._moves:
             value = _bind_values(primitive, (value,), dict(params))
-        return value
+        # A window on another's memory is a value of its own: what is moved out of it later must not
+        # be taken for a part of the other.
+        return value if value._base is None else snapshot(value, value._node)
     trace = tracing.current()
     if trace is None:
         if cell._traced is not None:
@@ -133,7 +135,7 @@ def read(cell: Array) -> Array:
     if cell._traced is not None and not trace.is_inside(cell._traced.trace):
         return cell
     captured = trace.lift(_native.contiguous(cell) if cell._is_view else cell)
-    if _native.grad_enabled() and captured.current._node is None:
+    if not trace.is_region and _native.grad_enabled() and captured.current._node is None:
         captured.current._node = node_of(cell)
     return captured.current
 

@@ -1,4 +1,4 @@
-"""Regions: a function traced into a graph of its own inside an open trace, for a branch or a loop.
+"""Regions: a function traced into a graph of its own, for a branch, a loop or a transform.
 
 What the function reads from outside becomes further inputs of the graph, and arrays of outside that
 it writes become further outputs, which are written back when the region is left.
@@ -6,7 +6,8 @@ it writes become further outputs, which are written back when the region is left
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from . import trace as tracing
@@ -27,14 +28,31 @@ if TYPE_CHECKING:
 ARRAY = object()  # stands for an array among results
 
 
-class Region:
-    """One function of a branch or a loop, traced once on arrays of the given kinds."""
+class StateError(TraceError):
+    """A loop's body gives a value of its state another kind: `after` for what was `before`."""
 
-    def __init__(self, what: str, f: Callable[..., Any], parent: Trace) -> None:
+    def __init__(self, what: str, name: str, position: int, before: Any, after: Any) -> None:
+        self.what, self.position = what, position
+        self.before, self.after = before, after
+        super().__init__(
+            f"{what}: {name} turns value {position} of the state from {before} into {after}; "
+            "a loop keeps shapes and dtypes"
+        )
+
+
+class Region:
+    """One function of a branch, a loop or a transform, traced once on arrays of the given kinds.
+
+    In eager code there is no trace around it: `parent` is None.
+    """
+
+    def __init__(self, what: str, f: Callable[..., Any], parent: Trace | None) -> None:
         self.what, self.f, self.parent = what, f, parent
         self.name = getattr(f, "__name__", type(f).__name__)
         self.trace = Trace(self.name, parent)
-        self.trace.device = parent.device
+        self.trace.is_region = True
+        self.trace.device = None if parent is None else parent.device
+        self.cells: list[Array] = []  # the arrays that it was called with
         self.leaves: list[Any] = []
         self.structure = tree.LEAF
 
@@ -46,22 +64,32 @@ class Region:
     ) -> None:
         """Call the function on `build(arrays)`, its arguments, and keep what it returns. `weak`
         says which of the arrays stand for Python numbers."""
-        with tracing.resumed(self.trace), no_grad():
-            cells = [self.trace.add_input(a) for a in avals]
-            for cell, is_weak in zip(cells, weak, strict=False):
+        with self.opened():
+            self.cells = [self.trace.add_input(a) for a in avals]
+            for cell, is_weak in zip(self.cells, weak, strict=False):
                 if is_weak:
                     tracing.set_weak(cell)
-            arguments = build(cells)
-            del cells
-            self.leaves, self.structure = tree.flatten(self.f(*arguments))
-            self.leaves = [read(x) if is_array(x) else x for x in self.leaves]
-        del arguments
+            arguments = build(self.cells)
+            self.keep(self.f(*arguments))
+            del arguments
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """Stage into the region, for the first time or again."""
+        with tracing.resumed(self.trace), no_grad():
+            yield
         if self.trace.slots:
             raise TraceError(
-                f"{self.what}: {self.name} reads or writes `.grad`; take gradients inside of a "
-                "branch or a loop with tw.grad"
+                f"{self.what}: {self.name} reads or writes `.grad`; take gradients inside of it "
+                "with tw.grad"
             )
-        self.parent.device = self.trace.device
+        if self.parent is not None:
+            self.parent.device = self.trace.device
+
+    def keep(self, result: Any) -> None:
+        """Take a pytree as the results of the region, which is open."""
+        self.leaves, self.structure = tree.flatten(result)
+        self.leaves = [read(x) if is_array(x) else x for x in self.leaves]
 
     def convert(self, position: int, dtype: DType) -> None:
         """Make an array of a dtype of one of the results."""
@@ -71,11 +99,6 @@ class Region:
                 self.leaves[position] = constant(value, dtype)
             elif tracing.is_weak(value) and value.dtype is not dtype:
                 self.leaves[position] = REGISTRY["cast"](value, dtype=dtype)
-
-    def scalar(self, position: int) -> Aval | None:
-        """The kind of a result that is an array of one element; None for others."""
-        found = self.leaves[position]
-        return Aval((), found.dtype) if is_array(found) and found.shape == () else None
 
     def is_weak(self, position: int) -> bool:
         """Whether a result is a Python number or stands for one."""
@@ -94,10 +117,7 @@ class Region:
         found = self.leaves[position]
         if not is_array(found) or self.aval(position) != aval:
             kind = self.aval(position) if is_array(found) else repr(found)
-            raise TraceError(
-                f"{self.what}: {self.name} turns value {position} of the state from {aval} into "
-                f"{kind}; a loop keeps shapes and dtypes"
-            )
+            raise StateError(self.what, self.name, position, aval, kind)
 
     def aval(self, position: int) -> Aval:
         """The kind of a result, which is an array."""
@@ -141,16 +161,18 @@ class Region:
 
     def release(self) -> None:
         """Let go of what was traced; raises TraceError if something else holds it."""
-        self.leaves = []
+        self.leaves, self.cells = [], []
+        self.trace.token = None
         for captured in self.trace.captured.values():
             captured.current = captured.cell
-        self.parent.observed.update(self.trace.observed)
+        if self.parent is not None:
+            self.parent.observed.update(self.trace.observed)
         self.trace.refuse_survivors(self.what, self.name)
 
 
 def is_number(x: Any) -> bool:
     """Whether a leaf is a Python number, which takes the dtype of what stands beside it."""
-    return isinstance(x, bool | int | float)
+    return isinstance(x, bool | int | float | complex)
 
 
 def put_back(cells: Sequence[Array], values: Sequence[Array]) -> None:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from . import trace as tracing
 from .autodiff import OutputNode, TapeNode, cotangent_of, enable_grad, node_of, snapshot, walk
 from .control import evaluate
+from .effects import without_effects
 from .engine import engine
-from .graph import Aval, Graph, Var
+from .graph import Aval, Graph, Var, has_effect
 from .primitives.families import zeros_like
 from .record import read
 
@@ -80,11 +81,11 @@ def _cut(
 
 
 def _needed(nodes: Sequence[Any], outputs: tuple[Var, ...]) -> list[Any]:
-    """The nodes on which `outputs` depend, in order."""
+    """The nodes on which `outputs` depend, and those with effects, in order."""
     wanted = set(outputs)
     kept = []
     for node in reversed(nodes):
-        if wanted.intersection(node.outputs):
+        if wanted.intersection(node.outputs) or has_effect(node):
             kept.append(node)
             wanted.update(node.inputs)
     return kept[::-1]
@@ -117,5 +118,5 @@ def call(pair: Pair, inputs: Sequence[Array]) -> list[Array]:
 
 def _replay(pair: Pair, sources: Sequence[Array], seeds: Sequence[Array]) -> list[Array]:
     """The backward as recorded operations: the residuals are computed again on the tape."""
-    recomputed = evaluate(pair.forward, sources)[pair.n_outputs :]
+    recomputed = evaluate(without_effects(pair.forward), sources)[pair.n_outputs :]
     return evaluate(pair.backward, [*recomputed, *seeds])

@@ -1,21 +1,27 @@
 """What a staged function can reach beside its arguments: globals, closures, attributes.
 
-Two things are done with it. Plain numbers that the trace changes are refused (`purity.py`). And the
-places where arrays are found are remembered, so that a program follows a name to another array.
+Two things are done with it. Plain numbers and containers that the trace changes are refused
+(`purity.py`). And the places where arrays are found are remembered, so that a program follows a
+name to another array.
 """
 
 from __future__ import annotations
 
+import random
 import types
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from .. import _native
 
 PLAIN = (bool, int, float, complex, str)
+WRITTEN = "__tw_written__"  # the attribute of a rewritten function that holds the user's own
 _DEPTH = 4
 _MOST_ITEMS = 256  # of a list or dict: longer ones are data, not settings
+_MOST_BYTES = 1 << 12  # of a NumPy array
 _PACKAGE = __name__.split(".")[0]
 
 
@@ -51,9 +57,12 @@ class Place:
 
 @dataclass(eq=False)
 class Surroundings:
-    """The plain values around a function with their places, and the places of arrays by `id`."""
+    """The plain values around a function with their places, the containers, NumPy arrays and
+    generators with their contents, its functions, and the places of arrays by `id`."""
 
     numbers: list[tuple[Place, Any]] = field(default_factory=list)
+    contents: list[tuple[Place, Any, Any]] = field(default_factory=list)
+    functions: list[types.FunctionType] = field(default_factory=list)
     arrays: dict[int, list[Place]] = field(default_factory=dict)
     seen: set[int] = field(default_factory=set)
 
@@ -61,20 +70,46 @@ class Surroundings:
 def look_around(f: Callable[..., Any], arguments: Iterable[Any]) -> Surroundings:
     """Everything that `f`, the plain functions it names, and its arguments' attributes reach."""
     found = Surroundings()
-    level: list[tuple[Place | None, Any]] = [(None, a) for a in (*arguments, f)]
+    level: list[tuple[Place | None, Any]] = [(None, a) for a in (*arguments, as_written(f))]
     for _ in range(_DEPTH + 1):
         deeper: list[tuple[Place | None, Any]] = []
         for place, value in level:
-            if place is not None and isinstance(value, PLAIN):
+            if place is not None and (value is None or isinstance(value, PLAIN)):
                 found.numbers.append((place, value))
             elif isinstance(value, _native.Cell):
                 if place is not None:
                     found.arrays.setdefault(id(value), []).append(place)
             elif id(value) not in found.seen:
                 found.seen.add(id(value))
+                if place is not None and (content := content_of(value)) is not None:
+                    found.contents.append((place, value, content))
+                if isinstance(value, types.FunctionType):
+                    found.functions.append(value)
                 deeper += _members(value)
         level = deeper
     return found
+
+
+def content_of(value: Any) -> Any:
+    """What tells whether a mutable thing was changed; None for what is not watched."""
+    if isinstance(value, list | dict | set):
+        if len(value) > _MOST_ITEMS:
+            return None
+        items = value.items() if isinstance(value, dict) else value
+        return [(id(k), id(v)) for k, v in items] if isinstance(value, dict) else [*map(id, items)]
+    if isinstance(value, np.ndarray):
+        return value.tobytes() if value.nbytes <= _MOST_BYTES else None
+    if isinstance(value, np.random.Generator | np.random.BitGenerator):
+        return repr(getattr(value, "bit_generator", value).state)
+    if isinstance(value, np.random.RandomState | random.Random):
+        state = value.get_state() if hasattr(value, "get_state") else value.getstate()
+        return repr(state)
+    return None
+
+
+def as_written(f: Any) -> Any:
+    """A function as the user wrote it, where tw.script has made another of it."""
+    return getattr(f, WRITTEN, f)
 
 
 def _filled(cell: types.CellType) -> bool:

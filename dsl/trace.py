@@ -89,6 +89,7 @@ class Trace:
     def __init__(self, name: str, parent: Trace | None = None) -> None:
         self.name = name
         self.parent = parent  # the trace of the program of which this one is a branch or a loop
+        self.is_region = parent is not None  # then values of outside do not bring their tape
         self.nodes: list[Node] = []
         self.inputs: list[Var] = []
         self.constants: list[tuple[Var, Any]] = []
@@ -96,6 +97,8 @@ class Trace:
         self.slots: dict[int, GradSlot] = {}
         self.observed: dict[tuple[int, str], Observation] = {}
         self.weak: set[Var] = set()  # scalars that promote as Python numbers do (NEP 50)
+        self.token: Array | None = None  # the end of its chain of effects (effects.py)
+        self.example: dict[Var, Array] | None = None  # values of tw.trace_example (example.py)
         self.is_open = True
         self.device: int | None = None  # where it runs, once an array says so
         self._made: list[weakref.ref[Array]] = []
@@ -170,6 +173,11 @@ class Trace:
             here = placing.current().index if self.device is None else self.device
             placing.settle(cell, here)
         self.place("a captured array is", cell._device)
+
+    @property
+    def outermost(self) -> Trace:
+        """The trace of the whole program, of which this one is a branch or a loop."""
+        return self if self.parent is None else self.parent.outermost
 
     def is_inside(self, other: Trace) -> bool:
         """Whether this trace is a branch or a loop of `other`, at any depth."""
@@ -259,6 +267,18 @@ def resumed(trace: T) -> Iterator[T]:
         _state.stack.pop()
         trace.is_open = False
         _native.set_tracing(bool(_state.stack))
+
+
+@contextmanager
+def suspended() -> Iterator[None]:
+    """Run eagerly in the middle of traces, on arrays that they do not know."""
+    stack, _state.stack = _state.stack, []
+    _native.set_tracing(False)
+    try:
+        yield
+    finally:
+        _state.stack = stack
+        _native.set_tracing(bool(stack))
 
 
 def traced_var(cell: Array, trace: Trace) -> Var:

@@ -99,3 +99,38 @@ def map_leaves(function: Callable[..., Any], value: Any) -> Any:
     """
     leaves, tree = flatten(value)
     return unflatten(tree, map(function, leaves))
+
+
+def spread_prefix(prefix: Any, value: Any, is_leaf: Callable[[Any], bool]) -> list[Any]:
+    """For each leaf of `value` what `prefix`, which has the same containers down to its own leaves,
+    says of it. Raises ValueError where they do not fit.
+
+    >>> spread_prefix((0, None), (1, [2, 3]), lambda x: x is None or isinstance(x, int))
+    [0, None, None]
+    """
+    if is_leaf(prefix):
+        return [prefix] * flatten(value)[1].size
+    wanted, found = _rules(prefix), _rules(value)
+    if wanted is None or found is None or type(prefix) is not type(value):
+        raise ValueError(f"{prefix!r} for a {type(value).__name__}")
+    parts, keys = wanted[0](prefix)
+    children, own = found[0](value)
+    if len(parts) != len(children) or sorted(map(repr, keys)) != sorted(map(repr, own)):
+        raise ValueError(f"{prefix!r} for a {type(value).__name__} of {len(children)}")
+    if keys:
+        parts = [parts[list(keys).index(key)] for key in own]
+    pairs = zip(parts, children, strict=True)
+    return [axis for part, child in pairs for axis in spread_prefix(part, child, is_leaf)]
+
+
+def leaf_names(tree: Tree) -> list[str]:
+    """How each leaf is reached from the whole, as Python writes it.
+
+    >>> leaf_names(flatten({"a": 1, "b": (2, 3)})[1])
+    ["['a']", "['b'][0]", "['b'][1]"]
+    """
+    if tree.kind is None:
+        return [""]
+    keys = tree.keys or range(len(tree.children))
+    pairs = zip(keys, tree.children, strict=True)
+    return [f"[{key!r}]{rest}" for key, child in pairs for rest in leaf_names(child)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ..dsl.graph import Node
-from ..dsl.primitive import Contract, Control, Map, Native, Reduce, Scatter
+from ..dsl.primitive import Contract, Control, Effect, Map, Native, Reduce, Scatter
 from ..dsl.sizes import Dim, Shape, product
 from .spaces import Edge, space_of, without_ones
 
@@ -30,6 +30,7 @@ def single(node: Node) -> Cluster:
     kind = "contract" if isinstance(lower, Contract) else "map"
     kind = "scatter" if isinstance(lower, Scatter) else kind
     kind = "native" if isinstance(lower, Native) else kind
+    kind = "effect" if isinstance(lower, Effect) else kind
     if isinstance(lower, Control):
         kind = "loop" if lower.is_kernel else "control"
     return Cluster(kind, space_of(node), None, [node])

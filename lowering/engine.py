@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from .. import _native
@@ -18,7 +19,7 @@ from ..dsl import timeline
 from ..dsl.errors import CompileError
 from ..dsl.graph import Aval, Graph, graph_text
 from ..dsl.sizes import evaluate, symbols
-from . import dump, pipeline
+from . import dump, pipeline, selfcheck
 from .cache import FORMAT, Cache, default_folder, key_of, sources_digest
 from .entry import KernelEntry, ProgramEntry
 from .fusion import Group
@@ -95,7 +96,7 @@ class Engine:
 
         def only(entry: ProgramEntry) -> Any:
             if len(entry.kernels) == 1:
-                return self._load_kernel(entry.kernels[0])
+                return self.load_kernel(entry.kernels[0])
             raise CompileError(
                 f"kernel: graph {graph.name} has {len(entry.kernels)} kernels; it must have 1"
             )
@@ -111,12 +112,12 @@ class Engine:
             if len(groups) != 1:
                 raise CompileError(f"kernel: graph {graph.name} has {len(groups)} kernels, not 1")
             entry = self.kernel_entry(groups[0])
-            return self._load_kernel(entry), entry.sizes
+            return self.load_kernel(entry), entry.sizes
 
     def prepacked(self, graph: Graph, read_only: frozenset[int]) -> Any:
         """A program that keeps what depends only on the inputs at the positions `read_only`
         (constants count after the inputs) from call to call; it is called like a program."""
-        split = self._split(graph, read_only)
+        split = self.split(graph, read_only)
         if split is None:
             return self.program(graph)
         return Prepacked(split, self.program(split.derive), self.program(split.main))
@@ -125,7 +126,7 @@ class Engine:
         """The program of a graph whose inputs at the positions of `cells` (constants count after
         the inputs) are these arrays for ever: they and what depends on them alone are `weights`,
         the program's inputs behind the other ones."""
-        split = self._split(graph, frozenset(cells))
+        split = self.split(graph, frozenset(cells))
         if split is None:
             main, kept, made = graph, tuple(range(_n_inputs(graph))), ()
         else:
@@ -174,9 +175,9 @@ class Engine:
         return self.backend.load_program(entry.words, self._loaded(entry), name)
 
     def _loaded(self, entry: ProgramEntry) -> list[Any]:
-        return [self._load_kernel(k) for k in entry.kernels]
+        return [self.load_kernel(k) for k in entry.kernels]
 
-    def _load_kernel(self, entry: KernelEntry) -> Any:
+    def load_kernel(self, entry: KernelEntry) -> Any:
         key = entry.words + entry.code
         if key not in self._kernels:
             self._kernels[key] = self.backend.load_kernel(entry.code, entry.words, entry.tables)
@@ -193,7 +194,7 @@ class Engine:
         timeline.moment("program found on disk" if entry else "program not cached", graph.name)
         if entry is None:
             made = pipeline.compile_program(
-                self._lowered(graph), self.compiler, self.cache, self.scope, chosen,
+                self.lowered(graph), self.compiler, self.cache, self.scope, chosen,
                 pooled=self.backend.pooled_temporaries,
             )  # fmt: skip
             entry = ProgramEntry(made.words, made.kernels)
@@ -262,15 +263,15 @@ class Engine:
     def groups(self, graph: Graph, read_only: frozenset[int]) -> tuple[Group, ...]:
         """The kernels that every call of a program launches, in order (those that run only when
         the inputs `read_only` change are not among them)."""
-        split = self._split(graph, read_only)
+        split = self.split(graph, read_only)
         return self._groups(graph if split is None else split.main)
 
-    def _lowered(self, graph: Graph) -> Graph:
+    def lowered(self, graph: Graph) -> Graph:
         """The graph as the backend compiles it."""
         return with_loop_kernels(graph) if self.backend.loop_kernels else graph
 
     def _groups(self, graph: Graph) -> tuple[Group, ...]:
-        return pipeline.kernel_groups(self._lowered(graph))
+        return pipeline.kernel_groups(self.lowered(graph))
 
     def refresh(self) -> None:
         """Forget the programs in memory: what is asked for next uses the tuned knobs of now."""
@@ -299,13 +300,13 @@ class Engine:
 
     # ------------------------------------------------------------------ stages as text
 
-    def _split(self, graph: Graph, read_only: frozenset[int]) -> Any:
+    def split(self, graph: Graph, read_only: frozenset[int]) -> Any:
         return split_graph(graph, read_only, self.backend.packed_size) if read_only else None
 
     def stage(self, graph: Graph, stage: str, read_only: frozenset[int] = frozenset()) -> str:
         """The text of a graph at a stage: graph, kernels, tir, asm or memory; of both parts, where
         what depends on the inputs `read_only` alone is kept from call to call."""
-        split = self._split(graph, read_only)
+        split = self.split(graph, read_only)
         if split is not None:
             first, second = (self.stage(g, stage) for g in (split.derive, split.main))
             return f"# once for each value of the state that is only read\n{first}\n\n" + (
@@ -314,7 +315,7 @@ class Engine:
         if stage == "graph":
             return graph_text(graph)
         if stage == "kernels":
-            return pipeline.kernels_text(self._lowered(graph))
+            return pipeline.kernels_text(self.lowered(graph))
         if stage == "memory":
             return str(self.memory(graph))
         if stage not in ("tir", "asm"):
@@ -325,11 +326,21 @@ class Engine:
             key = pipeline.group_key(group)
             if group.kind == "native":
                 texts[key] = f"# the native routine of {group.anchors[0].primitive.name}"
+            if group.kind == "effect":
+                texts[key] = f"# the effect {group.anchors[0].primitive.name}"
             if key not in texts:
                 choice = chosen.get(pipeline.structure_of(key), "")
                 source = pipeline.source_of(group, self.compiler, choice)
                 texts[key] = self.compiler.text(source, stage)
         return "\n\n".join(texts.values())
+
+    def check(
+        self, graph: Graph, read_only: frozenset[int], inputs: Sequence[Any], folder: Any
+    ) -> selfcheck.Report:
+        """Each kernel of a program, on these inputs, against the primitives' references; what is
+        out of its bounds is written to `folder`, or to the cache's."""
+        place = default_folder() / "reproductions" if folder is None else Path(folder)
+        return selfcheck.check(self, graph, read_only, inputs, place)
 
     def memory(self, graph: Graph, sizes: Mapping[str, int] | None = None) -> MemoryPlan:
         """The memory plan for given sizes of the unknown axes (none if all are known)."""
@@ -347,7 +358,7 @@ class Engine:
             return launched[-1]
 
         plan = pipeline.plan_graph(
-            self._lowered(graph), number, pooled=self.backend.pooled_temporaries
+            self.lowered(graph), number, pooled=self.backend.pooled_temporaries
         )
         kernels = self._loaded(entry)
         scratch = [

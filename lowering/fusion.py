@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import combinations
 
-from ..dsl.graph import Graph, Node, Var
+from ..dsl.graph import Graph, Node, Var, has_effect
 from ..dsl.primitive import Map, Reduce
 from ..dsl.sizes import Shape, product
 from ..dsl.timeline import stage
@@ -40,9 +40,9 @@ class Group:
     """One kernel: `nodes` in order (free ones included), what it reads and what it writes.
 
     `kind`: map, row (reductions of rows, with maps before, between and after), reduce (one
-    reduction), contract, scatter, native (a routine of the core), loop (control flow as a kernel)
-    or control. `space` is the iteration space without axes of one element; its first `n_outer`
-    axes are those of a row reduction's result. `anchors` are the nodes that are not maps.
+    reduction), contract, scatter, native (a routine of the core), effect, loop (control flow as a
+    kernel) or control. `space` is the iteration space without axes of one element; its first
+    `n_outer` axes are those of a row reduction's result. `anchors` are the nodes that are not maps.
     """
 
     kind: str
@@ -84,10 +84,11 @@ class _Fusion:
     # ------------------------------------------------------------------ free nodes
 
     def _stored_results(self) -> set[Var]:
-        """What must lie in memory: results and what routines and control flow read. A reshape's
-        source stands for the reshape."""
+        """What must lie in memory: results, what routines, effects and control flow read, and what
+        nodes with effects give. A reshape's source stands for the reshape."""
         read = (v for n in self.graph.nodes if is_called(n) for v in n.inputs)
-        return {base(v, self.producer) for v in (*self.graph.outputs, *read)}
+        made = (v for n in self.graph.nodes if has_effect(n) for v in n.outputs)
+        return {base(v, self.producer) for v in (*self.graph.outputs, *read, *made)}
 
     def _free_nodes(self) -> dict[Node, int]:
         """Nodes that every reader repeats, with their cost in instructions."""

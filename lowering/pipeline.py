@@ -29,14 +29,15 @@ class Compiled:
     plan: Plan
 
 
-def _prepared(graph: Graph) -> Graph:
+def prepared(graph: Graph) -> Graph:
+    """The graph as it is fused."""
     return rewrite(with_real_products(graph))
 
 
 def kernel_groups(graph: Graph) -> tuple[Group, ...]:
     """The kernels of a graph, and of the graphs inside it, in order of execution."""
     found: list[Group] = []
-    for group in fuse(_prepared(graph)):
+    for group in fuse(prepared(graph)):
         inner = subgraphs(group.anchors[0]) if group.kind == "control" else ()
         found += [g for part in inner for g in kernel_groups(part)] if inner else [group]
     return tuple(found)
@@ -46,7 +47,7 @@ def kernels_text(graph: Graph) -> str:
     """The fusion groups as text."""
     names: dict[Var, str] = {}
     parts = []
-    for group in fuse(_prepared(graph)):
+    for group in fuse(prepared(graph)):
         parts.append(group_text(group, names))
         inner = subgraphs(group.anchors[0]) if group.kind == "control" else ()
         for part in inner:
@@ -61,11 +62,11 @@ Numbered = Callable[[Group], tuple[int, tuple[str, ...]]]
 
 def plan_graph(graph: Graph, number: Numbered, *, pooled: bool) -> Plan:
     """The plan of a graph and of the graphs inside it, whose kernels `number` knows."""
-    graph = _prepared(graph)
+    graph = prepared(graph)
     steps: list[Step] = []
     inside: list[Plan] = []
     for group in fuse(graph):
-        if group.kind == "native":
+        if group.kind in ("native", "effect"):
             steps.append(Step(None, group))
         elif group.kind == "control":
             parts = subgraphs(group.anchors[0])

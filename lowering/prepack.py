@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..dsl.dtypes import DType
-from ..dsl.graph import Aval, Graph, Node, Var
+from ..dsl.graph import Aval, Graph, Node, Var, without_dead_code
 from ..dsl.primitive import Contract, Primitive
 from ..dsl.sizes import Dim, product
-from .rewrites import rewrite, without_dead_code
+from .rewrites import rewrite
 from .spaces import MOVEMENT
 
 LEAST_ELEMENTS = 1 << 12  # of a weight that is worth packing

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ..dsl.graph import Graph, Node, Var, subgraphs
-from ..dsl.primitive import Native
+from ..dsl.graph import Graph, Node, Var, has_effect, subgraphs
+from ..dsl.primitive import Effect, Native
 from ..dsl.sizes import Dim, evaluate, symbol
 from ..dsl.timeline import stage
 from .fusion import Group
@@ -20,6 +20,7 @@ from .words import (
     OUTPUT,
     TEMPORARY,
     Call,
+    EffectCall,
     Flow,
     Instruction,
     Launch,
@@ -135,16 +136,33 @@ class _Planner:
         found: list[Instruction] = []
         for i, step in enumerate(self.steps):
             found += [SlotAction(ALLOC, self.slot_of[v]) for v in pooled if self.first[v] == i]
-            found.append(self._step(step))
+            found += self._step(step)
             found += [SlotAction(FREE, self.slot_of[v]) for v in pooled if self.last[v] == i]
         return found
 
-    def _step(self, step: Step) -> Instruction:
+    def _step(self, step: Step) -> list[Instruction]:
         if step.kernel is None:
             node = step.group.anchors[0]
-            return self._flow(node, step.programs) if step.programs else self._call(node)
+            if isinstance(node.primitive.lower, Effect):
+                return self._effect(node) if has_effect(node) else []
+            return [self._flow(node, step.programs) if step.programs else self._call(node)]
         slots = tuple(self.slot_of[v] for v in (*step.group.inputs, *step.group.outputs))
-        return Launch(step.kernel, slots, tuple(symbol(name) for name in step.sizes))
+        return [Launch(step.kernel, slots, tuple(symbol(name) for name in step.sizes))]
+
+    def _effect(self, node: Node) -> list[Instruction]:
+        """Without its tokens, which say the order alone."""
+        given, made = node.inputs[1:], node.outputs[1:]
+        slots = (self.slot_of[base(v, self.producer)] for v in (*given, *made))
+        return [
+            EffectCall(
+                kind=node.primitive.name,
+                text=node.params["text"],
+                where=node.params["where"],
+                slots=tuple(slots),
+                types=tuple((v.aval.dtype, v.aval.shape) for v in (*given, *made)),
+                n_values=len(given),
+            )
+        ]
 
     def _call(self, node: Node) -> Call:
         lower = node.primitive.lower

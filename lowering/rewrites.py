@@ -12,8 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ..dsl.control import without_custom
 from ..dsl.dtypes import float32, float64
-from ..dsl.graph import Graph, Node, Var, params_text, verify
+from ..dsl.graph import Graph, Node, Var, params_text, verify, without_dead_code
 from ..dsl.primitive import REGISTRY
 from ..dsl.timeline import stage
 
@@ -47,6 +48,7 @@ Rule = Callable[[Node, View], Found]
 @stage("rewrite", lambda graph, *_: graph.name)
 def rewrite(graph: Graph) -> Graph:
     """Apply all rules until none changes anything; the graph is verified between rounds."""
+    graph = without_custom(graph)
     for _ in range(MAX_ROUNDS):
         changed, graph = _round(graph)
         graph = verify(without_dead_code(graph))
@@ -106,17 +108,6 @@ def _first(node: Node, view: View) -> Found:
         if found is not None:
             return found
     return None
-
-
-def without_dead_code(graph: Graph) -> Graph:
-    """Drop the nodes that no output needs."""
-    needed = set(graph.outputs)
-    kept = []
-    for node in reversed(graph.nodes):
-        if needed & set(node.outputs):
-            kept.append(node)
-            needed |= set(node.inputs)
-    return Graph(graph.inputs, graph.outputs, tuple(kept[::-1]), graph.constants, graph.name)
 
 
 def apply(name: str, *inputs: Var, like: Node, **params: Any) -> Node:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..dsl.graph import Node, Var
-from ..dsl.primitive import Control, Map, Native, Reduce
+from ..dsl.primitive import Control, Effect, Map, Native, Reduce
 from ..dsl.sizes import Shape
 
 # For each axis of a value: the axis of the reader's space that steps along it, or None.
@@ -46,10 +46,11 @@ def without_ones(shape: Shape) -> Shape:
 
 
 def is_called(node: Node) -> bool:
-    """Whether a node is a routine of the core or control flow: these read and write memory only.
-    (A loop that is a kernel reads as kernels do.)"""
+    """Whether a node is a routine of the core, an effect or control flow: these read and write
+    memory only. (A loop that is a kernel reads as kernels do.)"""
     lower = node.primitive.lower
-    return isinstance(lower, Native) or (isinstance(lower, Control) and not lower.is_kernel)
+    is_flow = isinstance(lower, Control) and not lower.is_kernel
+    return is_flow or isinstance(lower, Native | Effect)
 
 
 def computes_positions(node: Node) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..dsl.dtypes import DType
+from ..dsl.effects import KINDS
 from ..dsl.sizes import SYMBOL, Dim, Shape, postfix, symbol
 from .kernel import KernelSource, Phase
 
@@ -16,6 +17,7 @@ PROGRAM_MAGIC = 0x545031
 INPUT, OUTPUT, ARENA, TEMPORARY = range(4)
 LAUNCH, ALLOC, FREE, COPY = range(4)
 CALL = 6
+EFFECT = 9
 CONTROL = {"while": 4, "cond": 5, "scan": 7, "while_vjp": 8}
 
 Numbering = Mapping[str, int]
@@ -147,7 +149,28 @@ class Flow:
         return words
 
 
-Instruction = Launch | SlotAction | Copy | Call | Flow
+@dataclass(frozen=True)
+class EffectCall:
+    """An effect (core/effect.h) on the first `n_values` of the slots; the others it fills in."""
+
+    kind: str
+    text: str
+    where: str
+    slots: tuple[int, ...]
+    types: tuple[tuple[DType, Shape], ...]
+    n_values: int
+
+    def words(self, index: Numbering) -> list[int]:
+        words = [EFFECT, KINDS[self.kind], *_text(self.text), *_text(self.where)]
+        places = list(zip(self.slots, self.types, strict=True))
+        for part in (places[: self.n_values], places[self.n_values :]):
+            words.append(len(part))
+            for slot, (dtype, shape) in part:
+                words += [slot, dtype.code, len(shape), *_expressions(shape, index)]
+        return words
+
+
+Instruction = Launch | SlotAction | Copy | Call | Flow | EffectCall
 
 
 @dataclass(frozen=True)
@@ -168,6 +191,7 @@ def program_words(layout: ProgramLayout) -> bytes:
     index = {name: i for i, name in enumerate(layout.symbols)}
     version = 2 if any(isinstance(i, Call) for i in layout.instructions) else 1
     version = 3 if layout.programs else version
+    version = 4 if any(isinstance(i, EffectCall) for i in layout.instructions) else version
     words = [PROGRAM_MAGIC, version, len(layout.inputs), len(layout.outputs), len(layout.symbols)]
     words += [len(layout.slots), *expression(layout.arena, index)]
     for dtype, shape in layout.inputs:
@@ -176,7 +200,7 @@ def program_words(layout: ProgramLayout) -> bytes:
         words += [slot.kind, slot.number, *expression(slot.bytes, index)]
     for number, dtype, shape in layout.outputs:
         words += [number, dtype.code, len(shape), *_expressions(shape, index)]
-    if layout.programs:
+    if version >= 3:
         words.append(len(layout.programs))
     for name, inner in layout.programs:
         raw = program_words(inner)

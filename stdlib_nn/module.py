@@ -47,6 +47,7 @@ class Module:
     """
 
     _training: bool
+    __script_call__ = "forward"  # what a call means in scripted code
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         # Set here, so that subclasses need not call super().__init__().

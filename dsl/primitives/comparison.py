@@ -12,6 +12,7 @@ from ..errors import DTypeError, ShapeError
 from ..graph import Aval
 from ..primitive import Map, Primitive, Sample, register
 from .families import comparison, zeros_like
+from .lanes import over_leading_axes
 from .samples import Numpy, smooth, special
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ where = register(
         infer=_infer_where,
         lower=Map(lambda t, c, x, y, *, out: t.select(c, x, y), pointwise=True),
         vjp=_vjp_where,
+        batch=over_leading_axes("where"),
         reference=np.where,
         samples=_where_samples,
         dtypes=ALL,
@@ -93,6 +95,7 @@ cast = register(
         infer=lambda x, *, dtype: Aval(x.shape, dtype),
         lower=Map(lambda t, x, *, out, dtype: t.cast(x, dtype), pointwise=True),
         vjp=_vjp_cast,
+        batch=over_leading_axes("cast"),
         reference=_cast_reference,
         samples=_cast_samples,
         dtypes=ALL,

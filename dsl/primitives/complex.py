@@ -16,6 +16,7 @@ from ..errors import ShapeError
 from ..graph import Aval
 from ..primitive import Expr, Map, Primitive, Reader, Sample, Vocabulary, register
 from .families import binary, check_dtype, unary, zeros_like
+from .lanes import over_leading_axes
 from .samples import Numpy, smooth
 
 if TYPE_CHECKING:
@@ -99,6 +100,7 @@ as_real: Primitive = register(
         infer=_infer_as_real,
         lower=Map(_lower_as_real, cost=0),
         vjp=lambda ct, out, z: (as_complex(ct),),
+        batch=over_leading_axes("as_real"),
         reference=_floats,
         samples=_samples,
         dtypes=COMPLEX,
@@ -123,6 +125,7 @@ as_complex: Primitive = register(
         infer=_infer_as_complex,
         lower=Map(_lower_as_complex, cost=0),
         vjp=lambda ct, out, x: (as_real(ct),),
+        batch=over_leading_axes("as_complex"),
         reference=lambda x: join_reference(x[..., 0], x[..., 1]),
         samples=_samples,
         dtypes=PARTS,
@@ -171,6 +174,7 @@ real_form: Primitive = register(
         name="real_form",
         infer=_infer_real_form,
         lower=Map(_lower_real_form, cost=8),
+        batch=over_leading_axes("real_form"),
         reference=real_form_reference,
         samples=_matrices,
         dtypes=COMPLEX,

@@ -10,12 +10,12 @@ import numpy as np
 from ..dtypes import DType
 from ..errors import DTypeError, ShapeError
 from ..graph import Aval
-from ..primitive import Contract, Primitive, Sample, register
+from ..primitive import Contract, Lanes, Primitive, Sample, register
 from ..sizes import Dim
 from .complex import conj
 from .elementwise import ALL_NUMBERS
 from .families import check_dtype, ulps
-from .movement import sum_to, transpose
+from .movement import reshape, sum_to, transpose
 from .samples import smooth
 
 if TYPE_CHECKING:
@@ -54,6 +54,26 @@ def _vjp_matmul(ct: Array, out: Array, a: Array, b: Array) -> tuple[Array, Array
     return sum_to(grad_a, a.shape), sum_to(grad_b, b.shape)
 
 
+def _batch_matmul(lanes: Lanes, a: Array, b: Array) -> Array:
+    """A product for each lane; of matrices with one operand for all, one large product."""
+    count = lanes.count
+    if lanes.batched == (True, False) and len(b.shape) == 2:
+        rows, k = a.shape[1:]
+        tall = matmul(reshape(a, shape=(count * rows, k)), b)
+        return reshape(tall, shape=(count, rows, b.shape[1]))
+    if lanes.batched == (False, True) and len(a.shape) == 2:
+        k, columns = b.shape[1:]
+        beside = reshape(transpose(b, axes=(1, 0, 2)), shape=(k, count * columns))
+        wide = reshape(matmul(a, beside), shape=(a.shape[0], count, columns))
+        return transpose(wide, axes=(1, 0, 2))
+    once = (x if has else _once(x) for x, has in zip((a, b), lanes.batched, strict=True))
+    return matmul(*once)
+
+
+def _once(x: Array) -> Array:
+    return reshape(x, shape=(1, *x.shape))
+
+
 def _matmul_samples(dtype: DType) -> Iterator[Sample]:
     for a, b in (
         ((3, 4), (4, 5)), ((1, 7), (7, 1)), ((2, 3, 4), (2, 4, 2)), ((2, 3, 4), (1, 4, 2)),
@@ -63,12 +83,13 @@ def _matmul_samples(dtype: DType) -> Iterator[Sample]:
         yield Sample((smooth(dtype, *a), smooth(dtype, *b, seed=1)))
 
 
-matmul = register(
+matmul: Primitive = register(
     Primitive(
         name="matmul",
         infer=_infer_matmul,
         lower=Contract(),
         vjp=_vjp_matmul,
+        batch=_batch_matmul,
         reference=np.matmul,
         samples=_matmul_samples,
         dtypes=ALL_NUMBERS,

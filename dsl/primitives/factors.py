@@ -17,6 +17,7 @@ from ..graph import Aval
 from ..primitive import Native, Primitive, Sample, register
 from ..sizes import Dim, product
 from .complex import conj, imag, join
+from .lanes import over_leading_axes
 from .matrices import (
     LAPACK_DTYPES,
     adjoint,
@@ -71,6 +72,7 @@ cholesky = register(
         infer=_infer_square("cholesky"),
         lower=Native("cholesky", square_sizes),
         vjp=_vjp_cholesky,
+        batch=over_leading_axes("cholesky"),
         reference=lambda x: np.linalg.cholesky(host(x)),
         samples=square_samples,
         dtypes=LAPACK_DTYPES,
@@ -90,6 +92,7 @@ inv = register(
         infer=_infer_square("inv"),
         lower=Native("inv", square_sizes),
         vjp=_vjp_inv,
+        batch=over_leading_axes("inv"),
         reference=lambda x: np.linalg.inv(host(x)),
         samples=square_samples,
         dtypes=LAPACK_DTYPES,
@@ -131,6 +134,7 @@ solve = register(
         infer=_infer_solve,
         lower=Native("solve", _solve_sizes),
         vjp=_vjp_solve,
+        batch=over_leading_axes("solve"),
         reference=lambda a, b: np.linalg.solve(host(a), host(b)),
         samples=_solve_samples,
         dtypes=LAPACK_DTYPES,
@@ -159,6 +163,7 @@ det = register(
         infer=_infer_det,
         lower=Native("det", square_sizes),
         vjp=_vjp_det,
+        batch=over_leading_axes("det"),
         reference=lambda x: np.linalg.det(host(x)),
         samples=square_samples,
         dtypes=LAPACK_DTYPES,
@@ -188,6 +193,7 @@ slogdet = register(
         infer=_infer_slogdet,
         lower=Native("slogdet", square_sizes),
         vjp=_vjp_slogdet,
+        batch=over_leading_axes("slogdet"),
         reference=lambda x: np.stack(np.linalg.slogdet(host(x)), axis=-1),
         samples=square_samples,
         dtypes=LAPACK_DTYPES,
@@ -268,6 +274,7 @@ qr = register(
         infer=_infer_qr,
         lower=Native("qr", _qr_sizes),
         vjp=_vjp_qr,
+        batch=over_leading_axes("qr"),
         reference=_qr_reference,
         samples=_qr_samples,
         dtypes=LAPACK_DTYPES,

@@ -21,6 +21,7 @@ from ..primitive import (
     Vocabulary,
     register,
 )
+from .lanes import over_axes, over_leading_axes
 from .samples import binary_samples, reduction_samples, unary_samples
 
 Rule = Callable[..., Expr]
@@ -94,6 +95,7 @@ def elementwise(
             dtypes=dtypes,
             ulp=ulp or {},
             scale=scale,
+            batch=over_leading_axes(name),
         )
     )
 
@@ -170,6 +172,7 @@ def reduction(
             dtypes=dtypes,
             ulp=ulp or {},
             canonical=canonical,
+            batch=over_axes(name),
         )
     )
 
@@ -181,11 +184,13 @@ def movement(
     reference: Callable[..., Any],
     samples: Samples,
     vjp: Callable[..., Any],
+    batch: Callable[..., Any],
     *,
     cost: int = 0,
 ) -> Primitive:
     """A primitive that moves elements of any dtype and computes nothing."""
-    return register(Primitive(name, infer, Map(lower, cost=cost), reference, samples, ALL, vjp=vjp))
+    rule = Map(lower, cost=cost)
+    return register(Primitive(name, infer, rule, reference, samples, ALL, vjp=vjp, batch=batch))
 
 
 def linear_index(t: Vocabulary, index: tuple[Expr, ...], shape: tuple[Any, ...]) -> Expr:

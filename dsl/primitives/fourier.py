@@ -19,6 +19,7 @@ from ..primitive import Native, Primitive, Sample, register
 from ..sizes import Dim, product
 from .comparison import cast, eq, where
 from .families import check_dtype, zeros_like
+from .lanes import along_axis
 from .movement import broadcast_to, reshape
 from .samples import Numpy, smooth
 from .sources import full, iota
@@ -99,6 +100,7 @@ fft: Primitive = register(
         infer=_infer_fft,
         lower=Native("fft", _fft_sizes),
         vjp=_vjp_fft,
+        batch=along_axis("fft"),
         reference=_fft_reference,
         samples=_fft_samples,
         dtypes=COMPLEX,
@@ -153,6 +155,7 @@ rfft: Primitive = register(
         infer=_infer_rfft,
         lower=Native("rfft", _rfft_sizes),
         vjp=_vjp_rfft,
+        batch=along_axis("rfft"),
         reference=lambda x, *, axis, norm: np.fft.rfft(x, axis=axis, norm=_FORWARD_NORMS[norm]),
         samples=_rfft_samples,
         dtypes=REALS,
@@ -191,6 +194,7 @@ irfft: Primitive = register(
         infer=_infer_irfft,
         lower=Native("irfft", _irfft_sizes),
         vjp=_vjp_irfft,
+        batch=along_axis("irfft"),
         reference=lambda x, *, axis, n, norm: np.fft.irfft(
             x, n, axis=axis, norm=_INVERSE_NORMS[norm]
         ),

@@ -7,6 +7,7 @@ functions of the user check positions where they know them.)
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from ..graph import Aval
 from ..primitive import (
     REGISTRY,
     Expr,
+    Lanes,
     Map,
     Primitive,
     Reader,
@@ -29,6 +31,7 @@ from ..sizes import Dim, product
 from .comparison import eq, where
 from .elementwise import ALL_NUMBERS
 from .families import check_dtype, ulps
+from .lanes import all_spread, axis_moved
 from .movement import broadcast_to, reshape
 from .samples import Numpy, smooth
 from .sources import iota
@@ -87,6 +90,35 @@ def _clipped(indices: Array, size: Any) -> Array:
     return REGISTRY["maximum"](REGISTRY["minimum"](indices, spread(size - 1)), spread(0))
 
 
+def _batch_gather(lanes: Lanes, x: Array, indices: Array, *, axis: int) -> Array:
+    if not lanes.batched[1]:
+        return gather(x, indices, axis=axis + 1)
+    if not lanes.batched[0]:
+        return axis_moved(gather(x, indices, axis=axis), axis, 0)
+    own = indices.shape[1:]
+    size = x.shape[axis + 1]
+    count = Aval(own, int64).size
+    places = _in_lanes(_clipped(reshape(indices, shape=(lanes.count, count)), size), size)
+    picked = gather(_rows(x, axis), places, axis=0)  # all lanes' rows one after the other
+    rest = (*x.shape[1 : axis + 1], *x.shape[axis + 2 :])
+    whole = axis_moved(reshape(picked, shape=(lanes.count, count, *rest)), 1, axis + 1)
+    return reshape(whole, shape=(lanes.count, *x.shape[1 : axis + 1], *own, *x.shape[axis + 2 :]))
+
+
+def _rows(x: Array, axis: int) -> Array:
+    """The slices along an axis of all lanes, one after the other along the first axis."""
+    moved = axis_moved(x, axis + 1, 1)
+    lanes, size, *rest = moved.shape
+    return reshape(moved, shape=(lanes * size, *rest))
+
+
+def _in_lanes(places: Array, size: Any) -> Array:
+    """Each lane's positions (a row) among the slices of all lanes, flattened."""
+    lanes, count = places.shape
+    first = reshape(iota(size=lanes, dtype=int64) * size, shape=(lanes, 1))
+    return reshape(places + broadcast_to(first, shape=(lanes, count)), shape=(lanes * count,))
+
+
 def _gather_reference(x: Numpy, indices: Numpy, *, axis: int) -> Numpy:
     if indices.size == 0:
         return np.zeros((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]), x.dtype)
@@ -102,12 +134,13 @@ def _gather_samples(dtype: DType) -> Iterator[Sample]:
         yield Sample((smooth(dtype, *shape), np.array(indices, np.int64)), {"axis": axis})
 
 
-gather = register(
+gather: Primitive = register(
     Primitive(
         name="gather",
         infer=_infer_gather,
         lower=Map(_lower_gather, cost=2),
         vjp=_vjp_gather,
+        batch=_batch_gather,
         reference=_gather_reference,
         samples=_gather_samples,
         dtypes=ALL,
@@ -134,6 +167,25 @@ def _infer_scatter_add(x: Aval, indices: Aval, updates: Aval, *, axis: int) -> A
 
 def _infer_scatter_set(x: Aval, indices: Aval, updates: Aval, *, axis: int) -> Aval:
     return _infer_scatter("scatter_set", x, indices, updates, axis=axis)
+
+
+def _batch_scatter(
+    name: str, lanes: Lanes, x: Array, indices: Array, updates: Array, *, axis: int
+) -> Array:
+    primitive = REGISTRY[name]
+    if not lanes.batched[1]:
+        x, updates = all_spread(Lanes(lanes.count, lanes.batched[::2]), (x, updates))
+        return primitive(x, indices, updates, axis=axis + 1)
+    x, indices, updates = all_spread(lanes, (x, indices, updates))
+    size = x.shape[axis + 1]
+    # Positions out of range must not reach a neighbour.
+    kept = eq(_clipped(indices, size), indices)
+    places = _in_lanes(indices, size)
+    nowhere = REGISTRY["full"](shape=places.shape, value=-1, dtype=int64)
+    places = where(reshape(kept, shape=places.shape), places, nowhere)
+    done = primitive(_rows(x, axis), places, _rows(updates, axis), axis=0)
+    moved = (lanes.count, size, *x.shape[1 : axis + 1], *x.shape[axis + 2 :])
+    return axis_moved(reshape(done, shape=moved), 1, axis + 1)
 
 
 def _in_range(x: Numpy, indices: Numpy, axis: int) -> Any:
@@ -198,6 +250,7 @@ scatter_add = register(
         infer=_infer_scatter_add,
         lower=Scatter(lambda t, old, new: old + new),
         vjp=_vjp_scatter_add,
+        batch=partial(_batch_scatter, "scatter_add"),
         reference=lambda *args, axis: _scatter_reference(*args, axis=axis, add=True),
         samples=_scatter_samples,
         dtypes=ALL_NUMBERS,
@@ -210,6 +263,7 @@ scatter_set = register(
         infer=_infer_scatter_set,
         lower=Scatter(lambda t, old, new: new),
         vjp=_vjp_scatter_set,
+        batch=partial(_batch_scatter, "scatter_set"),
         reference=lambda *args, axis: _scatter_reference(*args, axis=axis, add=False),
         samples=_scatter_samples,
         dtypes=ALL,

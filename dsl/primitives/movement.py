@@ -10,7 +10,7 @@ import numpy as np
 from ..dtypes import DType
 from ..errors import AxisError, ShapeError
 from ..graph import Aval
-from ..primitive import REGISTRY, Expr, Primitive, Reader, Sample, Vocabulary
+from ..primitive import REGISTRY, Expr, Lanes, Primitive, Reader, Sample, Vocabulary
 from ..sizes import Shape, product
 from .families import linear_index, movement, split_index
 from .samples import smooth
@@ -52,6 +52,7 @@ reshape: Primitive = movement(
     lambda x, *, shape: np.reshape(x, shape),
     _reshape_samples,
     lambda ct, out, x, *, shape: (reshape(ct, shape=x.shape),),
+    lambda lanes, x, *, shape: reshape(x, shape=(lanes.count, *shape)),
 )
 
 
@@ -87,6 +88,7 @@ transpose: Primitive = movement(
     lambda x, *, axes: np.transpose(x, axes),
     _transpose_samples,
     lambda ct, out, x, *, axes: (transpose(ct, axes=_inverse(axes)),),
+    lambda lanes, x, *, axes: transpose(x, axes=(0, *(a + 1 for a in axes))),
 )
 
 
@@ -117,6 +119,12 @@ def _vjp_broadcast_to(ct: Array, out: Array, x: Array, *, shape: Shape) -> tuple
     return (sum_to(ct, x.shape),)
 
 
+def _batch_broadcast_to(lanes: Lanes, x: Array, *, shape: Shape) -> Array:
+    own = x.shape[1:]
+    aligned = (lanes.count, *(1,) * (len(shape) - len(own)), *own)
+    return broadcast_to(reshape(x, shape=aligned), shape=(lanes.count, *shape))
+
+
 def sum_to(x: Array, shape: Shape) -> Array:
     """Undo a broadcast: sum x over the axes along which `shape` was repeated."""
     if x.shape == shape:
@@ -143,11 +151,12 @@ def _broadcast_samples(dtype: DType) -> Iterator[Sample]:
         yield Sample((smooth(dtype, *old),), {"shape": new})
 
 
-broadcast_to = movement(
+broadcast_to: Primitive = movement(
     "broadcast_to",
     _infer_broadcast_to,
     _lower_broadcast_to,
     lambda x, *, shape: np.broadcast_to(x, shape),
     _broadcast_samples,
     _vjp_broadcast_to,
+    _batch_broadcast_to,
 )

@@ -21,9 +21,21 @@ import numpy as np
 from ..dtypes import DType, bfloat16, float16, float32, float64, int64, to_numpy, uint32, uint64
 from ..errors import DTypeError
 from ..graph import Aval
-from ..primitive import Expr, Map, Primitive, Reader, Sample, Vocabulary, register
+from ..primitive import (
+    ONE_BY_ONE,
+    REGISTRY,
+    Expr,
+    Lanes,
+    Map,
+    Primitive,
+    Reader,
+    Sample,
+    Vocabulary,
+    register,
+)
 from ..sizes import Shape
 from .families import linear_index, ulps
+from .lanes import one_by_one
 from .philox import Words, block_words, halves, lower_philox
 from .samples import Numpy
 
@@ -35,6 +47,14 @@ def check_state(name: str, state: Aval) -> None:
     """Raise DTypeError unless this is a generator's state."""
     if state.dtype is not uint32 or state.shape != (4,):
         raise DTypeError(f"{name}: got a state {state}; it must be uint32[4]")
+
+
+def batch_draw(name: str, lanes: Lanes, state: Any, *, shape: Shape, **params: Any) -> Any:
+    """Each lane has numbers of its own, those of a draw with an axis of lanes in front; where each
+    has a state of its own, those of its state."""
+    if lanes.batched[0]:
+        return ONE_BY_ONE
+    return REGISTRY[name](state, shape=(lanes.count, *shape), **params)
 
 
 # --------------------------------------------------------------------------- words as they come
@@ -77,6 +97,8 @@ random_bits = register(
         reference=_random_reference,
         samples=_random_samples,
         dtypes=(uint32,),
+        batch=partial(batch_draw, "random_bits"),
+        per_lane=True,
     )
 )
 
@@ -123,6 +145,7 @@ random_advance = register(
         reference=_advance_reference,
         samples=_advance_samples,
         dtypes=(uint32,),
+        batch=one_by_one,
     )
 )
 
@@ -163,6 +186,10 @@ class Draw:
     ) -> Expr:
         return self.rule(t, lower_philox(t, ids(index), state), out=out, **params)
 
+    def batch_at(self, lanes: Lanes, state: Any, ids: Any, **params: Any) -> Any:
+        """Elements given by their numbers have the numbers' shape."""
+        return ONE_BY_ONE if lanes.batched[0] else REGISTRY[f"{self.name}_at"](state, ids, **params)
+
     def refer(self, state: Numpy, *, shape: tuple[int, ...], **params: Any) -> Numpy:
         ids = np.arange(int(np.prod(shape, dtype=np.int64)), dtype=np.uint64).reshape(shape)
         return self.reference(block_words(state, ids), **params)
@@ -202,9 +229,26 @@ def _draw(
         Primitive, dtypes=dtypes, ulp={k.name: (ulp or {}).get(k.name, 0) for k in dtypes}
     )
     return (
-        register(make(name, d.infer, Map(d.lower, cost=cost), d.refer, d.samples)),
         register(
-            make(f"{name}_at", d.infer_at, Map(d.lower_at, cost=cost), d.refer_at, d.samples_at)
+            make(
+                name,
+                d.infer,
+                Map(d.lower, cost=cost),
+                d.refer,
+                d.samples,
+                batch=partial(batch_draw, name),
+                per_lane=True,
+            )
+        ),
+        register(
+            make(
+                f"{name}_at",
+                d.infer_at,
+                Map(d.lower_at, cost=cost),
+                d.refer_at,
+                d.samples_at,
+                batch=d.batch_at,
+            )
         ),
     )
 

@@ -14,6 +14,7 @@ from ..primitive import Native, Primitive, Sample, register
 from ..sizes import Dim, product
 from .elementwise import NUMBERS
 from .families import check_dtype, ulps
+from .lanes import along_axis
 from .movement import transpose
 from .samples import Numpy, smooth
 from .windows import pad, slice_
@@ -99,6 +100,7 @@ scan: Primitive = register(
         infer=_infer_scan,
         lower=Native("scan", _scan_sizes),
         vjp=_vjp_scan,
+        batch=along_axis("scan"),
         reference=_reference,
         samples=_samples,
         dtypes=NUMBERS,

@@ -17,6 +17,7 @@ from ..sizes import Dim, product
 from .comparison import lt, where
 from .families import no_gradient, zeros_like
 from .indexing import check_positions, gather, gather_sizes, scatter_set
+from .lanes import one_by_one
 from .samples import Numpy, smooth
 from .sources import full
 
@@ -53,6 +54,7 @@ take = register(
         infer=_infer_take,
         lower=Native("take", gather_sizes),
         vjp=_vjp_take,
+        batch=one_by_one,
         reference=lambda x, indices, *, axis: np.take(x, indices, axis=axis),
         samples=_take_samples,
         dtypes=ALL,
@@ -83,6 +85,7 @@ nonzero_places = register(
         infer=_infer_nonzero_places,
         lower=Native("nonzero", lambda mask, *, out, count: (mask.size, count)),
         vjp=no_gradient,
+        batch=one_by_one,
         reference=_nonzero_reference,
         samples=_nonzero_samples,
         dtypes=(bool_,),
@@ -126,6 +129,7 @@ compress = register(
         infer=_infer_compress,
         lower=Native("compress", _compress_sizes),
         vjp=_vjp_compress,
+        batch=one_by_one,
         reference=_compress_reference,
         samples=_compress_samples,
         dtypes=ALL,

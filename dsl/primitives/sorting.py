@@ -14,10 +14,11 @@ import numpy as np
 from ..dtypes import REALS, DType, int64
 from ..errors import AxisError, BoundsError, DTypeError, ShapeError
 from ..graph import Aval
-from ..primitive import REGISTRY, Native, Primitive, Sample, register
+from ..primitive import ONE_BY_ONE, REGISTRY, Lanes, Native, Primitive, Sample, register
 from ..sizes import Dim, product
 from .families import no_gradient
 from .indexing import scatter_add
+from .lanes import along_axis
 from .movement import broadcast_to, reshape
 from .samples import Numpy, smooth, special
 from .sources import iota
@@ -101,6 +102,7 @@ argsort = register(
         infer=_infer_argsort,
         lower=Native("argsort", _line_sizes),
         vjp=no_gradient,
+        batch=along_axis("argsort"),
         reference=_argsort_reference,
         samples=_sort_samples,
         dtypes=REALS,
@@ -112,6 +114,7 @@ sort = register(
         infer=_infer_sort,
         lower=Native("sort", _line_sizes),
         vjp=_vjp_sort,
+        batch=along_axis("sort"),
         reference=_sort_reference,
         samples=_sort_samples,
         dtypes=REALS,
@@ -135,6 +138,11 @@ def _search_reference(table: Numpy, values: Numpy, *, right: bool) -> Numpy:
     return np.asarray(np.searchsorted(table, values, side="right" if right else "left"))
 
 
+def _batch_searchsorted(lanes: Lanes, table: Array, values: Array, *, right: bool) -> Any:
+    """One table serves values of any shape; a table of each lane's own is searched by itself."""
+    return ONE_BY_ONE if lanes.batched[0] else searchsorted(table, values, right=right)
+
+
 def _in_order(x: Numpy) -> Numpy:
     wide = x.astype(np.float32) if x.dtype.kind == "V" else x  # NumPy misplaces bfloat16's NaN
     return x[np.argsort(wide, kind="stable")]
@@ -150,12 +158,13 @@ def _search_samples(dtype: DType) -> Iterator[Sample]:
     yield Sample((table, points[:0]), {"right": False})
 
 
-searchsorted = register(
+searchsorted: Primitive = register(
     Primitive(
         name="searchsorted",
         infer=_infer_searchsorted,
         lower=Native("searchsorted", _search_sizes),
         vjp=no_gradient,
+        batch=_batch_searchsorted,
         reference=_search_reference,
         samples=_search_samples,
         dtypes=REALS,
@@ -212,6 +221,7 @@ argpartition = register(
         infer=_infer_argpartition,
         lower=Native("argpartition", _partition_sizes),
         vjp=no_gradient,
+        batch=along_axis("argpartition"),
         reference=lambda x, *, axis, reverse, first, last: _argsort_reference(
             x, axis=axis, reverse=reverse
         ),
@@ -227,6 +237,7 @@ partition = register(
         infer=_infer_partition,
         lower=Native("partition", _partition_sizes),
         vjp=_vjp_partition,
+        batch=along_axis("partition"),
         reference=lambda x, *, axis, reverse, first, last: _sort_reference(
             x, axis=axis, reverse=reverse
         ),

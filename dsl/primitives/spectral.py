@@ -19,6 +19,7 @@ from ..sizes import Dim, product
 from .comparison import gt, lt, where
 from .complex import join
 from .families import zeros_like
+from .lanes import over_leading_axes
 from .matrices import (
     LAPACK_DTYPES,
     adjoint,
@@ -118,6 +119,7 @@ eigh = register(
         infer=_infer_eigh,
         lower=Native("eigh", _eigh_sizes),
         vjp=_vjp_eigh,
+        batch=over_leading_axes("eigh"),
         reference=_eigh_reference,
         samples=_eigh_samples,
         dtypes=LAPACK_DTYPES,
@@ -214,6 +216,7 @@ svd = register(
         infer=_infer_svd,
         lower=Native("svd", _svd_sizes),
         vjp=_vjp_svd,
+        batch=over_leading_axes("svd"),
         reference=_svd_reference,
         samples=_svd_samples,
         dtypes=LAPACK_DTYPES,
@@ -283,6 +286,7 @@ eig = register(
         infer=_infer_eig,
         lower=Native("eig", square_sizes),
         vjp=_vjp_eig,
+        batch=over_leading_axes("eig"),
         reference=_eig_reference,
         samples=_eig_samples,
         dtypes=LAPACK_DTYPES,

@@ -11,9 +11,10 @@ import numpy as np
 from ..dtypes import DType, bool_
 from ..errors import AxisError, DTypeError, ShapeError
 from ..graph import Aval
-from ..primitive import REGISTRY, Expr, Reader, Sample, Vocabulary
+from ..primitive import REGISTRY, Expr, Lanes, Primitive, Reader, Sample, Vocabulary
 from ..sizes import Dim, Shape
 from .families import movement
+from .lanes import all_spread, along_axis
 from .samples import Numpy, smooth
 
 if TYPE_CHECKING:
@@ -74,6 +75,11 @@ def _vjp_slice(ct: Array, out: Array, x: Array, **window: Any) -> tuple[Array]:
     return (update_slice(zeros, ct, start=window["start"], strides=window["strides"]),)
 
 
+def _batch_slice(lanes: Lanes, x: Array, *, start: Shape, sizes: Shape, strides: Ints) -> Array:
+    whole = (lanes.count, *sizes)
+    return slice_(x, start=(0, *start), sizes=whole, strides=(1, *strides))
+
+
 _WINDOWS: tuple[tuple[Ints, Ints, Ints, Ints], ...] = (
     ((5,), (1,), (3,), (1,)), ((5,), (4,), (5,), (-1,)), ((7,), (1,), (3,), (2,)),
     ((3, 4), (0, 1), (2, 3), (1, 1)), ((3, 4), (2, 3), (3, 2), (-1, -2)), ((5,), (2,), (0,), (1,)),
@@ -87,13 +93,14 @@ def _slice_samples(dtype: DType) -> Iterator[Sample]:
         yield Sample((smooth(dtype, *shape),), window)
 
 
-slice_ = movement(
+slice_: Primitive = movement(
     "slice",
     _infer_slice,
     _lower_slice,
     lambda x, *, start, sizes, strides: x[_window(start, sizes, strides)],
     _slice_samples,
     _vjp_slice,
+    _batch_slice,
 )
 
 
@@ -149,19 +156,27 @@ def _vjp_update_slice(
     return rest, slice_(ct, start=start, sizes=sizes, strides=strides)
 
 
+def _batch_update_slice(
+    lanes: Lanes, x: Array, update: Array, *, start: Shape, strides: Ints
+) -> Array:
+    x, update = all_spread(lanes, (x, update))
+    return update_slice(x, update, start=(0, *start), strides=(1, *strides))
+
+
 def _update_samples(dtype: DType) -> Iterator[Sample]:
     for shape, start, sizes, strides in _WINDOWS:
         inputs = smooth(dtype, *shape), smooth(dtype, *sizes, seed=1)
         yield Sample(inputs, {"start": start, "strides": strides})
 
 
-update_slice = movement(
+update_slice: Primitive = movement(
     "update_slice",
     _infer_update_slice,
     _lower_update_slice,
     _update_reference,
     _update_samples,
     _vjp_update_slice,
+    _batch_update_slice,
     cost=2,
 )
 
@@ -218,7 +233,13 @@ def _pad_samples(dtype: DType) -> Iterator[Sample]:
         yield Sample((smooth(dtype, *shape),), {"low": low, "high": high, "value": 1})
 
 
-pad = movement("pad", _infer_pad, _lower_pad, _pad_reference, _pad_samples, _vjp_pad, cost=2)
+def _batch_pad(lanes: Lanes, x: Array, *, low: Shape, high: Shape, value: Scalar) -> Array:
+    return pad(x, low=(0, *low), high=(0, *high), value=value)
+
+
+pad: Primitive = movement(
+    "pad", _infer_pad, _lower_pad, _pad_reference, _pad_samples, _vjp_pad, _batch_pad, cost=2
+)
 
 
 def _infer_concatenate(*parts: Aval, axis: int) -> Aval:
@@ -282,5 +303,6 @@ concatenate = movement(
     lambda *parts, axis: np.concatenate(parts, axis),
     _concatenate_samples,
     _vjp_concatenate,
+    along_axis("concatenate"),
     cost=2,
 )

@@ -23,6 +23,7 @@ if sys.platform != "linux" or platform.machine() not in ("x86_64", "aarch64"):
 from numpy import e, inf, nan, newaxis, pi
 
 from . import _native
+from . import debug as debug
 from . import fft as fft
 from . import linalg as linalg  # after the dsl, which they are made of
 from .dsl import core_links, dtypes, engine, interop
@@ -31,6 +32,10 @@ from .dsl import primitives as primitives
 from .dsl.array import Array, binary_slow
 from .dsl.autodiff import enable_grad, no_grad
 from .dsl.branches import cond, switch
+from .dsl.callbacks import callback
+from .dsl.checkpoints import checkpoint
+from .dsl.custom_vjp import custom_vjp
+from .dsl.derivatives import hessian, jacfwd, jacrev, jvp
 from .dsl.device import Device, device
 from .dsl.dtypes import (
     bfloat16,
@@ -56,6 +61,7 @@ from .dsl.errors import (
     ArtifactError,
     AxisError,
     BoundsError,
+    CheckError,
     CompileError,
     DeviceError,
     DeviceNameError,
@@ -67,15 +73,20 @@ from .dsl.errors import (
     ShapeError,
     TilewrightError,
     TraceError,
+    TraceWarning,
     TuningError,
 )
 from .dsl.functions import *  # noqa: F403
 from .dsl.functions import __all__ as _functions
+from .dsl.graph import Aval
 from .dsl.inspection import STANDARD_VERSION as __array_api_version__
 from .dsl.inspection import namespace_info as __array_namespace_info__
 from .dsl.jit import jit
 from .dsl.loops import fori_loop, scan, while_loop
-from .dsl.transforms import grad, value_and_grad
+from .dsl.script.scripted import script
+from .dsl.traced import trace_example
+from .dsl.transforms import grad, linearize, value_and_grad, vjp
+from .dsl.vmap import vmap
 
 if TYPE_CHECKING:
     from . import stdlib_nn as nn
@@ -129,8 +140,9 @@ def _wire() -> None:
     core_links.link()
     ours = {"value": ArgumentError, "shape": ShapeError, "dtype": DTypeError, "device": DeviceError}
     files = {"damaged": ArtifactError, "foreign": ArtifactError, "system": OSError}
-    others = {"overflow": OverflowError, "memory": MemoryError, "linalg": LinAlgError}
-    _native.set_errors(ours | files | others | {"bounds": BoundsError})
+    others = {"overflow": OverflowError, "memory": MemoryError}
+    of_values = {"linalg": LinAlgError, "check": CheckError, "bounds": BoundsError}
+    _native.set_errors(ours | files | others | of_values)
     engine.install_factory(_make_engine)
     placing.install(_LazyDevices())
     interop.install_namespace(_numpy_names)
@@ -187,8 +199,10 @@ __all__ = [
     "Array",
     "Artifact",
     "ArtifactError",
+    "Aval",
     "AxisError",
     "BoundsError",
+    "CheckError",
     "CompileError",
     "DTypeError",
     "Device",
@@ -201,16 +215,21 @@ __all__ = [
     "ShapeError",
     "TilewrightError",
     "TraceError",
+    "TraceWarning",
     "TuningError",
     "__array_api_version__",
     "__array_namespace_info__",
     "bfloat16",
     "bool",
     "bool_",
+    "callback",
+    "checkpoint",
     "complex64",
     "complex128",
     "compile",
     "cond",
+    "custom_vjp",
+    "debug",
     "device",
     "devices",
     "dtype",
@@ -224,15 +243,20 @@ __all__ = [
     "fori_loop",
     "get_num_threads",
     "grad",
+    "hessian",
     "include_dir",
     "inf",
     "int8",
     "int16",
     "int32",
     "int64",
+    "jacfwd",
+    "jacrev",
     "jit",
+    "jvp",
     "library_dir",
     "linalg",
+    "linearize",
     "load",
     "memory_stats",
     "nan",
@@ -242,14 +266,18 @@ __all__ = [
     "pi",
     "profile",
     "scan",
+    "script",
     "set_num_threads",
     "switch",
+    "trace_example",
     "tune",
     "uint16",
     "uint32",
     "uint64",
     "uint8",
     "value_and_grad",
+    "vjp",
+    "vmap",
     "while_loop",
     *_functions,
 ]

@@ -148,7 +148,10 @@ def set_tape(
     an entry of `_moves` (name, rule, parameter names, parameters)."""
 
 def walk(
-    seeds: Sequence[tuple[TapeNode, Array]], targets: frozenset[TapeNode], keep_graph: bool
+    seeds: Sequence[tuple[TapeNode, Array]],
+    targets: frozenset[TapeNode],
+    keep_graph: bool,
+    oldest: int = 0,
 ) -> dict[TapeNode, Array]:
     """Cotangents of `targets` and of all leaves, from those of the seeds, newest node first."""
 
@@ -173,3 +176,10 @@ def set_slice_moves(make_entries: Callable[..., tuple[Any, ...]]) -> None:
 
 def set_no_value(value: object) -> None:
     """The default of arguments for which None means something: a parameter like None."""
+
+def set_effect_host(write: Callable[[str], object], call: Callable[..., Sequence[bytes]]) -> None:
+    """What effects do: `write(line)` prints, `call(name, where, values, kinds)` calls a function
+    of Python on (bytes, (dtype code, shape)) values, and gives the bytes of each result."""
+
+def run_effect(kind: int, text: str, where: str, cells: Sequence[Cell]) -> None:
+    """Print (0) or check (1: a condition, 2: that all is finite) now; see core/effect.h."""

@@ -39,6 +39,7 @@ tilewright_status status_of(ErrorKind kind) {
     case ErrorKind::Foreign: return TILEWRIGHT_FOREIGN;
     case ErrorKind::System: return TILEWRIGHT_SYSTEM;
     case ErrorKind::Device: return TILEWRIGHT_DEVICE_FAILED;
+    case ErrorKind::Check: return TILEWRIGHT_CHECK_FAILED;
     default: return TILEWRIGHT_BAD_ARGUMENT;
   }
 }

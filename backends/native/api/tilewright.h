@@ -43,7 +43,8 @@ typedef enum tilewright_status {
   TILEWRIGHT_NO_MEMORY = 6,
   TILEWRIGHT_SYSTEM = 7,       /* the file cannot be opened or read */
   TILEWRIGHT_DEVICE_FAILED = 8, /* the device or its driver failed */
-  TILEWRIGHT_INTERNAL = 9      /* a fault of the library */
+  TILEWRIGHT_INTERNAL = 9,     /* a fault of the library */
+  TILEWRIGHT_CHECK_FAILED = 10 /* a check of the model's author does not hold for these inputs */
 } tilewright_status;
 
 typedef enum tilewright_dtype {

@@ -47,12 +47,13 @@ class DeviceProgram::Run {
   }
 
   void execute() {
-    size_t launch = 0, copy = 0, flow = 0;
+    size_t launch = 0, copy = 0, flow = 0, effect = 0;
     for (const Instruction& step : program_.instructions_) switch (step.operation) {
         case Launch: run_kernel(step, plan_.launches[launch++]); break;
         case Alloc: take(size_t(step.slots[0])); break;
         case Free: owned_[size_t(step.slots[0])] = BufferRef(); break;
         case Copy: run_copy(step, plan_.copies[copy++]); break;
+        case Effects: this->effect(step, plan_.effects[effect++]); break;
         case Call: break;  // refused by the constructor
         case While:
         case Cond:
@@ -115,6 +116,29 @@ class DeviceProgram::Run {
       }
       places_[slot] = {results[i].get(), 0};
       owned_[slot] = std::move(results[i]);
+    }
+  }
+
+  // What it looks at is read to the host, which waits for it; what it gives is written back.
+  void effect(const Instruction& step, const EffectPlan& plan) {
+    std::vector<EffectArray> arrays = arrays_of(*step.effect, plan);
+    std::vector<std::vector<char>> host(arrays.size());
+    for (size_t i = 0; i < arrays.size(); ++i) {
+      const int64_t bytes = arrays[i].bytes();
+      host[i].resize(size_t(bytes));
+      arrays[i].data = host[i].data();
+      const Place place = places_[size_t(step.slots[i])];
+      if (bytes && int(i) < step.effect->n_values)
+        program_.device_.read(place.buffer, place.offset, arrays[i].data, bytes);
+    }
+    run_effect(*step.effect, arrays);
+    for (size_t i = size_t(step.effect->n_values); i < arrays.size(); ++i) {
+      const Place place = places_[size_t(step.slots[i])];
+      const int64_t bytes = arrays[i].bytes();
+      if (!bytes) continue;
+      const BufferRef staged(program_.device_.allocate(bytes));
+      program_.device_.write(staged.get(), arrays[i].data, bytes);
+      program_.device_.copy(staged.get(), 0, place.buffer, place.offset, bytes);
     }
   }
 

@@ -1,4 +1,5 @@
 // Control flow on the host: programs run again and again over memory that two sets of places share.
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 
@@ -42,7 +43,7 @@ class Run {
  public:
   Run(const Flow& flow, const FlowPlan& plan, char* const* data)
       : flow_(flow), plan_(plan), in_(data), out_(data + flow.n_inputs), now_(plan.taken),
-        results_(size_t(flow.n_outputs) + 1) {
+        results_(size_t(std::max(flow.n_outputs, flow.n_carries)) + 1) {  // the body's, too
     const size_t shift = flow.kind == Flow::Cond ? 1 : 0;
     for (size_t i = 0; i + shift < size_t(flow.n_inputs); ++i) now_[i].data = in_[i + shift];
   }

@@ -10,6 +10,7 @@
 
 #include "buffer.h"
 #include "dtype.h"
+#include "effect.h"
 #include "kernel.h"
 #include "layout.h"
 #include "routines.h"
@@ -46,6 +47,7 @@ struct ProgramPlan {
   std::vector<int64_t> copies;       // bytes, in order of the copy instructions
   std::vector<RoutinePlan> calls;    // in order of the calls of routines
   std::vector<std::shared_ptr<const FlowPlan>> flows;  // in order of control flow
+  std::vector<EffectPlan> effects;   // in order of the effects
   int64_t cost = 0;                  // estimated, in picoseconds on one core
 };
 
@@ -93,7 +95,7 @@ class AnyProgram {
 
  protected:
   enum SlotKind { InputSlot, OutputSlot, ArenaSlot, TemporarySlot };
-  enum Operation { Launch, Alloc, Free, Copy, While, Cond, Call, Scan, WhileVjp };
+  enum Operation { Launch, Alloc, Free, Copy, While, Cond, Call, Scan, WhileVjp, Effects };
 
   struct Type {
     DType type;
@@ -112,6 +114,7 @@ class AnyProgram {
     int kernel = 0;
     const Routine* routine = nullptr;
     std::shared_ptr<const Flow> flow;
+    std::shared_ptr<const Effect> effect;
     std::vector<int> slots;
     std::vector<SizeExpr> sizes;
   };
@@ -126,6 +129,7 @@ class AnyProgram {
   Instruction read_instruction(WordReader& words);
   void read_launch(WordReader& words, Instruction& launch);
   void read_call(WordReader& words, Instruction& call);
+  void read_effect(WordReader& words, Instruction& step);
   int read_slot(WordReader& words);
   void check_order(WordReader& words) const;
 
@@ -137,6 +141,7 @@ class AnyProgram {
   void plan_instructions(ProgramPlan& plan) const;
   void plan_call(const Instruction& step, ProgramPlan& plan) const;
   void plan_flow(const Instruction& step, ProgramPlan& plan) const;
+  void plan_effect(const Instruction& step, ProgramPlan& plan) const;
   void check_flow(const Instruction& step, const ProgramPlan& plan, const FlowPlan& made) const;
   int64_t room(const ProgramPlan& plan, int slot) const;
 

@@ -150,6 +150,8 @@ void AnyProgram::plan_instructions(ProgramPlan& plan) const {
       plan.cost += bytes * 100;  // about 10 GB/s
     } else if (step.operation == Call) {
       plan_call(step, plan);
+    } else if (step.effect) {
+      plan_effect(step, plan);
     } else if (step.flow) {
       plan_flow(step, plan);
     }

@@ -5,7 +5,7 @@
 
 namespace tilewright {
 namespace {
-constexpr int64_t kMagic = 0x545031, kVersion = 3, kMany = 1 << 20;
+constexpr int64_t kMagic = 0x545031, kVersion = 4, kMany = 1 << 20;
 constexpr std::string_view kEager = "eager_";  // what the names of eager operations begin with
 }
 
@@ -87,9 +87,13 @@ void AnyProgram::read_instructions(WordReader& words) {
 
 AnyProgram::Instruction AnyProgram::read_instruction(WordReader& words) {
   Instruction result;
-  result.operation = Operation(words.next("instruction", Launch, WhileVjp));
+  result.operation = Operation(words.next("instruction", Launch, Effects));
   if (result.operation == Call) {
     read_call(words, result);
+    return result;
+  }
+  if (result.operation == Effects) {
+    read_effect(words, result);
     return result;
   }
   if (result.operation > Copy) {

@@ -48,7 +48,7 @@ class Program::Run {
   }
 
   void execute() {
-    size_t launch = 0, copy = 0, call = 0, flow = 0;
+    size_t launch = 0, copy = 0, call = 0, flow = 0, effect = 0;
     for (const Instruction& step : program_.instructions_) switch (step.operation) {
         case Launch: {
           void* pointers[kMaxArguments];
@@ -62,6 +62,7 @@ class Program::Run {
         case Cond:
         case Scan:
         case WhileVjp: this->flow(step, *plan_.flows[flow++]); break;
+        case Effects: this->effect(step, plan_.effects[effect++]); break;
         case Alloc: take(size_t(step.slots[0])); break;
         case Free: owned_[size_t(step.slots[0])] = BufferRef(); break;
         case Copy:
@@ -99,6 +100,12 @@ class Program::Run {
     ShortArray<char*, 64> data(step.slots.size());
     for (size_t i = 0; i < step.slots.size(); ++i) data[i] = data_[size_t(step.slots[i])];
     run_flow(*step.flow, plan, &data[0]);
+  }
+
+  void effect(const Instruction& step, const EffectPlan& plan) {
+    std::vector<EffectArray> arrays = arrays_of(*step.effect, plan);
+    for (size_t i = 0; i < arrays.size(); ++i) arrays[i].data = data_[size_t(step.slots[i])];
+    run_effect(*step.effect, arrays);
   }
 
   // The constructor has checked that they are of this kind.

@@ -37,8 +37,8 @@ class WordReader {
     if (next() != wanted) damaged("it does not start with the magic number");
   }
 
-  std::string text(const char* field, int64_t max_length) {
-    const int64_t length = next(field, 1, max_length);
+  std::string text(const char* field, int64_t max_length, int64_t min_length = 1) {
+    const int64_t length = next(field, min_length, max_length);
     const size_t padded = size_t(length + 7) / 8;
     if (padded > words_.size() - at_) damaged("it ends within a name");
     std::string result(reinterpret_cast<const char*>(words_.data() + at_), size_t(length));

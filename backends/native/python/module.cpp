@@ -8,6 +8,7 @@
 #include "device_object.h"
 #include "dispatch.h"
 #include "dlpack_python.h"
+#include "effect_python.h"
 #include "index.h"
 #include "kernel_object.h"
 #include "moves.h"
@@ -63,6 +64,7 @@ void set_errors(const py::dict& errors) {
                                                      {"system", ErrorKind::System},
                                                      {"device", ErrorKind::Device},
                                                      {"linalg", ErrorKind::LinAlg},
+                                                     {"check", ErrorKind::Check},
                                                      {"bounds", ErrorKind::Bounds}};
   for (const auto& [key, type] : errors) {
     bool known = false;
@@ -186,6 +188,7 @@ PYBIND11_MODULE(_native, m) {
   bind_artifact(m);
   bind_values(m);
   bind_routines(m);
+  bind_effects(m);
   bind_state(m);
   bind_timeline(m);
 }

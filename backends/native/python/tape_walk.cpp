@@ -26,7 +26,8 @@ class GradMode {
 
 class Walk {
  public:
-  Walk(py::handle targets, bool keep_graph) : targets_(targets), keep_graph_(keep_graph) {}
+  Walk(py::handle targets, bool keep_graph, int64_t oldest)
+      : targets_(targets), keep_graph_(keep_graph), oldest_(oldest) {}
 
   void give(PyObject* object, Py_ssize_t index, py::object cotangent) {
     TapeNode* node = require_node(object);
@@ -109,23 +110,25 @@ class Walk {
     for (Py_ssize_t i = 0; i < count; ++i) {
       PyObject* edge = PyTuple_GET_ITEM(edges.ptr(), i);
       PyObject* share = PySequence_Fast_GET_ITEM(shares.ptr(), i);
-      if (edge != Py_None && share != Py_None)
+      if (edge != Py_None && share != Py_None && require_node(edge)->id >= oldest_)
         give(edge, 0, py::reinterpret_borrow<py::object>(share));
     }
   }
 
   py::handle targets_;
   bool keep_graph_;
+  int64_t oldest_;  // what is older is not wanted
   std::unordered_map<TapeNode*, Pending> pending_;
   std::priority_queue<std::pair<int64_t, TapeNode*>> order_;  // the newest first
   py::dict results_;
 };
 
-py::dict walk(const py::sequence& seeds, const py::object& targets, bool keep_graph) {
+py::dict walk(const py::sequence& seeds, const py::object& targets, bool keep_graph,
+              int64_t oldest) {
   if (!sum_of_two) fail(ErrorKind::Value, "walk: _native.set_walk has not been called");
   if (!PyAnySet_Check(targets.ptr())) fail(ErrorKind::DType, "walk: the targets must be a set");
   const GradMode mode(keep_graph);
-  Walk walk(targets, keep_graph);
+  Walk walk(targets, keep_graph, oldest);
   for (py::handle seed : seeds) {
     const py::tuple pair = py::reinterpret_borrow<py::tuple>(seed);
     if (!PyTuple_Check(pair.ptr()) || pair.size() != 2)
@@ -138,7 +141,8 @@ py::dict walk(const py::sequence& seeds, const py::object& targets, bool keep_gr
 }  // namespace
 
 void bind_tape_walk(py::module_& m) {
-  m.def("walk", &walk, py::arg("seeds"), py::arg("targets"), py::arg("keep_graph"));
+  m.def("walk", &walk, py::arg("seeds"), py::arg("targets"), py::arg("keep_graph"),
+        py::arg("oldest") = 0);
   m.def("set_walk",
         [](py::object leaf, py::object output, py::object sum) {
           Py_XSETREF(leaf_type, leaf.release().ptr());
