@@ -18,7 +18,7 @@ from .device import following
 from .dtypes import DType, bool_, int64
 from .errors import BoundsError, ShapeError, TraceError
 from .functions.convert import asarray, boolean, common_shape, is_scalar
-from .functions.selection import count_of, is_on_host, is_written_in_place, places_of
+from .functions.selection import count_of, is_on_host, is_written_in_place, picked, places_of
 from .index_plan import Key, Plan, parse
 from .sizes import Shape, known, product
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from .array import Array
 
 
-@following
 def get(x: Array, key: Key) -> Array:
     """x[key]: a view for basic indices, an element or a gathered copy for others."""
     if _is_mask(x, key) and record.is_tracing():
@@ -36,6 +35,8 @@ def get(x: Array, key: Key) -> Array:
         )
     if _is_mask(x, key):
         return _selected(x, boolean(key))
+    if _is_positions(x, key):
+        return picked("index", x, key, 0)
     plan = parse(key, x.shape)
     view = window(x, plan)
     if plan.arrays:
@@ -60,6 +61,11 @@ def _is_mask(x: Array, key: Key) -> bool:
     """Whether the key is one bool array of x's shape (or of its first axes)."""
     is_array = isinstance(key, np.ndarray | _native.Cell)
     return is_array and key.dtype == bool_ and key.ndim <= x.ndim
+
+
+def _is_positions(x: Array, key: Key) -> bool:
+    """Whether the key is one Array of integers: positions along the first axis."""
+    return isinstance(key, _native.Cell) and key.dtype.is_integer and x.ndim > 0
 
 
 def _check_mask(x: Array, mask: Array) -> None:

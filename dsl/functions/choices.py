@@ -31,7 +31,7 @@ from .outputs import casts, store
 from .reductions import any as any_
 from .reductions import max as max_
 from .reductions import min as min_
-from .selection import is_written_in_place, nonzero, positions
+from .selection import is_on_host, is_written_in_place, nonzero, positions
 from .shapes import broadcast_to, moveaxis, ravel, reshape
 
 if TYPE_CHECKING:
@@ -156,6 +156,8 @@ def compress(
     if axis is None:
         x, axis = ravel(x), 0
     place = one_axis("compress", axis, x.ndim)
+    if place == 0 and is_on_host(mask) and mask.shape == x.shape[:1]:
+        return store("compress", x[mask], out)
     (where_,) = nonzero(mask)
     if where_.size and int(max_(where_)) >= x.shape[place]:
         raise BoundsError(f"compress: got a condition beyond the {x.shape[place]} places")

@@ -66,6 +66,20 @@ def _integers(name: str, indices: ArrayLike) -> Array:
     return convert(x, int64)
 
 
+def picked(name: str, x: Array, indices: ArrayLike, axis: int) -> Array:
+    """Elements at positions along an axis; negative ones count from the end.
+
+    One out of range raises BoundsError where values are known, as `positions` does."""
+    where = _integers(name, indices)
+    if not record.runs_on_host(x, where):
+        return p.gather(x, positions(name, where, axis, x.shape[axis]), axis=axis)
+    try:
+        return p.take(x, where, axis=axis)
+    except BoundsError:
+        positions(name, where, axis, x.shape[axis])  # says it in the words of `name`
+        raise
+
+
 def take(
     a: ArrayLike,
     indices: ArrayLike,
@@ -83,14 +97,14 @@ def take(
     if axis is None:
         x, axis = p.reshape(x, shape=(product(x.shape),)), 0
     place = one_axis("take", axis, x.ndim)
-    where = _by_mode("take", indices, place, x.shape[place], mode)
+    if mode == "raise":
+        return store("take", picked("take", x, indices, place), out)
+    where = _by_mode("take", indices, x.shape[place], mode)
     return store("take", p.gather(x, where, axis=place), out)
 
 
-def _by_mode(name: str, indices: ArrayLike, axis: int, size: Dim, mode: str) -> Array:
+def _by_mode(name: str, indices: ArrayLike, size: Dim, mode: str) -> Array:
     """Positions within 0..size-1, by NumPy's rule for those that are not."""
-    if mode == "raise":
-        return positions(name, indices, axis, size)
     if mode not in ("wrap", "clip"):
         raise ArgumentError(f"{name}: got mode {mode!r}; it is 'raise', 'wrap' or 'clip'")
     x = _integers(name, indices)

@@ -145,7 +145,7 @@ def _wire() -> None:
     ours = {"value": ArgumentError, "shape": ShapeError, "dtype": DTypeError, "device": DeviceError}
     files = {"damaged": ArtifactError, "foreign": ArtifactError, "system": OSError}
     others = {"overflow": OverflowError, "memory": MemoryError}
-    of_values = {"linalg": LinAlgError, "check": CheckError}
+    of_values = {"linalg": LinAlgError, "check": CheckError, "bounds": BoundsError}
     _native.set_errors(ours | files | others | of_values)
     engine.install_factory(_make_engine)
     placing.install(_LazyDevices())

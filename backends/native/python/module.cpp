@@ -2,6 +2,7 @@
 #include "../core/flow.h"
 #include "../core/pool.h"
 #include "artifact_object.h"
+#include "assembly.h"
 #include "cell.h"
 #include "create.h"
 #include "device_object.h"
@@ -63,7 +64,8 @@ void set_errors(const py::dict& errors) {
                                                      {"system", ErrorKind::System},
                                                      {"device", ErrorKind::Device},
                                                      {"linalg", ErrorKind::LinAlg},
-                                                     {"check", ErrorKind::Check}};
+                                                     {"check", ErrorKind::Check},
+                                                     {"bounds", ErrorKind::Bounds}};
   for (const auto& [key, type] : errors) {
     bool known = false;
     for (const auto& [name, kind] : kinds) {
@@ -175,6 +177,8 @@ PYBIND11_MODULE(_native, m) {
   m.add_object("ReduceKernel",
                py::handle(reinterpret_cast<PyObject*>(make_reduce_kernel_type())));
   m.add_object("Move", py::handle(reinterpret_cast<PyObject*>(make_move_type())));
+  m.add_object("Assembly", py::handle(reinterpret_cast<PyObject*>(make_assembly_type())));
+  m.add_object("Routine", py::handle(reinterpret_cast<PyObject*>(make_routine_type())));
   m.add_object("Dispatch", py::handle(reinterpret_cast<PyObject*>(make_dispatch_type())));
   m.add_object("TapeNode", py::handle(reinterpret_cast<PyObject*>(make_tape_node_type())));
   bind_kernel(m);
