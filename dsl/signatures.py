@@ -38,7 +38,7 @@ class Signature:
 def signature_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Signature:
     """The signature of a call; raises TraceError for what is neither an array nor hashable."""
     leaves, structure = tree.flatten((args, kwargs))
-    key: list[Any] = [structure, _native.grad_enabled()]
+    key: list[Any] = [structure, _native.grad_enabled(), _native.reproducible()]
     arguments: list[Array] = []
     positions: dict[int, int] = {}
     for leaf in leaves:
@@ -126,7 +126,9 @@ def first_difference(before: tuple[Any, ...], now: tuple[Any, ...], names: Seque
         return "the arguments have another structure"
     if before[1] != now[1]:
         return f"gradients were {'on' if before[1] else 'off'}, are {'on' if now[1] else 'off'}"
-    for name, old, new in zip(names, before[2:], now[2:], strict=False):
+    if before[2] != now[2]:
+        return f"reproducible was {before[2]}, is {now[2]}"
+    for name, old, new in zip(names, before[3:], now[3:], strict=False):
         if old != new:
             return _leaf_difference(name, old, new)
     return "the current device is another"

@@ -11,7 +11,7 @@ from ..arguments import Dynamic
 from ..errors import TraceError
 from ..jit import Jitted
 from . import runtime as runtime
-from .conversion import Converted, convert
+from .conversion import Converted, convert, is_own
 
 
 class Scripted(Jitted):
@@ -29,7 +29,7 @@ class Scripted(Jitted):
         dynamic: Dynamic | bool | None = None,
     ) -> None:
         self._plain = f
-        if isinstance(f, types.FunctionType):
+        if isinstance(f, types.FunctionType) and not is_own(f):
             super().__init__(convert(f), static, dynamic)
         elif callable(f) and not isinstance(f, type | types.BuiltinFunctionType):
             super().__init__(Converted(f), static, dynamic)

@@ -13,7 +13,7 @@ constexpr char kTaped = 1, kView = 2;
 
 void StagedKey::begin() {
   length_ = n_arrays = n_objects = 0;
-  byte(thread_flags.grad);
+  byte(thread_flags.mode());
 }
 
 bool StagedKey::byte(char value) {
