@@ -129,7 +129,7 @@ class _Replay:
 
     def run(self, graph: Graph, values: Sequence[Array]) -> list[Array]:
         """The outputs of a lowered graph."""
-        graph = prepared(graph)
+        graph = prepared(graph, self.engine.rules)
         arguments = (*graph.inputs, *(v for v, _ in graph.constants))
         env = dict(zip(arguments, values, strict=True))
         producer = {v: n for n in graph.nodes for v in n.outputs}
