@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..dsl import eager_programs
+from ..dsl.config import config
 from ..dsl.device import Device
 from ..dsl.engine import engine
 from ..dsl.errors import TuningError
@@ -305,6 +306,8 @@ class _Tuning:
 
 def _engine(of: Device | None = None) -> Engine:
     """The engine of a device (the current one)."""
+    if config.current()["reproducible"]:
+        raise TuningError("tune: got the reproducible mode; its kernels have no knobs")
     found = engine(of)
     if not isinstance(found, Engine):
         raise TuningError(f"tune: got an engine of type {type(found).__name__}; it cannot tune")

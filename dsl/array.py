@@ -178,7 +178,10 @@ class Array(_native.Cell, Reductions, Selection, Layout, NumPyProtocols, Standar
 
     def detach(self) -> Array:
         """The same value, through which no gradient flows."""
-        return autodiff.snapshot(record.read(self), None)
+        # In a program this is an operation: its gradient may be taken from outside.
+        is_staged = record.is_tracing() and self.dtype.is_inexact
+        value = f.stop_gradient(self) if is_staged else self
+        return autodiff.snapshot(record.read(value), None)
 
     def backward(self, cotangent: Array | None = None, *, retain_graph: bool = False) -> None:
         """Add the gradient of this scalar to the `.grad` of all that it depends on."""

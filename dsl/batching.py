@@ -52,8 +52,8 @@ def bind_lanes(
                 f"vmap: the callback of {params['text']} at {params['where']} cannot be done for "
                 "several lanes at once"
             )
-        outs = bind_control(primitive, cells, params)
-        return outs, [False] * len(outs)
+        done = bind_control(primitive, cells, params)
+        return done, [False] * len(done)
     is_control = isinstance(primitive.lower, Control)
     if not any(flags) and not _draws(primitive, params):
         if is_control:

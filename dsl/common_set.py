@@ -22,7 +22,7 @@ from .device import HOST
 from .dtypes import DType, dtype
 from .functions.convert import asarray
 from .graph import Graph, graph_text
-from .primitive import REGISTRY, Contract, Map, Native, Primitive, Reduce, Sample
+from .primitive import REGISTRY, Contract, Map, Native, Primitive, Reduce, Sample, Scatter
 from .primitives.samples import smooth
 
 if TYPE_CHECKING:
@@ -129,6 +129,10 @@ def _cases(primitive: Primitive, kind: DType) -> Iterator[Case]:
             yield (_arrays(smooth(kind, *shape)), {**rest, "axes": axes})
     elif isinstance(lower, Contract):
         yield from _product_cases(kind)
+    elif isinstance(lower, Scatter):
+        for last in ((), (2,)):  # single elements, and rows
+            arrays = smooth(kind, 4, *last), np.array([1, 3, 1]), smooth(kind, 3, *last)
+            yield _arrays(*arrays), {"axis": 0}
     elif isinstance(lower, Map) and lower.pointwise:
         yield from _pointwise_cases(primitive.samples(kind))
     else:

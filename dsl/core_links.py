@@ -5,6 +5,8 @@ from __future__ import annotations
 from .. import _native
 from . import autodiff, callbacks, indexing, recipes, record
 from . import primitives as p
+from .device import following
+from .dispatch import dispatched
 from .functions.outputs import NO_VALUE
 from .operators import set_operators
 from .recipe_steps import rule_of_move
@@ -13,7 +15,8 @@ from .recipe_steps import rule_of_move
 def link() -> None:
     """Give the core the Python parts of indexing, of the tape, of recipes, of operators, and of
     effects."""
-    _native.set_indexing(indexing.get, indexing.put)
+    get = following(indexing.get)
+    _native.set_indexing(get, indexing.put, dispatched(indexing.get, get))
     _native.set_slice_moves(indexing.slice_moves)
     _native.set_no_value(NO_VALUE)
     _native.set_tape(autodiff.node_of, record.read, rule_of_move)

@@ -66,7 +66,8 @@ def set_device_run(device_run: DeviceRun) -> None:
 
 def _run(primitive: Primitive, cells: tuple[Array, ...], params: dict[str, Any]) -> Array:
     if not params:
-        known_kernel = _pointwise_kernels.get((primitive, *[c._code for c in cells]))
+        mode = _native.reproducible()
+        known_kernel = _pointwise_kernels.get((primitive, mode, *[c._code for c in cells]))
         shape = cells[0].shape if cells else ()
         if known_kernel is not None and all(c.shape == shape for c in cells):
             return known_kernel(*cells)
@@ -140,7 +141,8 @@ def _pointwise(primitive: Primitive, cells: tuple[Array, ...], params: dict[str,
     kernel = map_kernel(primitive, tuple(c.dtype for c in cells), params)
     out: Array = kernel(*cells)
     if not params:
-        _pointwise_kernels[primitive, *[c._code for c in cells]] = kernel
+        mode = _native.reproducible()
+        _pointwise_kernels[primitive, mode, *[c._code for c in cells]] = kernel
     return out
 
 
@@ -225,18 +227,20 @@ def _scatter(
     primitive: Primitive, out: Aval, x: Array, indices: Array, updates: Array, *, params: Any
 ) -> Array:
     axis = params["axis"]
-    sizes = prod(x.shape[:axis]), x.shape[axis], prod(x.shape[axis + 1 :])
+    outer, n, inner = prod(x.shape[:axis]), x.shape[axis], prod(x.shape[axis + 1 :])
     count = symbol("count")
+    # Along the last axis single elements move, without a loop for each.
+    last, open_ = ((), ()) if inner == 1 else ((inner,), (_INNER,))
 
     def make() -> Any:
-        shapes = ((_OUTER, _N, _INNER), (count,), (_OUTER, count, _INNER))
+        shapes = ((_OUTER, _N, *open_), (count,), (_OUTER, count, *open_))
         dtypes = (x.dtype, indices.dtype, updates.dtype)
         inputs = tuple(Var(Aval(s, d)) for s, d in zip(shapes, dtypes, strict=True))
         return engine().program(graph_of(primitive, inputs, {"axis": 1}))
 
-    program = cached((primitive.name, x.dtype, indices.dtype), make)
-    flat = reshaped(updates, (sizes[0], indices.size, sizes[2]))
-    return reshaped(program(reshaped(x, sizes), indices, flat)[0], out.shape)
+    program = cached((primitive.name, x.dtype, indices.dtype, inner == 1), make)
+    flat = reshaped(updates, (outer, indices.size, *last))
+    return reshaped(program(reshaped(x, (outer, n, *last)), indices, flat)[0], out.shape)
 
 
 def _exact(primitive: Primitive, cells: tuple[Array, ...], params: dict[str, Any]) -> Array:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from math import prod
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import _native
 from . import views
-from .dtypes import to_numpy
+from .dtypes import DType, to_numpy
 from .graph import Aval
 from .sizes import Shape, known
 
@@ -54,55 +53,38 @@ def iota(out: Aval, **params: Any) -> Array:
     return made
 
 
-def _put(target: Array, value: Array, start: Any, strides: Any) -> None:
-    """Copy `value` into a window of the fresh array `target`."""
-    params = {"start": tuple(start), "sizes": value.shape, "strides": tuple(strides)}
-    _native.write(move("slice", target, **params), value)
+def assembly(name: str, params: Mapping[str, Any]) -> _native.Assembly:
+    """What puts arrays together as primitive `name` does: `pad` takes its value as an array."""
+    lists: dict[str, Callable[[], tuple[Any, ...]]] = {
+        "concatenate": lambda: ((params["axis"],),),
+        "pad": lambda: (params["low"], params["high"]),
+        "update_slice": lambda: (params["start"], params["strides"]),
+    }
+    return _native.Assembly(name, lists[name]())
 
 
-_SMALL = 1 << 16  # elements up to which one more pass costs less than windows do
+ASSEMBLIES = ("concatenate", "pad", "update_slice")
 
 
-def pad(out: Aval, x: Array, *, low: Any, high: Any, value: Any) -> Array:
-    """`x` with `value` around it."""
-    if prod(known(out.shape)) <= _SMALL:
-        padded = full(out, value=value, shape=out.shape, dtype=out.dtype)
-    else:
-        padded = _native.empty(known(out.shape), out.dtype.code)
-        _fill_borders(padded, _native.from_scalar(value, out.dtype.code), low, high)
-    _put(padded, x, low, (1,) * x.ndim)
-    return padded
+def filler(dtype: DType, params: Mapping[str, Any]) -> Array:
+    """The value that `pad` puts around an array."""
+    made: Array = _native.from_scalar(params["value"], dtype.code)
+    return made
 
 
-def _fill_borders(padded: Array, value: Array, low: Any, high: Any) -> None:
-    """`value` before and after the inside along each axis, within the inside of those before."""
-    start, sizes = [0] * padded.ndim, list(padded.shape)
-    for axis, (before, after) in enumerate(zip(low, high, strict=True)):
-        size = padded.shape[axis]
-        for begin, length in ((0, before), (size - after, after)):
-            if length:
-                start[axis], sizes[axis] = begin, length
-                border = move("broadcast_to", value, shape=tuple(sizes))
-                _put(padded, border, start, (1,) * padded.ndim)
-        start[axis], sizes[axis] = before, size - before - after
+def pad(out: Aval, x: Array, **params: Any) -> Array:
+    """`x` with a value around it."""
+    return assembly("pad", params)(x, filler(out.dtype, params))
 
 
 def concatenate(out: Aval, *parts: Array, axis: int) -> Array:
     """Arrays joined along an axis."""
-    joined: Array = _native.empty(known(out.shape), out.dtype.code)
-    start = [0] * out.ndim
-    for part in parts:
-        _put(joined, part, start, (1,) * out.ndim)
-        start[axis] += part.shape[axis]
-    return joined
+    return assembly("concatenate", {"axis": axis})(*parts)
 
 
-def update_slice(out: Aval, x: Array, update: Array, *, start: Any, strides: Any) -> Array:
+def update_slice(out: Aval, x: Array, update: Array, **params: Any) -> Array:
     """`x` with a window replaced."""
-    copy: Array = _native.empty(known(out.shape), out.dtype.code)
-    _native.write(copy, x)
-    _put(copy, update, start, strides)
-    return copy
+    return assembly("update_slice", params)(x, update)
 
 
 def reinterpreted(out: Aval, x: Array) -> Array:

@@ -26,8 +26,8 @@ _kernels = new_table()
 
 
 def cached(key: Any, make: Callable[[], Any]) -> Any:
-    """What `make` gives at the first call with this key on the current device."""
-    key = (current().index, key)
+    """What `make` gives at the first call with this key on the current device, in this mode."""
+    key = (current().index, _native.reproducible(), key)
     found = _kernels.get(key)
     if found is None:
         found = _kernels[key] = make()

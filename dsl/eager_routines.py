@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from math import prod
 from typing import TYPE_CHECKING, Any
 
+from .. import _native
 from .dtypes import int64
 from .engine import engine
 from .graph import Aval
 from .primitive import Native
+from .primitives.indexing import gather_sizes
 from .sizes import known
 
 if TYPE_CHECKING:
     from .array import Array
 
-ROUTINES = ("gather", "extent", "count")  # that no primitive names
+ROUTINES = ("gather", "within", "count")  # that no primitive names
+
+
+def routine_step(name: str, out: Aval, sizes: Any) -> _native.Routine:
+    """A routine for these sizes, ready to be called with arrays on the host."""
+    engine().routine(name)
+    return _native.Routine(name, known(out.shape), out.dtype.code, known(sizes))
 
 
 def native_routine(
@@ -28,18 +35,16 @@ def native_routine(
 
 def host_gather(out: Aval, x: Array, indices: Array, *, axis: int) -> Array:
     """Elements at computed places along an axis."""
-    sizes = (
-        x.dtype.itemsize, prod(x.shape[:axis]), x.shape[axis], prod(x.shape[axis + 1 :]),
-        indices.size,
-    )  # fmt: skip
+    avals = Aval(x.shape, x.dtype), Aval(indices.shape, indices.dtype)
+    sizes = known(gather_sizes(*avals, out=out, axis=axis))
     taken: Array = engine().routine("gather")((x, indices), known(out.shape), out.dtype.code, sizes)
     return taken
 
 
-def extent(numbers: Array) -> tuple[int, int]:
-    """The smallest and the largest of int64 numbers; there must be one."""
-    low, high = engine().routine("extent")((numbers,), (2,), int64.code, (numbers.size,)).tolist()
-    return low, high
+def are_within(numbers: Array, limit: int) -> bool:
+    """Whether int64 numbers are all from 0 to `limit`, less than it."""
+    sizes = (numbers.size, limit)
+    return bool(engine().routine("within")((numbers,), (1,), int64.code, sizes).item())
 
 
 def count(mask: Array) -> int:

@@ -14,7 +14,7 @@ token without knowing of it. Gradients run graphs again `without_effects`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -22,7 +22,7 @@ import numpy as np
 
 from .. import _native
 from . import trace as tracing
-from .autodiff import is_tracked
+from .autodiff import TapeNode, node_of
 from .dtypes import bool_, uint8
 from .errors import DTypeError, GradientError
 from .graph import Aval, Graph, Node, Var, has_effect
@@ -142,8 +142,24 @@ def set_call(call: Callable[[Sequence[Array], dict[str, Any]], list[Array]]) -> 
 def refuse_gradient(values: Sequence[Array], params: dict[str, Any]) -> None:
     """Raise GradientError if a gradient would have to pass through a function of Python."""
     is_float = any(dtype.is_inexact for _, dtype in params["kinds"])
-    if is_float and _native.grad_enabled() and any(map(is_tracked, values)):
+    if is_float and _native.grad_enabled() and _reaches_leaf(map(node_of, values)):
         _no_gradient(params)
+
+
+def _reaches_leaf(roots: Iterable[TapeNode | None]) -> bool:
+    """Whether a gradient that comes to these nodes of the tape is wanted by anybody."""
+    stack = [r for r in roots if r is not None]
+    seen = set(stack)
+    while stack:
+        node = stack.pop()
+        if node.name == "stop_gradient":
+            continue
+        edges = [e for e in node.edges if e is not None]
+        if not edges:
+            return True
+        stack += [e for e in edges if e not in seen]
+        seen.update(edges)
+    return False
 
 
 def _no_gradient(params: Any) -> NoReturn:

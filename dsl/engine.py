@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from .. import _native
 from . import device
 from .errors import DeviceError
 
 if TYPE_CHECKING:
-    from .. import _native
     from .array import Array
     from .graph import Graph
 
@@ -52,40 +52,47 @@ class Engine(Protocol):
         `prepacked`."""
 
 
-Factory = Callable[["device.Device"], Engine]
+Factory = Callable[["device.Device", bool], Engine]
+_Key = tuple[int, bool]  # a device's index, and whether in the reproducible mode
 
 
-def _missing(of: device.Device) -> Engine:
+def _missing(of: device.Device, reproducible: bool) -> Engine:
     raise DeviceError("no engine is installed; import tilewright, not tilewright.dsl")
 
 
-_engines: dict[int, Engine] = {}
+_engines: dict[_Key, Engine] = {}
 _factory: Factory = _missing
 
 
 def install_factory(factory: Factory) -> None:
-    """Make `factory` the one that makes a device's engine when it is first needed."""
+    """Make `factory` the one that makes a device's engine, of the usual or the reproducible mode,
+    when it is first needed."""
     global _factory
     _factory = factory
 
 
 def install(engine: Engine | None, of: device.Device = device.HOST) -> None:
-    """Make `engine` the one that serves a device in this process; None: as if none had been."""
+    """Make `engine` the one that serves a device in this process, in the thread's mode; None: as if
+    none had been."""
     if engine is None:
-        _engines.pop(of.index, None)
+        _engines.pop(_key(of), None)
     else:
-        _engines[of.index] = engine
+        _engines[_key(of)] = engine
 
 
 def installed(of: device.Device = device.HOST) -> Engine | None:
-    """The engine that serves a device by now, if there is one."""
-    return _engines.get(of.index)
+    """The engine that serves a device by now in the thread's mode, if there is one."""
+    return _engines.get(_key(of))
 
 
 def engine(of: device.Device | None = None) -> Engine:
-    """The engine that serves a device (the current one) in this process."""
+    """The engine that serves a device (the current one) in this process, in the thread's mode."""
     of = device.current() if of is None else of
-    found = _engines.get(of.index)
+    found = _engines.get(_key(of))
     if found is None:
-        found = _engines[of.index] = _factory(of)
+        found = _engines[_key(of)] = _factory(of, _native.reproducible())
     return found
+
+
+def _key(of: device.Device) -> _Key:
+    return of.index, _native.reproducible()

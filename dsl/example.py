@@ -92,7 +92,7 @@ class _Values:
         if isinstance(lower, Control):
             params = {k: _pure(v) for k, v in node.params.items()}
             return bind_control(node.primitive, cells, params)
-        return [read(bind(node.primitive, *cells, **node.params))]
+        return [bind(node.primitive, *cells, **node.params)]
 
 
 def _pure(value: Any) -> Any:

@@ -47,7 +47,7 @@ def export(
     known = f.entry if isinstance(f, Traced) else None
     while isinstance(f, Jitted):
         f = f.traced
-    arguments = bind_arguments(f, args, kwargs)
+    arguments = bind_arguments(as_written(f), args, kwargs)
     sizes = sizes_of(arguments, dynamic)
 
     def traced(avals: Iterable[Aval]) -> Entry:

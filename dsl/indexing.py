@@ -14,12 +14,11 @@ import numpy as np
 from .. import _native
 from . import primitives as p
 from . import record
-from .autodiff import is_tracked
 from .device import following
 from .dtypes import DType, bool_, int64
 from .errors import BoundsError, ShapeError, TraceError
 from .functions.convert import asarray, boolean, common_shape, is_scalar
-from .functions.selection import count_of, is_on_host, places_of
+from .functions.selection import count_of, is_on_host, is_written_in_place, picked, places_of
 from .index_plan import Key, Plan, parse
 from .sizes import Shape, known, product
 
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from .array import Array
 
 
-@following
 def get(x: Array, key: Key) -> Array:
     """x[key]: a view for basic indices, an element or a gathered copy for others."""
     if _is_mask(x, key) and record.is_tracing():
@@ -37,6 +35,8 @@ def get(x: Array, key: Key) -> Array:
         )
     if _is_mask(x, key):
         return _selected(x, boolean(key))
+    if _is_positions(x, key):
+        return picked("index", x, key, 0)
     plan = parse(key, x.shape)
     view = window(x, plan)
     if plan.arrays:
@@ -63,6 +63,11 @@ def _is_mask(x: Array, key: Key) -> bool:
     return is_array and key.dtype == bool_ and key.ndim <= x.ndim
 
 
+def _is_positions(x: Array, key: Key) -> bool:
+    """Whether the key is one Array of integers: positions along the first axis."""
+    return isinstance(key, _native.Cell) and key.dtype.is_integer and x.ndim > 0
+
+
 def _check_mask(x: Array, mask: Array) -> None:
     """A mask has x's sizes, or in their place 0, as in NumPy: then it selects nothing."""
     if any(n not in (size, 0) for n, size in zip(mask.shape, x.shape, strict=False)):
@@ -78,20 +83,12 @@ def put(x: Array, key: Key, value: Any) -> None:
     plan = parse(key, x.shape)
     view = window(x, plan)
     new = _converted(value, x.dtype)
-    if plan.arrays and _is_in_place(view, new):
+    if plan.arrays and is_written_in_place(view, new):
         _put(view, plan, new)
     elif plan.arrays:
         record.write(view, _scatter(view, plan, new))
     else:
         record.write(view, _fitted(new, view.shape))
-
-
-def _is_in_place(view: Array, new: Array) -> bool:
-    """Whether elements may be written where they lie: no trace and no tape wants to know."""
-    if not is_on_host(view) or not is_on_host(new) or not view._contiguous:
-        return False
-    root = view if view._base is None else view._base
-    return not (_native.grad_enabled() and (is_tracked(root) or is_tracked(new)))
 
 
 def _put(view: Array, plan: Plan, new: Array) -> None:

@@ -212,7 +212,7 @@ def _check_static(
 
 def _signature(leaves: list[Any], structure: tree.Tree) -> tuple[Any, list[Array]]:
     """The key under which a program is kept, and the arrays among the leaves."""
-    key: list[Any] = [structure, _native.grad_enabled()]
+    key: list[Any] = [structure, _native.grad_enabled(), _native.reproducible()]
     arguments: list[Array] = []
     positions: dict[int, int] = {}
     for leaf in leaves:

@@ -75,7 +75,7 @@ _DEVICE: dict[str, Callable[[Any, Any], Any]] = {
     "contiguous": lambda x, _: eager_device.contiguous(x),
     "write": eager_device.write,
 }  # what the core asks for where it cannot touch the memory
-_known_fast: set[tuple[str, DType]] = set()
+_known_fast: set[tuple[str, DType, bool]] = set()  # by the mode, too
 _PYTHON: dict[str, type] = {
     "bool": bool, "int": int, "float": float, "index": int, "complex": complex,
 }  # fmt: skip
@@ -125,8 +125,9 @@ def _speed_up(op: str, a: Any, b: Any) -> None:
         return
     if x._device:
         return
-    if (op, x.dtype) not in _known_fast:
-        _known_fast.add((op, x.dtype))
+    known = (op, x.dtype, _native.reproducible())
+    if known not in _known_fast:
+        _known_fast.add(known)
         kernel = eager.map_kernel(REGISTRY[name], (x.dtype, x.dtype), {})
         _native.set_operator(op, x.dtype.code, kernel)
 

@@ -14,9 +14,12 @@ import numpy as np
 
 from .. import _native
 from . import eager, views
+from . import eager_moves as moves
 from .eager_products import Product, plan_product
+from .eager_routines import routine_step
 from .graph import Graph, Node, Var
-from .primitive import REGISTRY, Contract, Map, Primitive, Reduce
+from .primitive import REGISTRY, Contract, Map, Native, Primitive, Reduce
+from .primitives.indexing import gather_sizes
 from .sizes import known
 from .trace import Unrecordable
 
@@ -42,6 +45,7 @@ class Steps:
         for var, host in graph.constants:
             self._numbers[var] = self._constant(host, var)
         self._scalars = {n.output: self._scalar(n) for n in graph.nodes if _is_full(n)}
+        self._fillers = {n.output: self._filler(n) for n in graph.nodes if _is_pad(n)}
 
     def recipe(self, outputs: Any) -> tuple[Any, ...]:
         """The recipe as the native core takes it."""
@@ -76,6 +80,9 @@ class Steps:
         if type(value) is not bool and value in self._numbers:
             return self._numbers[value]
         return self._add_constant(_native.from_scalar(value, dtype.code))
+
+    def _filler(self, node: Node) -> int:
+        return self._add_constant(moves.filler(node.output.aval.dtype, node.params))
 
     def _add_constant(self, cell: Array) -> int:
         self._constants.append(cell)
@@ -112,6 +119,12 @@ class Steps:
             return self._move(node)
         if isinstance(lower, Contract):
             return self._product(node)
+        if node.primitive.name in moves.ASSEMBLIES:
+            return self._assembly(node)
+        if isinstance(lower, Native):
+            return self._routine(node, lower.name, lower.sizes)
+        if node.primitive.name == "gather":
+            return self._routine(node, "gather", gather_sizes)
         return self._node(node, _plainly(node.primitive, dict(node.params)), self._inputs(node))
 
     def _node(self, node: Node, call: Callable[..., Any], arguments: tuple[int, ...]) -> int:
@@ -163,7 +176,19 @@ class Steps:
         kernel = eager.reduce_kernel(node.primitive, aval, dict(node.params), keepdims)
         return self._node(node, kernel, self._inputs(node))
 
+    def _assembly(self, node: Node) -> int:
+        made = moves.assembly(node.primitive.name, node.params)
+        fillers = (self._fillers[node.output],) if _is_pad(node) else ()
+        return self._node(node, made, (*self._inputs(node), *fillers))
+
+    def _routine(self, node: Node, name: str, sizes: Callable[..., Any]) -> int:
+        avals, out = (v.aval for v in node.inputs), node.output.aval
+        step = routine_step(name, out, sizes(*avals, out=out, **node.params))
+        return self._node(node, step, self._inputs(node))
+
     def _move(self, node: Node) -> int:
+        if node.primitive.name == "reshape" and node.output.aval == node.inputs[0].aval:
+            return self._number(node.inputs[0])
         before = self._nodes.get(node.inputs[0])
         if before is not None and not self.taped and _keeps_axes(before, node):
             self.is_general = True
@@ -209,6 +234,10 @@ def _is_special(node: Node) -> bool:
 
 def _is_full(node: Node) -> bool:
     return node.primitive.name == "full"
+
+
+def _is_pad(node: Node) -> bool:
+    return node.primitive.name == "pad"
 
 
 def _keeps_axes(reduction: Node, reshape: Node) -> bool:

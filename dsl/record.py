@@ -42,6 +42,15 @@ def is_tracing() -> bool:
     return trace is not None
 
 
+def runs_on_host(*cells: Array) -> bool:
+    """Whether a primitive applied to these runs at once in the host's memory, where it may do and
+    refuse what depends on values; as a call does that is recorded for later ones."""
+    trace = tracing.current()
+    if trace is not None:
+        return isinstance(trace, tracing.Recording)
+    return all(cell._is_concrete and not cell._device for cell in cells)
+
+
 def bind(primitive: Primitive, *cells: Array, **params: Any) -> Array:
     """Apply a primitive: check, then view, stage or run, then put it on the tape."""
     if primitive.name in views.MOVES:

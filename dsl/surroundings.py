@@ -100,7 +100,8 @@ def content_of(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return value.tobytes() if value.nbytes <= _MOST_BYTES else None
     if isinstance(value, np.random.Generator | np.random.BitGenerator):
-        return repr(getattr(value, "bit_generator", value).state)
+        is_generator = isinstance(value, np.random.Generator)
+        return repr((value.bit_generator if is_generator else value).state)
     if isinstance(value, np.random.RandomState | random.Random):
         state = value.get_state() if hasattr(value, "get_state") else value.getstate()
         return repr(state)

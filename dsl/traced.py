@@ -44,7 +44,7 @@ class Traced(Jitted):
                 f"trace_example: what {self.entry.graph.name} reads from outside has changed since "
                 "it was traced"
             )
-        found: dict[int, Array] = {id(x): x for x in leaves if isinstance(x, _native.Cell)}
+        found: dict[int, Any] = {id(x): x for x in leaves if isinstance(x, _native.Cell)}
         return self.entry, list(found.values())
 
 

@@ -61,7 +61,7 @@ def run_without_python(path: Path, x: tw.Array, h: tw.Array) -> list[np.ndarray]
         np.save(place / "h.npy", h.numpy())
         words = [runner(), path]
         words += [w for name in ("x", "h") for w in ("--input", f"{name}={place / name}.npy")]
-        names = tw.load(path).output_names
+        names = [port.name for port in tw.load(path).outputs]
         words += [w for n in names for w in ("--output", f"{n}={place / n}.npy")]
         subprocess.run(words, check=True, env={})
         return [np.load(place / f"{n}.npy") for n in names]
@@ -71,6 +71,7 @@ def main() -> None:
     """Trace and script both cells, and compare them with eager code."""
     tw.seed(0)
     x, h = tw.random.default_rng(0).normal(size=(2, 3, 4), dtype="float32")
+    x = 8 * x  # so that the signs of x decide, and not the bias
     plain, gated = Cell(), GatedCell()
     print(tw.trace_example(plain, x, h).code(x, h))
     with warnings.catch_warnings(record=True) as told:

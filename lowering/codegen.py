@@ -10,22 +10,29 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..dsl.errors import CompileError
+from .fences import with_rounded_products
 from .kernel import KernelSource
 from .tvm_api import tirx, tvm
 
+# Of a kernel whose scalars are not packed; LLVM's options are set for its module alone.
+_SCALAR = {"cl-opt": ["-vectorize-slp:bool=0"]}
 
-def object_code(source: KernelSource, target: Mapping[str, Any]) -> bytes:
-    """The relocatable object with one function a phase."""
-    built = _build(source, target)
+
+def object_code(
+    source: KernelSource, target: Mapping[str, Any], reproducible: bool = False
+) -> bytes:
+    """The relocatable object with one function a phase; if `reproducible`, one in which LLVM fuses
+    no products with sums."""
+    built = _build(source, target, reproducible)
     # A file in memory: LLVM ends the process where it cannot write to a disk that is full.
     with open(os.memfd_create("kernel.o", os.MFD_CLOEXEC), "rb") as file:
         built.write_to_file(f"/proc/self/fd/{file.fileno()}", "o")
         return file.read()
 
 
-def assembly(source: KernelSource, target: Mapping[str, Any]) -> str:
-    """The assembly text of a kernel."""
-    return str(_build(source, target).inspect_source("asm"))
+def assembly(source: KernelSource, target: Mapping[str, Any], reproducible: bool = False) -> str:
+    """The assembly text of a kernel; `reproducible` as in `object_code`."""
+    return str(_build(source, target, reproducible).inspect_source("asm"))
 
 
 def tir_text(source: KernelSource) -> str:
@@ -33,18 +40,19 @@ def tir_text(source: KernelSource) -> str:
     return "\n\n".join(f"# {p.symbol}: {p.extent} units\n{p.function}" for p in source.phases)
 
 
-def _build(source: KernelSource, target: Mapping[str, Any]) -> Any:
+def _build(source: KernelSource, target: Mapping[str, Any], reproducible: bool) -> Any:
     try:
-        chosen = tvm.target.Target(dict(target))
-        module = _lowered(source, chosen)
+        chosen = tvm.target.Target({**target, **(_SCALAR if source.is_scalar else {})})
+        module = _lowered(source, chosen, reproducible)
         return tvm.get_global_func("target.build.llvm")(module, chosen)
     except Exception as error:
         raise CompileError(f"kernel {source.name}: code generation failed: {error}") from error
 
 
-def _lowered(source: KernelSource, target: Any) -> Any:
+def _lowered(source: KernelSource, target: Any, reproducible: bool) -> Any:
     transform = tirx.transform
-    module = tvm.IRModule({p.symbol: p.function for p in source.phases})
+    change = with_rounded_products if reproducible else lambda function: function
+    module = tvm.IRModule({p.symbol: change(p.function) for p in source.phases})
     passes = [
         transform.BindTarget(target),
         transform.FlattenBuffer(),

@@ -29,6 +29,7 @@ from .memory import MemoryPlan
 from .prepack import Prepacked, Split, split_graph
 from .program import pooled_peak
 from .protocols import Backend, Choices
+from .rewrites import RULES
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class ExportedProgram:
 
 class Engine:
     """Implements `dsl.engine.Engine` for one backend; `choices` knows the tuned knobs, `library`
-    has kernels that came with the package."""
+    has kernels that came with the package, `rules` rewrite graphs."""
 
     def __init__(
         self,
@@ -52,8 +53,9 @@ class Engine:
         cache: Cache | None = None,
         choices: Choices | None = None,
         library: Library | None = None,
+        rules: pipeline.Rewrites = RULES,
     ) -> None:
-        self.backend = backend
+        self.backend, self.rules = backend, rules
         self.choices = choices
         self.library = library
         self.cache = Cache(default_folder()) if cache is None else cache
@@ -195,7 +197,7 @@ class Engine:
         if entry is None:
             made = pipeline.compile_program(
                 self.lowered(graph), self.compiler, self.cache, self.scope, chosen,
-                pooled=self.backend.pooled_temporaries,
+                pooled=self.backend.pooled_temporaries, rules=self.rules,
             )  # fmt: skip
             entry = ProgramEntry(made.words, made.kernels)
             self.cache.put(self._key(text, chosen), entry.to_bytes())
@@ -268,10 +270,10 @@ class Engine:
 
     def lowered(self, graph: Graph) -> Graph:
         """The graph as the backend compiles it."""
-        return with_loop_kernels(graph) if self.backend.loop_kernels else graph
+        return with_loop_kernels(graph, self.rules) if self.backend.loop_kernels else graph
 
     def _groups(self, graph: Graph) -> tuple[Group, ...]:
-        return pipeline.kernel_groups(self.lowered(graph))
+        return pipeline.kernel_groups(self.lowered(graph), self.rules)
 
     def refresh(self) -> None:
         """Forget the programs in memory: what is asked for next uses the tuned knobs of now."""
@@ -301,7 +303,8 @@ class Engine:
     # ------------------------------------------------------------------ stages as text
 
     def split(self, graph: Graph, read_only: frozenset[int]) -> Any:
-        return split_graph(graph, read_only, self.backend.packed_size) if read_only else None
+        packed_size = self.backend.packed_size
+        return split_graph(graph, read_only, packed_size, self.rules) if read_only else None
 
     def stage(self, graph: Graph, stage: str, read_only: frozenset[int] = frozenset()) -> str:
         """The text of a graph at a stage: graph, kernels, tir, asm or memory; of both parts, where
@@ -315,7 +318,7 @@ class Engine:
         if stage == "graph":
             return graph_text(graph)
         if stage == "kernels":
-            return pipeline.kernels_text(self.lowered(graph))
+            return pipeline.kernels_text(self.lowered(graph), self.rules)
         if stage == "memory":
             return str(self.memory(graph))
         if stage not in ("tir", "asm"):
@@ -358,7 +361,7 @@ class Engine:
             return launched[-1]
 
         plan = pipeline.plan_graph(
-            self.lowered(graph), number, pooled=self.backend.pooled_temporaries
+            self.lowered(graph), number, pooled=self.backend.pooled_temporaries, rules=self.rules
         )
         kernels = self._loaded(entry)
         scratch = [
@@ -387,7 +390,10 @@ def library_key(text: str) -> str:
 
 
 def make_engine(
-    backend: Backend, choices: Choices | None = None, library: Library | None = None
+    backend: Backend,
+    choices: Choices | None = None,
+    library: Library | None = None,
+    rules: pipeline.Rewrites = RULES,
 ) -> Engine:
     """The engine of a backend with the user's disk cache."""
-    return Engine(backend, choices=choices, library=library)
+    return Engine(backend, choices=choices, library=library, rules=rules)

@@ -63,7 +63,9 @@ class Phase:
 
 @dataclass(frozen=True)
 class KernelSource:
-    """A kernel before code generation. `sizes` names the unknown sizes, in parameter order."""
+    """A kernel before code generation. `sizes` names the unknown sizes, in parameter order.
+    `is_scalar`: its scalars stay scalars, and are not packed into vectors where they lie side by
+    side in memory."""
 
     name: str
     phases: tuple[Phase, ...]
@@ -72,6 +74,7 @@ class KernelSource:
     scratch: tuple[ScratchSpec, ...] = ()
     tables: tuple[bytes, ...] = ()
     sizes: tuple[str, ...] = ()
+    is_scalar: bool = False
 
 
 def threaded(source: KernelSource, threads: str) -> KernelSource:

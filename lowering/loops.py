@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from ..dsl.control import COND, SCAN, WHILE
 from ..dsl.graph import Graph, Node, Var, subgraphs
 from ..dsl.primitive import Contract, Control, Map, Reduce, Scatter
-from .rewrites import rewrite
+from .rewrites import RULES, Rule, rewrite
 
 MOST_WORK = 1 << 14  # instructions of a turn, about: more is worth parallel kernels
 MOST_BYTES = 1 << 15  # of the values of a turn, which lie on the stack
@@ -33,23 +34,25 @@ WHILE_KERNEL = replace(
 )
 
 
-def with_loop_kernels(graph: Graph) -> Graph:
-    """The graph with its small loops as kernels, also inside the graphs of other control flow."""
-    nodes = tuple(map(_replaced, graph.nodes))
+def with_loop_kernels(graph: Graph, rules: tuple[Rule, ...] = RULES) -> Graph:
+    """The graph with its small loops as kernels, also inside the graphs of other control flow;
+    what becomes part of a kernel is rewritten by `rules`."""
+    nodes = tuple(_replaced(node, rules) for node in graph.nodes)
     return replace(graph, nodes=nodes) if nodes != graph.nodes else graph
 
 
-def _replaced(node: Node) -> Node:
+def _replaced(node: Node, rules: tuple[Rule, ...]) -> Node:
     if not isinstance(node.primitive.lower, Control):
         return node
-    params = {k: _mapped(rewrite, v) for k, v in node.params.items()}
+    params = {k: _mapped(partial(rewrite, rules=rules), v) for k, v in node.params.items()}
     small = replace(node, params=params)
     if _is_small(small):
         if node.primitive is SCAN:
             return replace(small, primitive=SCAN_KERNEL)
         if node.primitive is WHILE:
             return replace(small, params={**params, "body": _many_turns(small)})
-    return replace(node, params={k: _mapped(with_loop_kernels, v) for k, v in params.items()})
+    change = partial(with_loop_kernels, rules=rules)
+    return replace(node, params={k: _mapped(change, v) for k, v in params.items()})
 
 
 def _mapped(change: Callable[[Graph], Graph], value: Any) -> Any:

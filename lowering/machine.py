@@ -62,6 +62,7 @@ class Machine:
 
     `fingerprint` is equal on machines that may share compiled kernels and tuning records. `needs`
     is the architecture and, as /proc/cpuinfo spells them, the features that code may use.
+    `reproducible` asks for code whose results have the same bits on all machines with FMA.
     """
 
     arch: str
@@ -74,6 +75,7 @@ class Machine:
     l3: int
     cores: int
     needs: tuple[str, ...] = field(default=(), compare=False)
+    reproducible: bool = False
 
     @property
     def target(self) -> dict[str, str]:
@@ -89,7 +91,8 @@ class Machine:
     @property
     def fingerprint(self) -> str:
         caches = f"{self.l1 >> 10}k-{self.l2 >> 10}k-{self.l3 >> 10}k"
-        return f"{self.arch}-{self.mcpu}-{self.vector_bytes * 8}b-{caches}-{self.cores}c"
+        mode = "-reproducible" if self.reproducible else ""
+        return f"{self.arch}-{self.mcpu}-{self.vector_bytes * 8}b-{caches}-{self.cores}c{mode}"
 
 
 @cache

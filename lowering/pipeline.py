@@ -16,7 +16,7 @@ from .fusion_text import group_text
 from .kernel import KernelSource
 from .program import Plan, Step, plan_program
 from .protocols import Compiler
-from .rewrites import rewrite
+from .rewrites import RULES, Rule, rewrite
 from .words import kernel_words, program_words
 
 
@@ -29,29 +29,32 @@ class Compiled:
     plan: Plan
 
 
-def prepared(graph: Graph) -> Graph:
+Rewrites = tuple[Rule, ...]
+
+
+def prepared(graph: Graph, rules: Rewrites = RULES) -> Graph:
     """The graph as it is fused."""
-    return rewrite(with_real_products(graph))
+    return rewrite(with_real_products(graph), rules)
 
 
-def kernel_groups(graph: Graph) -> tuple[Group, ...]:
+def kernel_groups(graph: Graph, rules: Rewrites = RULES) -> tuple[Group, ...]:
     """The kernels of a graph, and of the graphs inside it, in order of execution."""
     found: list[Group] = []
-    for group in fuse(prepared(graph)):
+    for group in fuse(prepared(graph, rules)):
         inner = subgraphs(group.anchors[0]) if group.kind == "control" else ()
-        found += [g for part in inner for g in kernel_groups(part)] if inner else [group]
+        found += [g for part in inner for g in kernel_groups(part, rules)] if inner else [group]
     return tuple(found)
 
 
-def kernels_text(graph: Graph) -> str:
+def kernels_text(graph: Graph, rules: Rewrites = RULES) -> str:
     """The fusion groups as text."""
     names: dict[Var, str] = {}
     parts = []
-    for group in fuse(prepared(graph)):
+    for group in fuse(prepared(graph, rules)):
         parts.append(group_text(group, names))
         inner = subgraphs(group.anchors[0]) if group.kind == "control" else ()
         for part in inner:
-            text = f"{part.name}:\n{kernels_text(part)}"
+            text = f"{part.name}:\n{kernels_text(part, rules)}"
             parts.append("\n".join(f"  {line}" for line in text.splitlines()))
     return "\n".join(parts)
 
@@ -60,9 +63,9 @@ def kernels_text(graph: Graph) -> str:
 Numbered = Callable[[Group], tuple[int, tuple[str, ...]]]
 
 
-def plan_graph(graph: Graph, number: Numbered, *, pooled: bool) -> Plan:
+def plan_graph(graph: Graph, number: Numbered, *, pooled: bool, rules: Rewrites = RULES) -> Plan:
     """The plan of a graph and of the graphs inside it, whose kernels `number` knows."""
-    graph = prepared(graph)
+    graph = prepared(graph, rules)
     steps: list[Step] = []
     inside: list[Plan] = []
     for group in fuse(graph):
@@ -71,7 +74,7 @@ def plan_graph(graph: Graph, number: Numbered, *, pooled: bool) -> Plan:
         elif group.kind == "control":
             parts = subgraphs(group.anchors[0])
             numbers = tuple(range(len(inside), len(inside) + len(parts)))
-            inside += [plan_graph(part, number, pooled=pooled) for part in parts]
+            inside += [plan_graph(part, number, pooled=pooled, rules=rules) for part in parts]
             steps.append(Step(None, group, programs=numbers))
         else:
             steps.append(Step(number(group)[0], group, number(group)[1]))
@@ -87,9 +90,11 @@ def compile_program(
     chosen: Mapping[str, str],
     *,
     pooled: bool = False,
+    rules: Rewrites = RULES,
 ) -> Compiled:
-    """Compile a graph; kernels that are in the cache (under `scope`) are taken from it. `chosen`
-    has the tuned knobs of kernels by `structure`; `pooled` as in `plan_program`."""
+    """Compile a graph, rewritten by `rules`; kernels in the cache (under `scope`) are taken
+    from it. `chosen` has the tuned knobs of kernels by `structure`; `pooled` as in
+    `plan_program`."""
     entries: dict[str, int] = {}
     kernels: list[KernelEntry] = []
 
@@ -101,7 +106,7 @@ def compile_program(
             kernels.append(cached_kernel(group, choice, compiler, cache, scope))
         return entries[text], kernels[entries[text]].sizes
 
-    plan = plan_graph(graph, number, pooled=pooled)
+    plan = plan_graph(graph, number, pooled=pooled, rules=rules)
     return Compiled(program_words(plan.layout), tuple(kernels), plan)
 
 

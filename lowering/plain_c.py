@@ -27,7 +27,7 @@ Expr = Any
 MATH = (
     "ceil", "copysign", "ctpop", "cttz", "fabs", "floor", "fma", "rint", "sqrt", "trunc",
 )  # fmt: skip
-_IDENTITY = ("arithmetic.fence",)  # contraction is off, so there is nothing to fence
+_IDENTITY = ("arithmetic.fence", "canonicalize")  # contraction is off: there is nothing to fence
 _WIDER = {"int64": ("int32", "uint32"), "int128": ("int64", "uint64")}
 _ARITHMETIC = (tirx.Add, tirx.Sub, tirx.Mul)
 _SMALL = ("int8", "int16", "uint8", "uint16")

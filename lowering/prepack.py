@@ -15,7 +15,7 @@ from ..dsl.dtypes import DType
 from ..dsl.graph import Aval, Graph, Node, Var, without_dead_code
 from ..dsl.primitive import Contract, Primitive
 from ..dsl.sizes import Dim, product
-from .rewrites import rewrite
+from .rewrites import RULES, Rule, rewrite
 from .spaces import MOVEMENT
 
 LEAST_ELEMENTS = 1 << 12  # of a weight that is worth packing
@@ -56,10 +56,15 @@ class Split:
     read: tuple[int, ...]
 
 
-def split_graph(graph: Graph, read_only: frozenset[int], packed_size: PackedSize) -> Split | None:
+def split_graph(
+    graph: Graph,
+    read_only: frozenset[int],
+    packed_size: PackedSize,
+    rules: tuple[Rule, ...] = RULES,
+) -> Split | None:
     """Split at the inputs of these positions (constants count after the inputs); None if nothing
     depends on them alone that is worth keeping."""
-    return _Splitter(rewrite(graph), read_only, packed_size).split()
+    return _Splitter(rewrite(graph, rules), read_only, packed_size).split()
 
 
 class _Splitter:

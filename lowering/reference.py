@@ -17,6 +17,7 @@ from ..dsl.dtypes import DType, to_numpy
 from ..dsl.functions.limits import finfo
 from ..dsl.graph import Graph, Node, Var
 from ..dsl.primitive import Contract, Control, Map, Native, Reduce
+from ..dsl.sizes import known
 from .prepack import MATMUL_PACKED, PACK_B
 
 TRIALS = 6
@@ -60,6 +61,8 @@ def _tolerance(exact: Host, trials: Sequence[Host], dtype: DType) -> Host:
 
 def errors(found: Host, exact: Host, tolerance: Host) -> Host:
     """The error of each element in units of what is allowed; above 1 is out of bounds."""
+    if exact.dtype.kind not in "fc":
+        return np.where((found == exact) | np.isinf(tolerance), 0.0, np.inf)
     wide = found.astype(exact.dtype)
     with np.errstate(all="ignore"):
         rounded = exact.astype(found.dtype).astype(exact.dtype)
@@ -169,7 +172,7 @@ class Reference:
             rows.reverse()
         results = [
             np.stack(column) for column in zip(*rows, strict=True)
-        ] if rows else [np.zeros(v.aval.shape) for v in node.outputs[k:]]  # fmt: skip
+        ] if rows else [np.zeros(known(v.aval.shape)) for v in node.outputs[k:]]  # fmt: skip
         return [*state, *results]
 
 
@@ -190,5 +193,5 @@ def _scale(node: Node, found: Host, given: Sequence[Host]) -> Host:
         return np.abs(found)
     sizes = [np.abs(x) if x.dtype.kind in "fc" else x for x in given]
     if primitive is MATMUL_PACKED:
-        return np.matmul(*sizes)
+        return np.asarray(np.matmul(*sizes))
     return np.abs(np.asarray(primitive.reference(*sizes, **node.params)))

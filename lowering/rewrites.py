@@ -46,18 +46,18 @@ Rule = Callable[[Node, View], Found]
 
 
 @stage("rewrite", lambda graph, *_: graph.name)
-def rewrite(graph: Graph) -> Graph:
-    """Apply all rules until none changes anything; the graph is verified between rounds."""
+def rewrite(graph: Graph, rules: tuple[Rule, ...] | None = None) -> Graph:
+    """Apply all rules (RULES) until none changes anything; the graph is verified between rounds."""
     graph = without_custom(graph)
     for _ in range(MAX_ROUNDS):
-        changed, graph = _round(graph)
+        changed, graph = _round(graph, RULES if rules is None else rules)
         graph = verify(without_dead_code(graph))
         if not changed:
             break
     return graph
 
 
-def _round(graph: Graph) -> tuple[bool, Graph]:
+def _round(graph: Graph, rules: tuple[Rule, ...]) -> tuple[bool, Graph]:
     replaced: dict[Var, Var] = {}
     view = View({})
     known: dict[str, Node] = {}
@@ -66,7 +66,7 @@ def _round(graph: Graph) -> tuple[bool, Graph]:
     changed = False
     for old in graph.nodes:
         node = _with_inputs(old, tuple(replaced.get(v, v) for v in old.inputs))
-        found = _first(node, view)
+        found = _first(node, view, rules)
         if isinstance(found, tuple):
             *before, found = found
             nodes += before
@@ -102,8 +102,8 @@ def _identity(node: Node, numbers: dict[Var, int]) -> str:
     return f"{node.primitive.name}({','.join(inputs)}){params}{avals}"
 
 
-def _first(node: Node, view: View) -> Found:
-    for rule in RULES:
+def _first(node: Node, view: View, rules: tuple[Rule, ...]) -> Found:
+    for rule in rules:
         found = rule(node, view)
         if found is not None:
             return found
@@ -280,3 +280,6 @@ RULES: tuple[Rule, ...] = (
     join_broadcasts,
     sum_vector_products,
 )
+
+# Of the reproducible mode, where a product with one row must have the bits of that row among many.
+ORDERED_RULES = tuple(rule for rule in RULES if rule is not sum_vector_products)

@@ -20,6 +20,7 @@ from ..dsl.dtypes import to_numpy
 from ..dsl.functions import stack
 from ..dsl.graph import Graph, Node, Var, graph_text
 from ..dsl.primitives.families import zeros_like
+from ..dsl.sizes import known
 from .fusion import Group, fuse
 from .pipeline import group_key, group_name, prepared, structure_of
 from .prepack import PACK_B
@@ -128,7 +129,7 @@ class _Replay:
 
     def run(self, graph: Graph, values: Sequence[Array]) -> list[Array]:
         """The outputs of a lowered graph."""
-        graph = prepared(graph)
+        graph = prepared(graph, self.engine.rules)
         arguments = (*graph.inputs, *(v for v, _ in graph.constants))
         env = dict(zip(arguments, values, strict=True))
         producer = {v: n for n in graph.nodes for v in n.outputs}
@@ -268,7 +269,7 @@ def _graph_of(group: Group) -> Graph:
 
 
 def _as_kind(cell: Array, var: Var) -> Array:
-    made: Array = _native.reinterpret(cell, var.aval.dtype.code, var.aval.shape)
+    made: Array = _native.reinterpret(cell, var.aval.dtype.code, known(var.aval.shape))
     return made
 
 
@@ -277,7 +278,7 @@ def _host(cell: Array) -> Host:
 
 
 def _empty(var: Var) -> Array:
-    made: Array = _native.empty(var.aval.shape, var.aval.dtype.code)
+    made: Array = _native.empty(known(var.aval.shape), var.aval.dtype.code)
     return made
 
 

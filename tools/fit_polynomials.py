@@ -174,14 +174,14 @@ def power_logarithm(dtype: str) -> list[float]:
     low, high = mp.sqrt(mpf(1) / 2) - 1, mp.sqrt(2) - 1
     return fit(
         lambda f: mp.log1p(f) / f / mp.log(2) if f else 1 / mp.log(2),
-        lambda f: f / mp.log1p(f) if f else mpf(1), low, high, 13, dtype,
+        lambda f: f / mp.log1p(f) if f else mpf(1), low, high, 12, dtype,
     )  # fmt: skip
 
 
 def power_exponential(dtype: str) -> list[float]:
     """2**r, |r| <= 1/2: for float32 powers, in float64."""
     return fit(
-        lambda r: mpf(2) ** r, lambda r: 1 / mpf(2) ** r, mpf("-0.501"), mpf("0.501"), 8, dtype
+        lambda r: mpf(2) ** r, lambda r: 1 / mpf(2) ** r, mpf("-0.501"), mpf("0.501"), 7, dtype
     )
 
 

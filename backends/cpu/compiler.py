@@ -8,6 +8,7 @@ from ...lowering.rules import Rules, Schedule
 from ...lowering.schedules.contract import contract
 from ...lowering.schedules.elementwise import elementwise
 from ...lowering.schedules.loop import loop
+from ...lowering.schedules.ordered import ordered_reduction, ordered_rows
 from ...lowering.schedules.reduction import reduction
 from ...lowering.schedules.rowwise import rowwise
 from ...lowering.schedules.scatter import scatter
@@ -20,23 +21,24 @@ SCHEDULES: dict[str, Schedule] = {
     "scatter": scatter,
     "loop": loop,
 }
+REPRODUCIBLE_SCHEDULES = SCHEDULES | {"row": ordered_rows, "reduce": ordered_reduction}
 
 
 class CpuCompiler:
     """Implements `lowering.protocols.Compiler`."""
 
     def __init__(self, host: machine.Machine) -> None:
-        self.target = host.target
-        self.schedules = Rules(SCHEDULES, host)
+        self.target, self.reproducible = host.target, host.reproducible
+        self.schedules = Rules(REPRODUCIBLE_SCHEDULES if host.reproducible else SCHEDULES, host)
 
     def object_code(self, source: KernelSource) -> bytes:
-        return codegen.object_code(source, self.target)
+        return codegen.object_code(source, self.target, self.reproducible)
 
     def text(self, source: KernelSource, stage: str) -> str:
         """The kernel as text: stage is tir or asm."""
         if stage == "tir":
             return codegen.tir_text(source)
-        return codegen.assembly(source, self.target)
+        return codegen.assembly(source, self.target, self.reproducible)
 
 
 def make_compiler() -> CpuCompiler:

@@ -145,8 +145,8 @@ __all__ = [
 ]
 
 
-# Functions that are not of their arguments alone: they draw, read memory, or take functions.
-_UNRECORDED = (convert, creation, foreign, functional, random)
+# Functions that are not of their arguments alone: they draw, read files, or take functions.
+_UNRECORDED = (creation, foreign, functional, random)
 
 
 def _offer(names: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ... import _native
 from .. import primitives as p
 from .. import record
 from ..dtypes import bool_, int64
@@ -30,7 +31,7 @@ from .outputs import casts, store
 from .reductions import any as any_
 from .reductions import max as max_
 from .reductions import min as min_
-from .selection import nonzero, positions
+from .selection import is_on_host, is_written_in_place, nonzero, positions
 from .shapes import broadcast_to, moveaxis, ravel, reshape
 
 if TYPE_CHECKING:
@@ -155,6 +156,8 @@ def compress(
     if axis is None:
         x, axis = ravel(x), 0
     place = one_axis("compress", axis, x.ndim)
+    if place == 0 and is_on_host(mask) and mask.shape == x.shape[:1]:
+        return store("compress", x[mask], out)
     (where_,) = nonzero(mask)
     if where_.size and int(max_(where_)) >= x.shape[place]:
         raise BoundsError(f"compress: got a condition beyond the {x.shape[place]} places")
@@ -201,8 +204,14 @@ def put(a: Array, ind: ArrayLike, v: ArrayLike, mode: str = "raise") -> None:
         where_ = _within("put", convert(where_, int64), a.size, mode)
     if where_.size == 0 or np.size(v) == 0:
         return
-    new = p.scatter_set(ravel(a), where_, _cycled(v, a, where_.shape[0]), axis=0)
-    a[...] = reshape(new, a.shape)
+    new = asarray(v, a.dtype)
+    if new.size != 1 and new.shape != where_.shape:
+        new = _cycled(new, a, where_.shape[0])
+    if is_written_in_place(a, new):
+        _native.put(a, where_, new, 1, a.size, 1)
+        return
+    done = p.scatter_set(ravel(a), where_, broadcast_to(ravel(new), where_.shape), axis=0)
+    a[...] = reshape(done, a.shape)
 
 
 def putmask(a: Array, /, mask: ArrayLike, values: ArrayLike) -> None:

@@ -102,7 +102,8 @@ def _from_others(a: Any, wanted: DType | None, copy: bool | None) -> Array:
         return _from_array(record.transfer(host, placing.current()), wanted, None)
     if _holds_arrays(a):
         parts = [asarray(part) for part in a]
-        joined = join_parts([expand_first(x) for x in same_dtype(*parts)], 0)
+        rows = (p.reshape(x, shape=(1, *x.shape)) for x in same_dtype(*parts))
+        joined = join_parts([*rows], 0)
         return joined if wanted is None else converted(joined, wanted)
     found = _read(a, wanted)
     if wanted is None and found.dtype != object and not _holds_numpy(a):
@@ -162,6 +163,9 @@ def _from_array(x: Array, wanted: DType | None, copy: bool | None) -> Array:
 def duplicate(x: Array) -> Array:
     """A cell of its own with the same value; the gradient flows through."""
     value = record.read(x)
+    if value.requires_grad and _native.grad_enabled():
+        # A leaf's node stands for the leaf: the copy, which may be written to, needs another.
+        value = record.read(p.reshape(value, shape=value.shape))
     copy: Array = _native.alias(value)
     return copy
 
@@ -221,6 +225,7 @@ def converted(x: Array, to: DType) -> Array:
     """x with elements of another type, as the user asks for it: of complex numbers that are to be
     real the imaginary parts are discarded, with NumPy's warning."""
     if x.dtype.is_complex and not to.is_complex and to is not bool_:
+        record.is_tracing()  # no recipe for a call that warns
         text = "Casting complex values to real discards the imaginary part"
         warnings.warn(text, np.exceptions.ComplexWarning, stacklevel=4)
         return p.cast(x, dtype=to)
@@ -233,11 +238,6 @@ def real_only(name: str, x: ArrayLike) -> Array:
     if found.dtype.is_complex:
         raise DTypeError(f"{name}: got {found.dtype}; it takes real numbers")
     return found
-
-
-def expand_first(x: Array) -> Array:
-    """A new first axis of size 1."""
-    return p.reshape(x, shape=(1, *x.shape))
 
 
 set_constructor(asarray)

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ... import _native
 from .. import eager_routines, record
 from .. import primitives as p
+from ..autodiff import is_tracked
 from ..dtypes import DTypeLike, dtype, float32, int64
 from ..errors import ArgumentError, BoundsError, DTypeError, ShapeError, TraceError
 from ..sizes import Dim, Shape, maximum, product
@@ -30,8 +32,7 @@ def positions(name: str, indices: ArrayLike, axis: int, size: Dim) -> Array:
         return p.where(*broadcast(name, x < 0, from_end, x))
     if not x.size:
         return x
-    low, high = eager_routines.extent(x)
-    if low >= 0 and high < size:
+    if eager_routines.are_within(x, size):
         return x
     host = np.asarray(x)
     wrong = host[(host < -size) | (host >= size)]
@@ -47,6 +48,15 @@ def is_on_host(x: Array) -> bool:
     return not record.is_tracing() and x._is_concrete and not x._device
 
 
+def is_written_in_place(target: Array, new: Array) -> bool:
+    """Whether elements of an array may be written where they lie: it is contiguous, and no trace
+    and no tape wants to know."""
+    if not is_on_host(target) or not is_on_host(new) or not target._contiguous:
+        return False
+    root = target if target._base is None else target._base
+    return not (_native.grad_enabled() and (is_tracked(root) or is_tracked(new)))
+
+
 def _integers(name: str, indices: ArrayLike) -> Array:
     if isinstance(indices, list | tuple) and not indices:
         indices = np.zeros(0, np.int64)
@@ -54,6 +64,20 @@ def _integers(name: str, indices: ArrayLike) -> Array:
     if not x.dtype.is_integer:
         raise DTypeError(f"{name}: got indices of {x.dtype}; they must be integers")
     return convert(x, int64)
+
+
+def picked(name: str, x: Array, indices: ArrayLike, axis: int) -> Array:
+    """Elements at positions along an axis; negative ones count from the end.
+
+    One out of range raises BoundsError where values are known, as `positions` does."""
+    where = _integers(name, indices)
+    if not record.runs_on_host(x, where):
+        return p.gather(x, positions(name, where, axis, x.shape[axis]), axis=axis)
+    try:
+        return p.take(x, where, axis=axis)
+    except BoundsError:
+        positions(name, where, axis, x.shape[axis])  # says it in the words of `name`
+        raise
 
 
 def take(
@@ -73,14 +97,14 @@ def take(
     if axis is None:
         x, axis = p.reshape(x, shape=(product(x.shape),)), 0
     place = one_axis("take", axis, x.ndim)
-    where = _by_mode("take", indices, place, x.shape[place], mode)
+    if mode == "raise":
+        return store("take", picked("take", x, indices, place), out)
+    where = _by_mode("take", indices, x.shape[place], mode)
     return store("take", p.gather(x, where, axis=place), out)
 
 
-def _by_mode(name: str, indices: ArrayLike, axis: int, size: Dim, mode: str) -> Array:
+def _by_mode(name: str, indices: ArrayLike, size: Dim, mode: str) -> Array:
     """Positions within 0..size-1, by NumPy's rule for those that are not."""
-    if mode == "raise":
-        return positions(name, indices, axis, size)
     if mode not in ("wrap", "clip"):
         raise ArgumentError(f"{name}: got mode {mode!r}; it is 'raise', 'wrap' or 'clip'")
     x = _integers(name, indices)

@@ -72,7 +72,7 @@ from .random import (
 )
 from .reductions import argmax, argmin, max_, min_, prod, sum_, sum_of_squares
 from .scans import scan
-from .selecting import compress, nonzero_places
+from .selecting import compress, nonzero_places, take
 from .sorting import argpartition, argsort, partition, searchsorted, sort
 from .sources import full, iota
 from .spectral import eig, eigh, svd
@@ -228,6 +228,7 @@ __all__ = [
     "sum_of_squares",
     "sum_to",
     "svd",
+    "take",
     "tan",
     "tanh",
     "transpose",

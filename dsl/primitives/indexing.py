@@ -27,6 +27,7 @@ from ..primitive import (
     Vocabulary,
     register,
 )
+from ..sizes import Dim, product
 from .comparison import eq, where
 from .elementwise import ALL_NUMBERS
 from .families import check_dtype, ulps
@@ -41,7 +42,8 @@ if TYPE_CHECKING:
 Index = tuple[Expr, ...]
 
 
-def _check(name: str, x: Aval, indices: Aval, axis: int) -> None:
+def check_positions(name: str, x: Aval, indices: Aval, axis: int) -> None:
+    """Raise for positions that are none along this axis, whatever their values."""
     if indices.dtype is not int64:
         raise DTypeError(f"{name}: got indices of {indices.dtype}; they must be int64")
     if not 0 <= axis < x.ndim:
@@ -51,7 +53,7 @@ def _check(name: str, x: Aval, indices: Aval, axis: int) -> None:
 
 
 def _infer_gather(x: Aval, indices: Aval, *, axis: int) -> Aval:
-    _check("gather", x, indices, axis)
+    check_positions("gather", x, indices, axis)
     return Aval((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]), x.dtype)
 
 
@@ -62,6 +64,12 @@ def _lower_gather(
     last = t.size(x.aval.shape[axis] - 1)
     place = t.call("maximum", t.call("minimum", indices(index[axis:end]), last), t.size(0))
     return x((*index[:axis], t.call("let", place), *index[end:]))
+
+
+def gather_sizes(x: Aval, indices: Aval, *, out: Aval, axis: int) -> tuple[Dim, ...]:
+    """The sizes of the routines `gather` and `take`."""
+    outer, inner = product(x.shape[:axis]), product(x.shape[axis + 1 :])
+    return x.dtype.itemsize, outer, x.shape[axis], inner, indices.size
 
 
 def _vjp_gather(
@@ -141,7 +149,7 @@ gather: Primitive = register(
 
 
 def _infer_scatter(name: str, x: Aval, indices: Aval, updates: Aval, *, axis: int) -> Aval:
-    _check(name, x, indices, axis)
+    check_positions(name, x, indices, axis)
     if indices.ndim != 1:
         raise ShapeError(f"{name}: got indices of shape {indices.shape}; they must be 1-D")
     expected = (*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :])

@@ -1,9 +1,11 @@
-"""What a mask selects: places and elements, by routines of the native core."""
+"""Elements at positions that must exist, and what a mask selects, by routines of the native core.
+
+What they give or refuse depends on values: they are for code that runs at once on the host."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,13 +14,52 @@ from ..errors import DTypeError, ShapeError
 from ..graph import Aval
 from ..primitive import Native, Primitive, Sample, register
 from ..sizes import Dim, product
+from .comparison import lt, where
 from .families import no_gradient, zeros_like
-from .indexing import scatter_set
+from .indexing import check_positions, gather, gather_sizes, scatter_set
 from .lanes import one_by_one
 from .samples import Numpy, smooth
+from .sources import full
 
 if TYPE_CHECKING:
     from ..array import Array
+
+
+def _infer_take(x: Aval, indices: Aval, *, axis: int) -> Aval:
+    check_positions("take", x, indices, axis)
+    return Aval((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]), x.dtype)
+
+
+def _vjp_take(ct: Array, out: Array, x: Array, indices: Array, *, axis: int) -> Any:
+    from_end = indices + full(shape=indices.shape, value=x.shape[axis], dtype=int64)
+    places = where(lt(indices, zeros_like(indices)), from_end, indices)
+    assert gather.vjp is not None
+    return gather.vjp(ct, out, x, places, axis=axis)
+
+
+def _take_samples(dtype: DType) -> Iterator[Sample]:
+    for shape, axis, indices in (
+        ((5,), 0, [4, 0, -5, 2]), ((5, 3), 0, [[1, -1], [0, 0]]), ((2, 5), 1, [3, 3]),
+        ((2, 3, 4), 1, [[2], [0]]), ((4,), 0, -2), ((3, 2), 0, []), ((0, 3), 1, [1]),
+        ((7, 3), 0, [k % 14 - 7 for k in range(20000)]),
+    ):  # fmt: skip
+        yield Sample((smooth(dtype, *shape), np.array(indices, np.int64)), {"axis": axis})
+
+
+# Elements at positions along an axis; negative ones count from the end. One out of range is a
+# BoundsError, before anything is written.
+take = register(
+    Primitive(
+        name="take",
+        infer=_infer_take,
+        lower=Native("take", gather_sizes),
+        vjp=_vjp_take,
+        batch=one_by_one,
+        reference=lambda x, indices, *, axis: np.take(x, indices, axis=axis),
+        samples=_take_samples,
+        dtypes=ALL,
+    )
+)
 
 
 def _infer_nonzero_places(mask: Aval, *, count: Dim) -> Aval:

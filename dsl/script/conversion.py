@@ -21,6 +21,7 @@ from ..surroundings import WRITTEN
 from .builtins import INSTEAD, item
 from .rewriting import rewrite
 from .source import SourceError
+from .state import get
 from .values import is_staged
 
 _PACKAGE = __name__.split(".")[0]
@@ -53,9 +54,10 @@ def callee(called: Any) -> Any:
     found = _instead_of(called)
     if found is not None:
         return found
+    if isinstance(called, types.FunctionType) and is_own(called):
+        return _handing(_rebuilt(called))
     if isinstance(called, types.FunctionType | types.MethodType | functools.partial):
-        converted = _converted(called)
-        return _handing(called) if converted is called and _is_ours(called) else converted
+        return _converted(called)
     if _takes_functions(called):
         return _handing(called)
     if isinstance(called, type | types.BuiltinFunctionType) or not callable(called):
@@ -111,6 +113,27 @@ def _converted_object(called: Any) -> Any:
     return _handing(called) if _is_ours(called) else called
 
 
+def is_own(function: types.FunctionType) -> bool:
+    """Whether the code of a function is tilewright's, such as that of what `tw.grad(f)` returns."""
+    return str(function.__globals__.get("__name__", "")).split(".")[0] == _PACKAGE
+
+
+def _rebuilt(function: types.FunctionType, depth: int = 4) -> types.FunctionType:
+    """A function of ours with the user's functions that it holds rewritten."""
+    cells = function.__closure__ or ()
+    held = [get(c) for c in cells]
+    found = [_argument(value, depth - 1) for value in held] if depth else held
+    if all(x is y for x, y in zip(held, found, strict=True)):
+        return function
+    new = [c if x is y else types.CellType(y) for c, x, y in zip(cells, held, found, strict=True)]
+    made = types.FunctionType(
+        function.__code__, function.__globals__, function.__name__, function.__defaults__,
+        tuple(new),
+    )  # fmt: skip
+    made.__kwdefaults__ = function.__kwdefaults__
+    return made
+
+
 def _root(called: Any) -> str:
     return (getattr(called, "__module__", None) or "").split(".")[0]
 
@@ -142,7 +165,9 @@ def _handing(called: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def _argument(value: Any) -> Any:
+def _argument(value: Any, depth: int = 4) -> Any:
+    if isinstance(value, types.FunctionType) and is_own(value):
+        return _rebuilt(value, depth)
     if isinstance(value, types.FunctionType | types.MethodType | functools.partial):
         return _converted(value)
     if isinstance(value, list | tuple) and any(isinstance(v, types.FunctionType) for v in value):

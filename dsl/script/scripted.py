@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import TraceError
 from ..jit import Jitted
 from . import runtime as runtime
-from .conversion import Converted, convert
+from .conversion import Converted, convert, is_own
 
 
 class Scripted(Jitted):
@@ -23,7 +23,7 @@ class Scripted(Jitted):
 
     def __init__(self, f: Callable[..., Any], static: Sequence[str]) -> None:
         self._plain = f
-        if isinstance(f, types.FunctionType):
+        if isinstance(f, types.FunctionType) and not is_own(f):
             super().__init__(convert(f), static)
         elif callable(f) and not isinstance(f, type | types.BuiltinFunctionType):
             super().__init__(Converted(f), static)

@@ -50,8 +50,10 @@ def truth(value: Any, what: str) -> Any:
 
 
 def as_number(value: Array, dtype: DType | None = None) -> Array:
-    """A scalar that stands for a Python number, and takes the dtype of what stands beside it."""
-    found = REGISTRY["cast"](read(value), dtype=dtype or value.dtype)
+    """A scalar that stands for a Python number, and takes the dtype of what stands beside it. As
+    such a number it has no gradient."""
+    fixed = REGISTRY["stop_gradient"](read(value)) if value.dtype.is_inexact else read(value)
+    found = REGISTRY["cast"](fixed, dtype=dtype or value.dtype)
     tracing.set_weak(found)
     return found
 

@@ -139,17 +139,16 @@ INVERSE_CUBE_ROOT_FLOAT64 = _numbers("""
 """)
 
 POWER_LOGARITHM = _numbers("""
-    0x1.71547652a478ep+0 -0x1.715476573d93bp-1 0x1.ec709ea524354p-2
-    -0x1.71546f2db0accp-2 0x1.2776593c9b33ep-2 -0x1.ec735f28d72aep-3
-    0x1.a63dd9b537727p-3 -0x1.7130bb70c406dp-3 0x1.4530bc4e4d29ep-3
-    -0x1.25ebb9c3c4eb7p-3 0x1.28e4a8bcde0fdp-3 -0x1.2177f7b85d6f3p-3
-    0x1.34d2ce61696d3p-4
+    0x1.7154765306238p+0 -0x1.71547678bd029p-1 0x1.ec709b4d09b19p-2
+    -0x1.7154392768af7p-2 0x1.27776de88cb6ep-2 -0x1.ec8cada73e2f2p-3
+    0x1.a607d007dd026p-3 -0x1.6eb27c973e360p-3 0x1.4653788b17294p-3
+    -0x1.420b45a96eccep-3 0x1.3a08b8beb9681p-3 -0x1.58bf6e1c73e82p-4
 """)
 
 POWER_EXPONENTIAL = _numbers("""
-    0x1.ffffffffaafc2p-1 0x1.62e42ff1334f7p-1 0x1.ebfbe0a624168p-3
-    0x1.c6b08a7776f59p-5 0x1.3b29daf44a366p-7 0x1.5d8aa534bd82bp-10
-    0x1.446b3c42afa7cp-13 0x1.fddf0dc16e4e5p-17
+    0x1.00000002955d4p+0 0x1.62e430c94b6cdp-1 0x1.ebfbda6af219fp-3
+    0x1.c6aed26a1c7a5p-5 0x1.3b2e042110cf7p-7 0x1.5f46b5f0b0924p-10
+    0x1.41a592d15e6abp-13
 """)
 
 BESSEL_0_NEAR = _numbers("""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..tvm_api import tirx
 from . import coefficients
 from .exponential import LN2_HIGH, LN2_LOW, exponential, power_of_two
-from .logarithm import split, with_special
+from .logarithm import split
 from .real import Expr, Pair, Real, real
 
 if TYPE_CHECKING:
@@ -42,15 +42,16 @@ def signed(m: Real, x: Expr, y: Expr, power: Expr) -> Expr:
 
 
 def single_power(m: Real, size: Expr, y: Expr) -> Expr:
-    """size**y in float64 to some 32 bits, for a size and y that were float32."""
+    """size**y in float64 to some 30 bits, for size >= 0 or NaN and y that were float32."""
     parts = split(m, size, subnormals=False)
     f = m.let(parts.significand - m.const(1.0))
-    logarithm = m.fma(f, m.wide_polynomial(f, coefficients.POWER_LOGARITHM), parts.k)
-    product = with_special(m, size, logarithm) * y
-    bounded = m.at_least(m.at_most(m.let(product), 1000.0), -1000.0)
+    logarithm = m.fma(f, m.polynomial(f, coefficients.POWER_LOGARITHM), parts.k)
+    logarithm = m.select(size > m.const(0.0), logarithm, m.const(-inf))
+    logarithm = m.select(size < m.const(inf), logarithm, size)
+    bounded = m.at_least(m.at_most(m.let(logarithm * y), 1000.0), -1000.0)
     shifted = m.let(bounded + m.const(m.shifter))
     r = m.let(bounded - m.let(shifted - m.const(m.shifter)))
-    value = m.wide_polynomial(r, coefficients.POWER_EXPONENTIAL)
+    value = m.polynomial(r, coefficients.POWER_EXPONENTIAL)
     return m.let(value * power_of_two(m, m.bits(shifted)))
 
 
@@ -97,6 +98,7 @@ def long_logarithm(m: Real, x: Expr) -> Pair:
 def atanh_argument(m: Real, f: Expr) -> Pair:
     """f / (2 + f) in two parts."""
     divisor, divisor_low = m.fast_two_sum(m.const(2.0), f)
-    s = m.let(f / divisor)
+    inverse = m.let(m.const(1.0) / divisor)  # one division, which takes as long as ten products
+    s = m.let(f * inverse)
     rest = m.fma(m.neg(s), divisor_low, m.fma(m.neg(s), divisor, f))
-    return s, m.let(rest / divisor)
+    return s, m.let(rest * inverse)

@@ -58,6 +58,11 @@ class Real:
         """a * b, rounded: LLVM would fuse a bare product into an error-free sum of it."""
         return self.call("arithmetic.fence", a * b)
 
+    def canonical_product(self, a: Expr, b: Expr) -> Expr:
+        """The same for loops that LLVM is to vectorise, in which it stops at fences but not at
+        `canonicalize`: one product more, by 1, that it may not fold."""
+        return self.call("canonicalize", a * b)
+
     def neg(self, x: Expr) -> Expr:
         """-x, zeros and NaN included."""
         return self.let(x * self.const(-1.0))
@@ -117,18 +122,6 @@ class Real:
         for c in reversed(coefficients[:-1]):
             total = self.fma(total, x, self.const(c))
         return total
-
-    def wide_polynomial(self, x: Expr, coefficients: tuple[float, ...]) -> Expr:
-        """The same by pairs, pairs of pairs and so on (G. Estrin, 1960): a few instructions more,
-        but chains so short that they do not wait for each other. Less exact than Horner's rule."""
-        terms: list[Expr] = [self.const(c) for c in coefficients]
-        power = x
-        while len(terms) > 1:
-            odd = [terms.pop()] if len(terms) % 2 else []
-            pairs = zip(terms[::2], terms[1::2], strict=True)
-            terms = [self.fma(high, power, low) for low, high in pairs] + odd
-            power = self.let(power * power) if len(terms) > 1 else power
-        return terms[0]
 
     def sqrt(self, x: Expr) -> Expr:
         """The square root; NaN below zero."""

@@ -98,6 +98,10 @@ class Accumulator:
     def state(self, lane: Expr | None = None) -> tuple[Expr, ...]:
         return self._get(int64(0) if lane is None else lane)
 
+    def put(self, state: Sequence[Expr], lane: Expr | None = None) -> None:
+        """Give a lane a state as `state` has it."""
+        self._put(state, int64(0) if lane is None else lane)
+
     def finish(self, state: tuple[Expr, ...]) -> Expr:
         """The result of the reduction from its state."""
         node, t = self.node, self.frame.t

@@ -6,12 +6,13 @@ read more than once are kept in small local arrays, all else is computed where i
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ...dsl.graph import Aval, Graph, Node, Var, subgraphs
 from ...dsl.primitive import Contract, Control, Expr, Map, Reduce, Scatter
 from ...dsl.sizes import Dim, product
+from ..calls import type_of
 from ..frame import Frame, KernelFrame
 from ..fusion import Group
 from ..index import Index, Run, address, from_components
@@ -22,6 +23,7 @@ from ..spaces import MOVEMENT
 from ..tvm_api import tirx
 from ..vocabulary import computed, int64
 from .accumulate import Accumulator
+from .fixed_tree import LANES
 
 TURN_PS = 2_000  # about what a turn takes
 
@@ -30,17 +32,17 @@ Write = Callable[[Index, Expr], None]  # an element to its place
 
 def loop(name: str, group: Group, machine: Machine) -> KernelSource:
     """The kernel of a loop."""
-    del machine
     kernel = KernelFrame(name, group)
     frame = kernel.open()
     (node,) = group.anchors
     with frame.scope.block() as statements:
         places = [_Place(frame, v.aval, frame.buffers[v]) for v in node.outputs]
         readers = [_reader(frame.scope, v) for v in node.inputs]
-        _Turns(frame).control(node, readers, places)
+        _Turns(frame, machine).control(node, readers, places)
     turns: Dim = node.params.get("length", 1000)
     kernel.close(frame, statements, 1, turns * TURN_PS if turns != 0 else 1)
-    return kernel.source()
+    # Packing and unpacking what a turn hands to the next takes longer than vectors save.
+    return replace(kernel.source(), is_scalar=True)
 
 
 def _reader(scope: Scope, var: Var) -> Source:
@@ -77,8 +79,8 @@ class _Place:
 class _Turns:
     """Writes out control flow and what it runs."""
 
-    def __init__(self, frame: Frame) -> None:
-        self.frame, self.t = frame, frame.t
+    def __init__(self, frame: Frame, machine: Machine) -> None:
+        self.frame, self.t, self.machine = frame, frame.t, machine
         self._count = 0
 
     # ------------------------------------------------------------------ control flow
@@ -247,7 +249,8 @@ class _Turns:
     def _reduce(self, scope: Scope, node: Node, place: _Place) -> None:
         x, axes = node.inputs[0], node.params["axes"]
         shape = x.aval.shape
-        state = Accumulator(self.frame, node, 1, f"r{self._number()}")
+        width = LANES if self.machine.reproducible else 1
+        state = Accumulator(self.frame, node, width, f"r{self._number()}")
 
         def one(kept: list[Expr]) -> None:
             state.reset()
@@ -261,9 +264,12 @@ class _Turns:
                 for axis, i in zip(axes, inner, strict=True):
                     position = position * self.t.size(shape[axis]) + i
                 element = scope.element(x, from_components(shape, index))
-                state.take(element, self.t.let(position))
+                position = self.t.let(position)
+                lane = tirx.truncmod(position, int64(width)) if width > 1 else None
+                state.take(element, position, lane)
 
             self._over(scope, tuple(shape[a] for a in axes), take)
+            state.join_lanes()
             place.write(
                 from_components(node.output.aval.shape, tuple(kept)), state.finish(state.state())
             )
@@ -285,14 +291,20 @@ class _Turns:
                 (k,) = inner
                 x = scope.element(a, _item(a.aval.shape, batch, m, k))
                 y = scope.element(b, _item(b.aval.shape, batch, k, n))
-                product = self.t.evaluate(lambda: x * y + tirx.BufferLoad(total, at))
-                self.t.emit(tirx.BufferStore(total, product, at))
+                found = self.t.evaluate(lambda: self._added(x, y, tirx.BufferLoad(total, at)))
+                self.t.emit(tirx.BufferStore(total, found, at))
 
             self._over(scope, (a.aval.shape[-1],), take)
             value = self.t.rounded(self.t.let(tirx.BufferLoad(total, at)), dtype)
             place.write(from_components(node.output.aval.shape, tuple(index)), value)
 
         self._over(scope, node.output.aval.shape, one)
+
+    def _added(self, x: Expr, y: Expr, total: Expr) -> Expr:
+        """`x * y + total` as products do it."""
+        if self.machine.has_fma and type_of(total).startswith("float"):
+            return self.t.call("fma", x, y, total)
+        return x * y + total
 
     def _scatter(self, scope: Scope, node: Node, lower: Scatter, place: _Place) -> None:
         x, places, updates = node.inputs

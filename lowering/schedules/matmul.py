@@ -113,7 +113,7 @@ def _forms(
     left: Dim = 1
     chosen: dict[str, Dim] = {}
     for form, wanted in _conditions(spec, tiles, layout, machine):
-        if wanted != 0:
+        if wanted != 0 and left != 0:
             chosen[form] = left * wanted
             left = left * (1 - wanted)
     return chosen
@@ -124,10 +124,13 @@ def _conditions(
 ) -> list[tuple[str, Dim]]:
     """What the run-time choice of "any" prefers, in order."""
     packed, wide = bool(spec.packed_b), tiles.nr * 4 * machine.cores
+    # In the reproducible mode sums go along k in order: no dot products in lanes.
+    no_row = packed or (machine.reproducible and not layout.b_along_n)
+    no_column = packed or (machine.reproducible and layout.a_along_k)
     small = _below(spec.m * spec.n * spec.k, DIRECT_BELOW + 1)
     return [
-        ("one_row", 0 if packed else _below(spec.m, 2)),
-        ("one_column", 0 if packed else _below(spec.n, 2)),
+        ("one_row", 0 if no_row else _below(spec.m, 2)),
+        ("one_column", 0 if no_column else _below(spec.n, 2)),
         ("direct", 0 if packed or not layout.b_along_n else small),
         ("columns", _below(spec.m, COLUMN_ROWS + 1) * (1 - _below(spec.n, wide))),
         ("rows", 1),

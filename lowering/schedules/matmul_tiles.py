@@ -140,7 +140,8 @@ def _form(
     m, n, k, batch = sizes
     if not (isinstance(m, int) and isinstance(n, int) and isinstance(k, int)):
         return "any"
-    if 1 in (m, n) and not packed_b:
+    # Dot products along k have lanes of their own, which the reproducible mode does without.
+    if 1 in (m, n) and not packed_b and not (machine.reproducible and not (m == 1 and plain_b)):
         return "vector"
     if plain_b and m * n * k <= DIRECT_BELOW:
         return "direct"

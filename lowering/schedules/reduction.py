@@ -108,7 +108,7 @@ def reduction(
 ) -> KernelSource:
     """The kernel of a group around one reduction."""
     knobs = knobs or default_knobs(group, machine)
-    return threaded(_Reduction(name, group, machine, knobs).build(), knobs.threads)
+    return threaded(ReductionKernel(name, group, machine, knobs).build(), knobs.threads)
 
 
 def axes_of(node: Node) -> Axes:
@@ -123,7 +123,9 @@ def axes_of(node: Node) -> Axes:
     return Axes(tuple(runs))
 
 
-class _Reduction:
+class ReductionKernel:
+    """Builds the kernel of a group around one reduction."""
+
     def __init__(self, name: str, group: Group, machine: Machine, knobs: ReductionKnobs) -> None:
         self.group, self.knobs = group, knobs
         (self.node,) = group.anchors
@@ -164,6 +166,7 @@ class _Reduction:
     # ------------------------------------------------------------------ phases
 
     def build(self) -> KernelSource:
+        """The phases, one after another."""
         if self.axes.across:
             self._across()
         else:

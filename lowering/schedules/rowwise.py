@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ...dsl.graph import Node, Var
 from ...dsl.primitive import Expr, Map, Reduce
@@ -83,6 +84,13 @@ def rowwise(
 ) -> KernelSource:
     """The kernel of a row-wise group."""
     knobs = knobs or RowKnobs()
+    return threaded(row_kernel(name, group, machine, knobs, RowWriter), knobs.threads)
+
+
+def row_kernel(
+    name: str, group: Group, machine: Machine, knobs: RowKnobs, make: type[RowWriter]
+) -> KernelSource:
+    """The kernel of a row-wise group, its rows written by a `make`."""
     passes = plan(group, knobs)
     length = product(group.space[group.n_outer :])
     kept = [v for p in passes for v in p.kept]
@@ -92,14 +100,14 @@ def rowwise(
     for area, var in zip(areas, kept, strict=True):
         frame.buffers[var] = frame.scratch[area.name]
     width = vector_lanes(group, machine) * knobs.vectors
-    writer = _Writer(frame, group, length, width, knobs.halves)
+    writer = make(frame, group, length, width, knobs.halves)
     rows = product(group.space[: group.n_outer])
     scope = frame.scope
     with scope.block() as statements, scope.loop("row", frame.begin, frame.end) as row:
         writer.row(row, passes)
     cost = element_cost(group, vector_lanes(group, machine)) * len(passes)
     kernel.close(frame, statements, rows, cost * length, knobs.grain)
-    return threaded(kernel.source(), knobs.threads)
+    return kernel.source()
 
 
 def computed_storage(var: Var) -> str:
@@ -185,17 +193,22 @@ def _needed(p: Pass, producer: dict[Var, Node]) -> Iterator[Var]:
 # --------------------------------------------------------------------------- one row
 
 
-class _Writer:
+class RowWriter:
+    """Writes the passes over one row, in vectors of `width` elements."""
+
     def __init__(self, frame: Frame, group: Group, length: Dim, width: int, halves: bool) -> None:
         self.frame, self.group, self.length, self.halves = frame, group, length, halves
         fits = not isinstance(length, int) or length >= width
         self.width = width if fits else 1
-        self.states = {
-            n: Accumulator(frame, n, self.width, f"s{i}") for i, n in enumerate(group.anchors)
-        }
+        self.states = {n: self._state(n, f"s{i}") for i, n in enumerate(group.anchors)}
         self.n_inner = len(group.space) - group.n_outer
 
+    def _state(self, node: Node, tag: str) -> Any:
+        """What takes the elements of a reduction in."""
+        return Accumulator(self.frame, node, self.width, tag)
+
     def row(self, row: Expr, passes: list[Pass]) -> None:
+        """All passes over a row, and what is stored once for it."""
         for p in passes:
             for node in p.reduces:
                 self.states[node].reset()

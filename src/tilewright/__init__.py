@@ -6,6 +6,7 @@ together (the dsl asks for an engine; lowering is one, and is loaded when it is 
 
 from __future__ import annotations
 
+import builtins
 import importlib
 import os
 import platform
@@ -34,6 +35,7 @@ from .dsl.autodiff import enable_grad, no_grad
 from .dsl.branches import cond, switch
 from .dsl.callbacks import callback
 from .dsl.checkpoints import checkpoint
+from .dsl.config import config
 from .dsl.custom_vjp import custom_vjp
 from .dsl.derivatives import hessian, jacfwd, jacrev, jvp
 from .dsl.device import Device, device
@@ -113,8 +115,10 @@ def _devices() -> Any:
     return importlib.import_module(".wiring", __name__)
 
 
-def _make_engine(of: placing.Device) -> Any:
+def _make_engine(of: placing.Device, reproducible: builtins.bool) -> Any:
     """A compiler, loaded at the first program that is not in memory yet."""
+    if reproducible:
+        return _devices().reproducible_engine_of(of)
     choices = importlib.import_module(".autotune.choices", __name__).CHOICES
     return _devices().engine_of(of, choices)
 
@@ -141,7 +145,7 @@ def _wire() -> None:
     ours = {"value": ArgumentError, "shape": ShapeError, "dtype": DTypeError, "device": DeviceError}
     files = {"damaged": ArtifactError, "foreign": ArtifactError, "system": OSError}
     others = {"overflow": OverflowError, "memory": MemoryError}
-    of_values = {"linalg": LinAlgError, "check": CheckError}
+    of_values = {"linalg": LinAlgError, "check": CheckError, "bounds": BoundsError}
     _native.set_errors(ours | files | others | of_values)
     engine.install_factory(_make_engine)
     placing.install(_LazyDevices())
@@ -228,6 +232,7 @@ __all__ = [
     "complex128",
     "compile",
     "cond",
+    "config",
     "custom_vjp",
     "debug",
     "device",

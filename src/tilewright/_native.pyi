@@ -377,7 +377,7 @@ class DeviceKernel:
         """Queue the phases on whole arrays of the device, inputs then outputs."""
 
 def signature(arguments: tuple[Any, ...]) -> bytes | None:
-    """A key of the dtypes, shapes and gradient mode of a staged call; None for arguments that are
+    """A key of the dtypes, shapes and modes of a staged call; None for arguments that are
     not all distinct concrete cells which no tape watches, or while a trace is open."""
 
 def set_tracing(on: bool) -> bool:
@@ -387,6 +387,11 @@ def set_grad_enabled(on: bool) -> bool:
     """While on, this thread's operators on tracked cells go the slow path; returns what it was."""
 
 def grad_enabled() -> bool: ...
+def set_reproducible(on: bool) -> bool:
+    """While on, this thread's operators and functions use kernels of the reproducible mode, which
+    are kept apart from the others; returns what it was."""
+
+def reproducible() -> bool: ...
 def timeline_start() -> int:
     """Begin to record; gives the time for `timeline_stop`. Recordings may overlap."""
 

@@ -44,6 +44,22 @@ class Move:
         in `_moves` for it. Where no view can say it, `copies` allows one of a copy."""
     def __call__(self, cell: Cell, /) -> Array: ...
 
+class Assembly:
+    """Arrays on the host put together in a fresh one."""
+
+    def __init__(self, kind: str, ints: tuple[Sequence[int], ...]) -> None:
+        """concatenate ((axis,)) takes any number of arrays; pad (before, after) an array and a
+        scalar; update_slice (start, steps) an array and what its window is replaced by."""
+    def __call__(self, *cells: Cell) -> Array: ...
+
+class Routine:
+    """A native routine with its sizes, on the host; see `call_routine`."""
+
+    def __init__(
+        self, name: str, shape: Sequence[int], dtype_code: int, sizes: Sequence[int]
+    ) -> None: ...
+    def __call__(self, *cells: Cell) -> Array: ...
+
 class Dispatch:
     """A function whose calls, once known, run without Python.
 
@@ -147,8 +163,13 @@ def set_walk(
 def next_node_id() -> int:
     """A number above those of all nodes, and below those of later ones."""
 
-def set_indexing(get: Callable[[Any, Any], Any], put: Callable[[Any, Any, Any], None]) -> None:
-    """What does `x[key]` and `x[key] = value` for keys that are not basic."""
+def set_indexing(
+    get: Callable[[Any, Any], Any],
+    put: Callable[[Any, Any, Any], None],
+    get_at: Callable[[Any, Any], Any],
+) -> None:
+    """What does `x[key]` and `x[key] = value` for keys that are not basic; and `x[key]` where the
+    key is an array."""
 
 def set_slice_moves(make_entries: Callable[..., tuple[Any, ...]]) -> None:
     """(start, sizes, steps, shape) to the entries of `_moves` for a basic index."""

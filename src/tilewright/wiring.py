@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 from . import _native
@@ -20,6 +20,7 @@ from .lowering.cache import Cache, default_folder
 from .lowering.engine import make_engine
 from .lowering.library import find_library
 from .lowering.protocols import Backend, Choices
+from .lowering.rewrites import ORDERED_RULES
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,18 @@ class Provider:
             count, _ = count_devices(manifest)
             found += [manifest.name if n == 0 else f"{manifest.name}:{n}" for n in range(count)]
         return found
+
+
+def reproducible_engine_of(device: Device) -> Engine:
+    """The engine of the reproducible mode: no tuned knobs and no kernels of a library, as both are
+    of the usual mode. Raises DeviceError for a device that has no such mode."""
+    if device is not placing.HOST:
+        raise DeviceError(
+            f"reproducible: got the device {device.name}; only the device {placing.HOST.name} has "
+            "this mode"
+        )
+    processor = cpu.ForMachine(replace(machine.host(), reproducible=True))
+    return make_engine(cast(Backend, processor), rules=ORDERED_RULES)
 
 
 def engine_of(device: Device, choices: Choices) -> Engine:

@@ -1,4 +1,4 @@
-"""examples/cell.py: traced by an example the gate is lost, scripted it is kept; in artifacts too."""
+"""examples/cell.py: traced by an example the gate is lost, scripted it is kept, everywhere."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def test_text_of_arrays_is_that_of_python(way: Any, capsys: Any) -> None:
         if name.startswith("float64"):
             assert found == [repr(float(n)) for n in numbers]
         elif name == "float32":
-            assert found == [str(np.float32(n)).replace("e+38", "e+38") for n in numbers]
+            assert found == [str(np.float32(n)) for n in numbers]
         elif name == "float16":
             assert [float(t) for t in found] == [0.1, 10000.0]
         else:

@@ -91,6 +91,51 @@ KEYS = [
 ]  # fmt: skip
 
 
+DTYPES = st.sampled_from(["bool", "int8", "float16", "bfloat16", "float32", "complex64", "c16"])
+
+
+@st.composite
+def laid_out(draw: Any) -> tuple[Any, Any]:
+    """An array of ours (a value or a view) and NumPy's with the same elements."""
+    shape = draw(st.sampled_from([(5,), (3, 4), (2, 3, 4), (4, 1, 3), (0, 3), (3, 0), (700,)]))
+    host = np.arange(np.prod(shape)).reshape(shape) % 50
+    name = draw(DTYPES)
+    x = tw.asarray(host).astype("complex128" if name == "c16" else name)
+    if draw(st.booleans()):
+        x = tw.asarray(x.T, copy=True).T
+    if draw(st.booleans()):
+        x = x[::-1]
+    return x, np.asarray(x.astype("complex128"))
+
+
+@given(laid_out(), st.data())
+def test_masks_that_are_arrays(case: Any, data: Any) -> None:
+    x, host = case
+    axes = data.draw(st.integers(1, host.ndim))
+    mask = data.draw(hnp.arrays(np.bool_, host.shape[:axes]))
+    if data.draw(st.booleans()):
+        mask = np.ascontiguousarray(mask.T).T
+    key = tw.asarray(np.repeat(mask, 2, -1))[..., ::2] if data.draw(st.booleans()) else mask
+    found = x[tw.asarray(key)]
+    assert found.dtype == x.dtype and found.shape == host[mask].shape
+    assert np.array_equal(np.asarray(found.astype("complex128")), host[mask])
+
+
+@given(laid_out(), st.data())
+def test_positions_that_are_arrays(case: Any, data: Any) -> None:
+    x, host = case
+    size = host.shape[0]
+    shape = data.draw(st.sampled_from([(2,), (3, 1), (), (0,), (40,)]))
+    if size == 0 and 0 not in shape:
+        return
+    at = data.draw(hnp.arrays(np.int64, shape, elements=st.integers(-size, max(size - 1, -size))))
+    for dtype in ("int64", "int16"):
+        for key in (tw.asarray(at).astype(dtype), tw.asarray(at.T.copy()).astype(dtype).T):
+            found = x[key]
+            assert found.dtype == x.dtype and found.shape == host[at].shape
+            assert np.array_equal(np.asarray(found.astype("complex128")), host[at])
+
+
 @pytest.mark.parametrize("key", KEYS, ids=str)
 def test_staged(key: Any) -> None:
     x = numbers((2, 3, 4))
@@ -179,6 +224,21 @@ def test_overlapping_windows() -> None:
     np.testing.assert_array_equal(a.numpy(), x)
     a[::-1] = a
     np.testing.assert_array_equal(a.numpy(), x[::-1])
+
+
+def test_gradients_through_arrays_as_indices() -> None:
+    x = tw.array([1.0, 2.0, 3.0]).requires_grad_()
+    weights = tw.asarray([1.0, 10.0, 100.0])
+    at, mask = tw.asarray([-1, 0, 2]), tw.asarray([True, False, True])
+    for _ in range(4):
+        for y, wanted in (
+            (x[at] * weights, [10, 0, 101]),
+            (tw.take(x, at) * weights, [10, 0, 101]),
+            (x[mask] * weights[:2], [1, 0, 10]),
+        ):
+            x.grad = None
+            y.sum().backward()
+            assert x.grad.tolist() == wanted
 
 
 def test_gradient_through_indices() -> None:

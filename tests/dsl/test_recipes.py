@@ -108,6 +108,7 @@ def test_a_method_means_the_same_each_time(name: str) -> None:
 
 # What the hot path must not need Python for: function, arguments.
 X, Y, M = numbers(4), numbers(4, start=3), numbers(3, 3)
+AT = tw.asarray([2, -1, 0])
 HOT: dict[str, Callable[[], Any]] = {
     **{n: lambda n=n: getattr(tw, n)(X) for n in ("exp", "sqrt", "tanh", "negative", "abs")},
     **{n: lambda n=n: getattr(tw, n)(X, Y) for n in ("add", "maximum", "less", "power")},
@@ -121,6 +122,18 @@ HOT: dict[str, Callable[[], Any]] = {
     "squeeze": lambda: tw.squeeze(X),
     "broadcast_to": lambda: tw.broadcast_to(X, (3, 4)),
     "reshape": lambda: tw.reshape(X, (2, 2)),
+    "concatenate": lambda: tw.concatenate([X, Y, X]),
+    "stack": lambda: tw.stack([X, Y], axis=1),
+    "vstack": lambda: tw.vstack([M, M]),
+    "hstack": lambda: tw.hstack([X, Y]),
+    "column_stack": lambda: tw.column_stack([X, Y]),
+    "roll": lambda: tw.roll(X, 3),
+    "pad": lambda: tw.pad(M, 2),
+    "tile": lambda: tw.tile(X, 3),
+    "repeat": lambda: tw.repeat(X, 2),
+    "take": lambda: tw.take(X, AT),
+    "cumsum": lambda: tw.cumsum(X),
+    "sort": lambda: tw.sort(X),
 }
 
 
@@ -153,6 +166,22 @@ def test_common_calls_are_learnt_for_gradients(name: str) -> None:
             x.requires_grad = False
     assert function._recipes == 1
     assert repr(gradients[1:]) == repr(gradients[:1] * 3) and gradients[0]
+
+
+def test_positions_are_checked_at_each_call() -> None:
+    for at in ([0, 3], [-4, 2], [4, 0], [1, 1], [0, -5], [2, 2]):
+        key = tw.asarray(at)
+        for call, words in (
+            (lambda key=key: X[key], "index"),
+            (lambda key=key: tw.take(X, key), "take"),
+            (lambda key=key: X.take(key), "take"),
+        ):
+            if max(at) < 4 and min(at) >= -4:
+                assert call().tolist() == X.numpy()[at].tolist()
+                continue
+            wrong = at[0] if at[0] > 3 else at[1]
+            with pytest.raises(IndexError, match=f"{words}: index {wrong} is out of range"):
+                call()
 
 
 def test_sizes_do_not_matter_where_kernels_serve_all() -> None:
@@ -258,6 +287,19 @@ def test_a_write_between_forward_and_backward_spoils_nothing() -> None:
         x[0] = -1.0
         loss.backward()
         assert w.grad.tolist() == before
+
+
+@pytest.mark.parametrize(
+    "copied", [tw.array, tw.copy, lambda x: tw.roll(x, 0), lambda x: tw.array(x, "float64")]
+)
+@pytest.mark.parametrize("made", [lambda x: x, lambda x: x * 1.0, lambda x: x[::-1]])
+def test_gradients_pass_copies_which_may_be_written_to(copied: Any, made: Any) -> None:
+    for _ in range(4):
+        x = tw.array([1.0, 2.0, 3.0]).requires_grad_()
+        y = copied(made(x))
+        y[1] = 7.0
+        (y * 2).sum().backward()
+        assert x.grad.tolist() == [2, 0, 2] and x.tolist() == [1, 2, 3]
 
 
 def test_a_long_tape_is_dropped_without_recursion() -> None:

@@ -110,13 +110,39 @@ TEST(rows_by_position) {
   CHECK_FAILS(call("gather", {3, 1, 1, 1, 1}, {}), "3 bytes");
 }
 
-TEST(extents) {
-  std::vector<int64_t> x(100'000, 5), found(2);
-  x[77'777] = -3;
-  x[99'999] = 8;
-  call("extent", {int64_t(x.size())}, {x.data(), found.data()});
-  CHECK((found == std::vector<int64_t>{-3, 8}));
-  CHECK_FAILS(call("extent", {0}, {}), "no number");
+TEST(rows_that_must_exist) {
+  std::vector<int32_t> x = {0, 1, 2, 3, 4, 5}, found(6, -1);
+  std::vector<int64_t> places = {2, -3, -1};
+  call("take", {4, 2, 3, 1, 3}, {x.data(), places.data(), found.data()});
+  CHECK((found == std::vector<int32_t>{2, 0, 2, 5, 3, 5}));
+  std::vector<int64_t> many(100'000, -6);
+  std::vector<int32_t> taken(many.size(), 7);
+  for (int64_t wrong : {int64_t{6}, int64_t{-7}, INT64_MIN, INT64_MAX}) {
+    many[77'777] = wrong;
+    CHECK_FAILS(call("take", {4, 1, 6, 1, 100'000}, {x.data(), many.data(), taken.data()}),
+                "is out of range for an axis of size 6");
+  }
+  many[77'777] = 5;
+  call("take", {4, 1, 6, 1, 100'000}, {x.data(), many.data(), taken.data()});
+  CHECK(taken[0] == 0 && taken[77'777] == 5 && taken[99'999] == 0);
+}
+
+TEST(numbers_within_a_limit) {
+  std::vector<int64_t> x(200'000, 5);
+  auto within = [&](int64_t limit) {
+    int64_t found = -1;
+    call("within", {int64_t(x.size()), limit}, {x.data(), &found});
+    return found == 1;
+  };
+  CHECK(within(6) && !within(5) && !within(0));
+  for (int64_t wrong : {int64_t{-1}, int64_t{6}, INT64_MIN, INT64_MAX}) {
+    x[177'777] = wrong;
+    CHECK(!within(6));
+  }
+  x[177'777] = 0;
+  CHECK(within(6));
+  x.clear();
+  CHECK(within(0));
 }
 
 TEST(elements_by_mask) {

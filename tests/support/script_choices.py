@@ -252,7 +252,7 @@ def handed_functions(x: Any) -> Any:
     return sum(values) + tw.cond(x > 0, lambda: _helper(x), lambda: x if x < -1 else x * 2)
 
 
-@program(*SCALARS, smooth=False)  # a Python number has no gradient
+@program(*SCALARS)
 def python_numbers(x: Any) -> Any:
     if float(x) > 0:
         return math.sqrt(x) + int(x * 3) * x

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <utility>
 
 #include "pool.h"
@@ -13,7 +14,7 @@
 namespace tilewright {
 namespace {
 
-constexpr int64_t kParallelBytes = 512 << 10;
+constexpr int64_t kParallelBytes = 256 << 10;
 constexpr int64_t kBlockBytes = 64 << 10;  // a long row is cut into blocks of this size
 
 void drop_axis(CopyJob& job, int axis) {
@@ -126,28 +127,66 @@ struct Odometer {
   }
 };
 
-// The outer axes by steps, and within each the last `inner_axes` axes cut into blocks along
-// `dims[cut]`; `copy(target, source, count)` copies one block of `count` along that axis.
+// A copy as a number of units, of which any range may be copied by itself.
+struct Plan {
+  CopyJob job;
+  int inner_axes;          // the last axes, which are copied together; the others are stepped over
+  int64_t block, blocks;   // of the first of the inner axes
+  int64_t units, bytes;
+  bool streams = false;
+  void (*run)(const Plan& plan, int64_t begin, int64_t end) = nullptr;
+
+  void cut(int axes, int64_t length) {
+    inner_axes = axes;
+    block = length;
+    blocks = (job.dims[job.ndim - axes] + block - 1) / block;
+    units = product(job.ndim - axes, job.dims) * blocks;
+  }
+};
+
+// The outer axes by steps, and within each the blocks of the inner ones; `copy(target, source,
+// count)` copies one block of `count` along the axis that is cut.
 template <class T, class Copy>
-void run_blocks(const CopyJob& job, int inner_axes, int64_t block, Copy copy) {
-  const int outer_axes = job.ndim - inner_axes, cut = outer_axes;
-  const int64_t length = job.dims[cut], blocks = (length + block - 1) / block;
-  const int64_t units = product(outer_axes, job.dims) * blocks;
-  const int64_t bytes = product(job.ndim, job.dims) * int64_t(sizeof(T));
-  auto body = [&](int, int64_t begin, int64_t end) {
-    Odometer outer(job, outer_axes, begin / blocks);
-    int64_t b = begin % blocks;
-    for (int64_t unit = begin; unit < end; ++unit) {
-      const int64_t start = b * block, count = std::min(block, length - start);
-      copy(reinterpret_cast<T*>(job.target) + outer.target + start * job.target_strides[cut],
-           reinterpret_cast<const T*>(job.source) + outer.source + start * job.source_strides[cut],
-           count);
-      if (++b == blocks) b = 0, outer.step();
-    }
-  };
-  if (bytes < kParallelBytes) return body(0, 0, units);
-  const int64_t unit_bytes = std::max<int64_t>(1, bytes / units);
-  parallel(units, std::max<int64_t>(1, kBlockBytes / unit_bytes), kMaxThreads, body);
+void run_units(const Plan& plan, int64_t begin, int64_t end, Copy copy) {
+  const CopyJob& job = plan.job;
+  const int cut = job.ndim - plan.inner_axes;
+  Odometer outer(job, cut, begin / plan.blocks);
+  int64_t b = begin % plan.blocks;
+  for (int64_t unit = begin; unit < end; ++unit) {
+    const int64_t start = b * plan.block, count = std::min(plan.block, job.dims[cut] - start);
+    copy(reinterpret_cast<T*>(job.target) + outer.target + start * job.target_strides[cut],
+         reinterpret_cast<const T*>(job.source) + outer.source + start * job.source_strides[cut],
+         count);
+    if (++b == plan.blocks) b = 0, outer.step();
+  }
+}
+
+template <class T>
+void run_transposed(const Plan& plan, int64_t begin, int64_t end) {
+  const int last = plan.job.ndim - 1;
+  const int64_t rows_stride = plan.job.target_strides[last - 1], columns = plan.job.dims[last];
+  const int64_t columns_stride = plan.job.source_strides[last];
+  run_units<T>(plan, begin, end, [=](T* target, const T* source, int64_t rows) {
+    transpose_block(target, rows_stride, source, columns_stride, rows, columns);
+  });
+}
+
+template <class T>
+void run_short_rows(const Plan& plan, int64_t begin, int64_t end) {
+  run_units<T>(plan, begin, end, [&](T* target, const T* source, int64_t rows) {
+    copy_rows_of(plan.job, target, source, rows, std::make_integer_sequence<int, kShortRow>());
+  });
+}
+
+template <class T>
+void run_rows(const Plan& plan, int64_t begin, int64_t end) {
+  const int last = plan.job.ndim - 1;
+  const int64_t target_stride = plan.job.target_strides[last];
+  const int64_t source_stride = plan.job.source_strides[last];
+  const bool streams = plan.streams;
+  run_units<T>(plan, begin, end, [=](T* target, const T* source, int64_t count) {
+    copy_row(target, target_stride, source, source_stride, count, streams);
+  });
 }
 
 // The axis along which the source is contiguous while the target is so along the last one.
@@ -162,53 +201,88 @@ int transposed_axis(const CopyJob& job) {
 }
 
 template <class T>
-void copy_typed(CopyJob& job) {
+void choose(Plan& plan) {
+  CopyJob& job = plan.job;
   const int last = job.ndim - 1, other = transposed_axis(job);
   if (other >= 0) {
     swap_axes(job, other, last - 1);
-    const int64_t rows_stride = job.target_strides[last - 1], columns = job.dims[last];
-    const int64_t columns_stride = job.source_strides[last];
-    run_blocks<T>(job, 2, transpose_rows(job.dims[last - 1]),
-                  [=](T* target, const T* source, int64_t rows) {
-                    transpose_block(target, rows_stride, source, columns_stride, rows, columns);
-                  });
-    return;
+    plan.run = run_transposed<T>;
+    plan.cut(2, transpose_rows(job.dims[last - 1]));
+  } else if (job.ndim > 1 && job.dims[last] <= kShortRow) {
+    plan.run = run_short_rows<T>;
+    plan.cut(2, kBlockBytes / int64_t(sizeof(T)) / job.dims[last]);
+  } else {
+    plan.run = run_rows<T>;
+    plan.cut(1, kBlockBytes / int64_t(sizeof(T)));
   }
-  if (job.ndim > 1 && job.dims[last] <= kShortRow) {
-    const int64_t block = kBlockBytes / int64_t(sizeof(T)) / job.dims[last];
-    run_blocks<T>(job, 2, block, [&](T* target, const T* source, int64_t rows) {
-      copy_rows_of(job, target, source, rows, std::make_integer_sequence<int, kShortRow>());
-    });
-    return;
+}
+
+void prepare(Plan& plan) {
+  CopyJob& job = plan.job;
+  plan.bytes = product(job.ndim, job.dims) * job.itemsize;
+  plan.units = 0;
+  if (plan.bytes == 0) return;
+  simplify(job);
+  if (job.ndim == 0) {  // one element, which is a row, too
+    job.ndim = 1;
+    job.dims[0] = job.target_strides[0] = job.source_strides[0] = 1;
   }
-  const int64_t target_stride = job.target_strides[last], source_stride = job.source_strides[last];
-  const bool streams = product(job.ndim, job.dims) * int64_t(sizeof(T)) >= stream_bytes();
-  run_blocks<T>(job, 1, kBlockBytes / int64_t(sizeof(T)),
-                [=](T* target, const T* source, int64_t count) {
-                  copy_row(target, target_stride, source, source_stride, count, streams);
-                });
+  switch (job.itemsize) {
+    case 1: return choose<uint8_t>(plan);
+    case 2: return choose<uint16_t>(plan);
+    case 4: return choose<uint32_t>(plan);
+    case 8: return choose<uint64_t>(plan);
+    default: return choose<Wide>(plan);
+  }
+}
+
+// In how many shares threads take a copy: each is some units, and of a block's bytes where it can.
+int64_t shares_of(const Plan& plan) {
+  return std::min(plan.units, (plan.bytes + kBlockBytes - 1) / kBlockBytes);
+}
+
+// The shares of all the copies, one after the other.
+void run_shared(const Plan* plans, int count) {
+  int64_t total = 0;
+  for (int i = 0; i < count; ++i) total += shares_of(plans[i]);
+  auto range = [=](int, int64_t begin, int64_t end) {
+    int64_t first = 0;
+    for (int i = 0; i < count && first < end; ++i) {
+      const int64_t shares = shares_of(plans[i]), units = plans[i].units;
+      const int64_t from = std::max(begin - first, int64_t{0}), to = std::min(end - first, shares);
+      if (from < to) plans[i].run(plans[i], from * units / shares, to * units / shares);
+      first += shares;
+    }
+  };
+  parallel(total, 1, kMaxThreads, range);
+}
+
+// The copies of these plans, whose jobs are given.
+void run_all(Plan* plans, int count) {
+  int64_t bytes = 0;
+  for (int i = 0; i < count; ++i) {
+    prepare(plans[i]);
+    bytes += plans[i].bytes;
+  }
+  static const int32_t label = timeline::intern("copy");
+  const timeline::Span span(timeline::Category::Copy, label, timeline::enabled() ? bytes : 0);
+  for (int i = 0; i < count; ++i) plans[i].streams = bytes >= stream_bytes();
+  if (bytes >= kParallelBytes) return run_shared(plans, count);
+  for (int i = 0; i < count; ++i)
+    if (plans[i].units) plans[i].run(plans[i], 0, plans[i].units);
 }
 
 }  // namespace
 
-void copy_elements(CopyJob job) {
-  for (int i = 0; i < job.ndim; ++i)
-    if (job.dims[i] == 0) return;
-  static const int32_t label = timeline::intern("copy");
-  const int64_t bytes = timeline::enabled() ? product(job.ndim, job.dims) * job.itemsize : 0;
-  const timeline::Span span(timeline::Category::Copy, label, bytes);
-  simplify(job);
-  if (job.ndim == 0) {
-    std::memcpy(job.target, job.source, size_t(job.itemsize));
-    return;
-  }
-  switch (job.itemsize) {
-    case 1: return copy_typed<uint8_t>(job);
-    case 2: return copy_typed<uint16_t>(job);
-    case 4: return copy_typed<uint32_t>(job);
-    case 8: return copy_typed<uint64_t>(job);
-    default: return copy_typed<Wide>(job);
-  }
+void copy_elements(const CopyJob& job) { copy_all(&job, 1); }
+
+void copy_all(const CopyJob* jobs, int count) {
+  constexpr int kFew = 4;
+  Plan few[kFew];
+  std::unique_ptr<Plan[]> many(count > kFew ? new Plan[size_t(count)] : nullptr);
+  Plan* plans = many ? many.get() : few;
+  for (int i = 0; i < count; ++i) plans[i].job = jobs[i];
+  run_all(plans, count);
 }
 
 void copy_to_contiguous(char* target, const char* source, int itemsize, int ndim,

@@ -18,7 +18,10 @@ struct CopyJob {
 };
 
 // Copies on several threads where that pays. The two windows must not overlap.
-void copy_elements(CopyJob job);
+void copy_elements(const CopyJob& job);
+
+// Several copies, whose targets must not overlap, as one: they share the threads.
+void copy_all(const CopyJob* jobs, int count);
 
 // Copies a window into contiguous memory.
 void copy_to_contiguous(char* target, const char* source, int itemsize, int ndim,

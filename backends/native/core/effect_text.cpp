@@ -50,22 +50,30 @@ std::string printed(const char* format, int width, int precision, double value) 
   return with_point(std::string(text, size_t(length < 511 ? length : 511)));
 }
 
+// Whether digits give an element of the type back.
+bool gives_back(DType type, double value, const char* text) {
+  if (type == DType::Float32) return std::strtof(text, nullptr) == float(value);
+  const double back = std::strtod(text, nullptr);
+  if (type == DType::Float16) return half_from_double(back) == half_from_double(value);
+  if (type == DType::BFloat16) return bfloat16_from_double(back) == bfloat16_from_double(value);
+  return back == value;
+}
+
 // The fewest digits that give the value back: "d.ddde+xx", in the C library's form.
-std::string shortest(double value, int most, bool is_single) {
+std::string shortest(DType type, double value) {
   char text[64];
-  for (int digits = 1; digits <= most; ++digits) {
+  for (int digits = 1; digits <= 17; ++digits) {
     std::snprintf(text, sizeof text, "%.*e", digits - 1, value);
-    const double back = is_single ? double(std::strtof(text, nullptr)) : std::strtod(text, nullptr);
-    if (back == value) break;
+    if (gives_back(type, value, text)) break;
   }
   return with_point(text);
 }
 
 // As Python's repr: positional for exponents from -4 to 15.
-std::string float_text(double value, int most_digits, bool is_single) {
+std::string float_text(DType type, double value) {
   if (std::isnan(value)) return "nan";
   if (std::isinf(value)) return value < 0 ? "-inf" : "inf";
-  const std::string text = shortest(value, most_digits, is_single);
+  const std::string text = shortest(type, value);
   const size_t e = text.find('e');
   const int exponent = std::atoi(text.c_str() + e + 1);
   std::string digits, sign = std::signbit(value) ? "-" : "";
@@ -94,14 +102,7 @@ double as_double(DType type, const char* place) {
 bool is_float(DType type) { return kind(type) == Kind::Float; }
 
 std::string plain_float(DType type, const char* place) {
-  const bool is_half = type == DType::Float16 || type == DType::BFloat16;
-  const double value = as_double(type, place);
-  if (is_half) {  // as many digits as the type tells apart
-    char text[32];
-    std::snprintf(text, sizeof text, type == DType::Float16 ? "%.4g" : "%.3g", value);
-    return float_text(std::isfinite(value) ? std::strtod(text, nullptr) : value, 17, false);
-  }
-  return float_text(value, type == DType::Float32 ? 9 : 17, type == DType::Float32);
+  return float_text(type, as_double(type, place));
 }
 
 // Python writes the parts of complex numbers so.

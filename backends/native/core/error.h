@@ -11,7 +11,8 @@ namespace tilewright {
 // Damaged and Foreign are of artifacts: what was read is not what was written, or is not for here.
 // Check: what the user wanted to be so is not.
 enum class ErrorKind {
-  Value, Shape, DType, Overflow, Memory, Damaged, Foreign, System, Device, LinAlg, Check
+  Value, Shape, DType, Overflow, Memory, Damaged, Foreign, System, Device, LinAlg, Check,
+  Bounds
 };
 
 class Error : public std::runtime_error {

@@ -1,6 +1,7 @@
 #include "put.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 
 #include "pool.h"
@@ -9,7 +10,7 @@ namespace tilewright {
 namespace {
 
 constexpr int64_t kParallelRows = 1 << 14;
-constexpr int64_t kMostParts = 8;  // each looks at all places, and writes those of its own range
+constexpr int kMostParts = 8;  // each looks at all places, and writes those of its own range
 
 // Without branches: of several parts each would guess wrongly where random places belong. What is
 // another part's goes to a place of our own.
@@ -58,20 +59,27 @@ void put_part(const PutJob& job, int64_t line, int64_t low, int64_t high) {
 
 void put_elements(const PutJob& job) {
   // No two parts write to one place, so the order of the updates is kept.
-  const int64_t threads = std::min<int64_t>(num_threads(), kMostParts);
+  const int threads = std::min(num_threads(), kMostParts);
   const bool serial = job.outer * job.count * job.inner < kParallelRows;
-  const int64_t parts = serial || job.outer >= 2 * threads ? 1 : threads;
-  const int64_t width = (job.n + parts - 1) / parts;
-  auto range = [&](int, int64_t begin, int64_t end) {
+  if (serial || job.outer >= 2 * threads) {
+    auto lines = [&](int, int64_t begin, int64_t end) {
+      for (int64_t line = begin; line < end; ++line) put_part(job, line, 0, job.n);
+    };
+    return serial ? lines(0, 0, job.outer) : parallel(job.outer, 1, kMaxThreads, lines);
+  }
+  // A thread first takes the part of its own number: what it wrote the last time may still be in
+  // its core's cache, and would have to come from there if another wrote it now.
+  const int64_t width = (job.n + threads - 1) / threads;
+  std::atomic<bool> taken[kMostParts] = {};
+  auto part = [&](int thread, int64_t begin, int64_t end) {
     for (int64_t unit = begin; unit < end; ++unit) {
-      const int64_t low = unit % parts * width;
-      put_part(job, unit / parts, low, std::min(job.n, low + width));
+      int mine = thread % threads;
+      while (taken[mine].exchange(true)) mine = (mine + 1) % threads;
+      const int64_t low = std::min(job.n, mine * width), high = std::min(job.n, low + width);
+      for (int64_t line = 0; line < job.outer; ++line) put_part(job, line, low, high);
     }
   };
-  if (serial)
-    range(0, 0, job.outer * parts);
-  else
-    parallel(job.outer * parts, 1, kMaxThreads, range);
+  parallel(threads, 1, kMaxThreads, part);
 }
 
 }  // namespace tilewright

@@ -5,6 +5,10 @@
 #include <cstdint>
 #include <cstring>
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 namespace tilewright {
 
 // Rows of the target in one block: long runs of each source row, and still work for all threads.
@@ -80,34 +84,138 @@ void transpose_tile(T* target, int64_t target_stride, const T* source, int64_t s
     std::memcpy(target + r * target_stride, bytes + size_t(r) * 8 * sizeof(T), 8 * sizeof(T));
 }
 
-// A square of whole cache lines, by way of local copies: strides that are large powers of two put
-// all lines of a column in one set of the cache, so each line is to be touched only once.
+#if defined(__x86_64__)
+#define TILEWRIGHT_AVX2 __attribute__((target("avx2")))
+
+inline bool has_avx2() {
+  static const bool found = __builtin_cpu_supports("avx2");
+  return found;
+}
+
+// 8 x 8 elements of four bytes, in registers: pairs of rows are interleaved by elements, then by
+// pairs of elements, then by halves.
+TILEWRIGHT_AVX2 inline void transpose_words(uint32_t* target, int64_t target_stride,
+                                            const uint32_t* source, int64_t source_stride) {
+  __m256 a[8], b[8];
+  for (int i = 0; i < 8; ++i)
+    a[i] = _mm256_loadu_ps(reinterpret_cast<const float*>(source + i * source_stride));
+  for (int i = 0; i < 8; i += 2) {
+    b[i] = _mm256_unpacklo_ps(a[i], a[i + 1]);
+    b[i + 1] = _mm256_unpackhi_ps(a[i], a[i + 1]);
+  }
+  for (int i = 0; i < 8; i += 4) {
+    a[i] = _mm256_shuffle_ps(b[i], b[i + 2], 0x44);
+    a[i + 1] = _mm256_shuffle_ps(b[i], b[i + 2], 0xee);
+    a[i + 2] = _mm256_shuffle_ps(b[i + 1], b[i + 3], 0x44);
+    a[i + 3] = _mm256_shuffle_ps(b[i + 1], b[i + 3], 0xee);
+  }
+  for (int i = 0; i < 4; ++i) {
+    b[i] = _mm256_permute2f128_ps(a[i], a[i + 4], 0x20);
+    b[i + 4] = _mm256_permute2f128_ps(a[i], a[i + 4], 0x31);
+  }
+  for (int i = 0; i < 8; ++i)
+    _mm256_storeu_ps(reinterpret_cast<float*>(target + i * target_stride), b[i]);
+}
+
+// 4 x 4 elements of eight bytes, likewise.
+TILEWRIGHT_AVX2 inline void transpose_longs(uint64_t* target, int64_t target_stride,
+                                            const uint64_t* source, int64_t source_stride) {
+  __m256d a[4], b[4];
+  for (int i = 0; i < 4; ++i)
+    a[i] = _mm256_loadu_pd(reinterpret_cast<const double*>(source + i * source_stride));
+  for (int i = 0; i < 4; i += 2) {
+    b[i] = _mm256_unpacklo_pd(a[i], a[i + 1]);
+    b[i + 1] = _mm256_unpackhi_pd(a[i], a[i + 1]);
+  }
+  for (int i = 0; i < 2; ++i) {
+    a[i] = _mm256_permute2f128_pd(b[i], b[i + 2], 0x20);
+    a[i + 2] = _mm256_permute2f128_pd(b[i], b[i + 2], 0x31);
+  }
+  for (int i = 0; i < 4; ++i)
+    _mm256_storeu_pd(reinterpret_cast<double*>(target + i * target_stride), a[i]);
+}
+
+// Squares of a cache line, tile by tile, straight from source to target.
+TILEWRIGHT_AVX2 inline void transpose_near(uint32_t* target, int64_t target_stride,
+                                           const uint32_t* source, int64_t source_stride,
+                                           int64_t rows, int64_t columns) {
+  for (int64_t c = 0; c < columns; c += 8)
+    for (int64_t r = 0; r < rows; r += 8)
+      transpose_words(target + r * target_stride + c, target_stride,
+                      source + c * source_stride + r, source_stride);
+}
+
+TILEWRIGHT_AVX2 inline void transpose_near(uint64_t* target, int64_t target_stride,
+                                           const uint64_t* source, int64_t source_stride,
+                                           int64_t rows, int64_t columns) {
+  for (int64_t c = 0; c < columns; c += 8)
+    for (int64_t r = 0; r < rows; r += 4)
+      for (int64_t half = c; half < c + 8; half += 4)
+        transpose_longs(target + r * target_stride + half, target_stride,
+                        source + half * source_stride + r, source_stride);
+}
+
+#undef TILEWRIGHT_AVX2
+#endif
+
+// An area of whole 8 x 8 tiles, each from its source straight to its target.
+template <class T>
+void transpose_tiles(T* target, int64_t target_stride, const T* source, int64_t source_stride,
+                     int64_t rows, int64_t columns) {
+  if constexpr (sizeof(T) > 8) {  // a vector holds one element: nothing can be interleaved
+    transpose_simple(target, target_stride, source, source_stride, rows, columns);
+    return;
+  } else {
+#if defined(__x86_64__)
+    if constexpr (sizeof(T) >= 4)
+      if (has_avx2())
+        return transpose_near(target, target_stride, source, source_stride, rows, columns);
+#endif
+    for (int64_t c = 0; c < columns; c += 8)
+      for (int64_t r = 0; r < rows; r += 8)
+        transpose_tile(target + r * target_stride + c, target_stride,
+                       source + c * source_stride + r, source_stride);
+  }
+}
+
+// A square of whole cache lines, by way of local copies, for steps that put all lines of a column
+// in one set of the cache, so that each line is to be touched only once.
 template <class T>
 void transpose_square(T* target, int64_t target_stride, const T* source, int64_t source_stride) {
   constexpr int64_t side = kTransposeSide<T>;
-  if constexpr (sizeof(T) > 8) {  // a vector holds one element: nothing can be interleaved
+  if constexpr (sizeof(T) > 8) {
     transpose_simple(target, target_stride, source, source_stride, side, side);
   } else {
     alignas(64) T in[side * side], out[side * side];
     for (int64_t c = 0; c < side; ++c)
       std::memcpy(in + c * side, source + c * source_stride, sizeof(T) * side);
-    for (int64_t r = 0; r < side; r += 8)
-      for (int64_t c = 0; c < side; c += 8)
-        transpose_tile(out + r * side + c, side, in + c * side + r, side);
+    transpose_tiles(out, side, in, side, side, side);
     for (int64_t r = 0; r < side; ++r)
       std::memcpy(target + r * target_stride, out + r * side, sizeof(T) * side);
   }
 }
 
+// Whether lines so many elements apart share few sets of a cache.
+template <class T>
+bool collides(int64_t stride) {
+  return stride * int64_t(sizeof(T)) % 1024 == 0;
+}
+
+// target[r * target_stride + c] = source[c * source_stride + r]
 template <class T>
 void transpose_block(T* target, int64_t target_stride, const T* source, int64_t source_stride,
                      int64_t rows, int64_t columns) {
-  constexpr int64_t side = kTransposeSide<T>;
+  const bool apart = collides<T>(target_stride) || collides<T>(source_stride);
+  const int64_t side = apart ? kTransposeSide<T> : 8;
   const int64_t full_rows = rows / side * side, full_columns = columns / side * side;
-  for (int64_t c = 0; c < full_columns; c += side)
-    for (int64_t r = 0; r < full_rows; r += side)
-      transpose_square(target + r * target_stride + c, target_stride,
-                       source + c * source_stride + r, source_stride);
+  if (apart) {
+    for (int64_t c = 0; c < full_columns; c += side)
+      for (int64_t r = 0; r < full_rows; r += side)
+        transpose_square(target + r * target_stride + c, target_stride,
+                         source + c * source_stride + r, source_stride);
+  } else {
+    transpose_tiles(target, target_stride, source, source_stride, full_rows, full_columns);
+  }
   transpose_simple(target + full_columns, target_stride, source + full_columns * source_stride,
                    source_stride, full_rows, columns - full_columns);
   transpose_simple(target + full_rows * target_stride, target_stride, source + full_rows,

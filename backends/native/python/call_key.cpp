@@ -13,7 +13,7 @@ class KeyWriter {
  public:
   KeyWriter(CallKey& key, Detail detail) : key_(key), detail_(detail) {
     byte(static_cast<char>(detail));
-    byte(thread_flags.grad);
+    byte(thread_flags.mode());
   }
 
   bool value(PyObject* object, bool weak, int depth);

@@ -50,6 +50,10 @@ extern Registry registry;
 // Of this Python thread.
 struct ThreadFlags {
   bool tracing = false, grad = true;
+  bool reproducible = false;  // kernels of that mode are kept apart from the others
+
+  // What kernels, recipes and programs are kept by, as one byte.
+  char mode() const { return static_cast<char>(grad | reproducible << 1); }
 };
 
 extern thread_local ThreadFlags thread_flags;

@@ -4,7 +4,7 @@
 namespace tilewright {
 namespace {
 
-PyObject* classes[11];  // by ErrorKind; null: the builtin
+PyObject* classes[12];  // by ErrorKind; null: the builtin
 
 PyObject* class_of(ErrorKind kind) {
   if (classes[int(kind)]) return classes[int(kind)];
@@ -15,6 +15,7 @@ PyObject* class_of(ErrorKind kind) {
     case ErrorKind::Device: return PyExc_RuntimeError;
     case ErrorKind::System: return PyExc_OSError;
     case ErrorKind::Check: return PyExc_AssertionError;
+    case ErrorKind::Bounds: return PyExc_IndexError;
     default: return PyExc_ValueError;
   }
 }

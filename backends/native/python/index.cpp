@@ -7,11 +7,13 @@
 #include "create.h"
 #include "moves.h"
 #include "scalars.h"
+#include "select_mask.h"
 
 namespace tilewright {
 namespace {
 
 PyObject *python_get = nullptr, *python_put = nullptr;
+PyObject* python_get_at = nullptr;  // where the key is an array
 
 // A basic key of integers, slices, `...` and None, read for an array.
 struct BasicKey {
@@ -191,8 +193,14 @@ PyObject* cell_subscript(PyObject* self, PyObject* key) {
     if (!seen_by_tape)
       return guarded([&] { return object_of(element_at(cell, found.window.offset)); });
   }
-  if (!require_python(python_get, "index")) return nullptr;
-  return PyObject_CallFunctionObjArgs(python_get, self, key, nullptr);
+  if (as_cell(key)) {
+    PyObject* rows = guarded([&] { return selected_by_mask(cell, key).release().ptr(); });
+    if (rows || PyErr_Occurred()) return rows;
+  }
+  PyObject* function = as_cell(key) ? python_get_at : python_get;
+  if (!require_python(function, "index")) return nullptr;
+  PyObject* arguments[] = {self, key};
+  return PyObject_Vectorcall(function, arguments, 2, nullptr);
 }
 
 int cell_set_subscript(PyObject* self, PyObject* key, PyObject* value) {
@@ -207,7 +215,8 @@ int cell_set_subscript(PyObject* self, PyObject* key, PyObject* value) {
     PyErr_Clear();  // Python's way says it in its own words
   }
   if (!require_python(python_put, "index")) return -1;
-  PyObject* done = PyObject_CallFunctionObjArgs(python_put, self, key, value, nullptr);
+  PyObject* arguments[] = {self, key, value};
+  PyObject* done = PyObject_Vectorcall(python_put, arguments, 3, nullptr);
   Py_XDECREF(done);
   return done ? 0 : -1;
 }
@@ -226,11 +235,12 @@ Py_ssize_t cell_length(PyObject* self) {
 
 void bind_indexing(py::module_& m) {
   m.def("set_indexing",
-        [](py::object get, py::object put) {
+        [](py::object get, py::object put, py::object get_at) {
           Py_XSETREF(python_get, get.release().ptr());
           Py_XSETREF(python_put, put.release().ptr());
+          Py_XSETREF(python_get_at, get_at.release().ptr());
         },
-        py::arg("get"), py::arg("put"));
+        py::arg("get"), py::arg("put"), py::arg("get_at"));
 }
 
 }  // namespace tilewright

@@ -2,6 +2,7 @@
 #include "../core/flow.h"
 #include "../core/pool.h"
 #include "artifact_object.h"
+#include "assembly.h"
 #include "cell.h"
 #include "create.h"
 #include "device_object.h"
@@ -63,7 +64,8 @@ void set_errors(const py::dict& errors) {
                                                      {"system", ErrorKind::System},
                                                      {"device", ErrorKind::Device},
                                                      {"linalg", ErrorKind::LinAlg},
-                                                     {"check", ErrorKind::Check}};
+                                                     {"check", ErrorKind::Check},
+                                                     {"bounds", ErrorKind::Bounds}};
   for (const auto& [key, type] : errors) {
     bool known = false;
     for (const auto& [name, kind] : kinds) {
@@ -95,6 +97,7 @@ py::object traced(py::handle shape, int64_t code, py::handle payload) {
 
 bool set_tracing(bool on) { return std::exchange(thread_flags.tracing, on); }
 bool set_grad_enabled(bool on) { return std::exchange(thread_flags.grad, on); }
+bool set_reproducible(bool on) { return std::exchange(thread_flags.reproducible, on); }
 
 void bind_values(py::module_& m) {
   m.def("empty", &empty, py::arg("shape"), py::arg("dtype_code"), py::arg("device") = 0);
@@ -147,6 +150,8 @@ void bind_state(py::module_& m) {
   m.def("set_tracing", &set_tracing, py::arg("on"));
   m.def("set_grad_enabled", &set_grad_enabled, py::arg("on"));
   m.def("grad_enabled", [] { return thread_flags.grad; });
+  m.def("set_reproducible", &set_reproducible, py::arg("on"));
+  m.def("reproducible", [] { return thread_flags.reproducible; });
 }
 
 }  // namespace
@@ -172,6 +177,8 @@ PYBIND11_MODULE(_native, m) {
   m.add_object("ReduceKernel",
                py::handle(reinterpret_cast<PyObject*>(make_reduce_kernel_type())));
   m.add_object("Move", py::handle(reinterpret_cast<PyObject*>(make_move_type())));
+  m.add_object("Assembly", py::handle(reinterpret_cast<PyObject*>(make_assembly_type())));
+  m.add_object("Routine", py::handle(reinterpret_cast<PyObject*>(make_routine_type())));
   m.add_object("Dispatch", py::handle(reinterpret_cast<PyObject*>(make_dispatch_type())));
   m.add_object("TapeNode", py::handle(reinterpret_cast<PyObject*>(make_tape_node_type())));
   bind_kernel(m);

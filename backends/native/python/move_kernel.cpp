@@ -100,6 +100,8 @@ py::object own(Cell* cell, bool keeps_node = true) {
   Cell* made = new_root(cell->type, cell->ndim, cell->dims, contiguous_value(cell));
   py::object result = py::reinterpret_steal<py::object>(object_of(made));
   if (!keeps_node) return result;
+  if (thread_flags.grad && cell->requires_grad && !cell->base)
+    fail(ErrorKind::Value, "value: a leaf of the tape is copied by an operation of its own");
   const bool follows_base = cell->base && thread_flags.grad;
   py::object node = follows_base ? node_of_operand(object_of(cell))
                                  : py::reinterpret_borrow<py::object>(cell->node);
@@ -119,7 +121,7 @@ PyObject* move(Move* self, PyObject* argument) {
   Window to;
   if (!window_of(self, Window::of(cell), to)) {
     if (!self->copies) fail(ErrorKind::Value, "reshape: no view can say it");
-    copy = own(cell);
+    copy = own(cell, false);
     cell = reinterpret_cast<Cell*>(copy.ptr());
     window_of(self, Window::of(cell), to);
   }

@@ -19,8 +19,12 @@ constexpr const char* kNames[kOps] = {
     "and", "or",     "xor",    "lshift",  "rshift",   "lt",  "le",  "eq",
     "ne",  "gt",     "ge",     "neg",     "pos",      "abs", "invert"};
 
-MapKernel* table[kOps][kDTypes];
-MapKernel* casts[kDTypes][kDTypes];
+MapKernel* tables[2][kOps][kDTypes];  // of the usual mode, and of the reproducible one
+MapKernel* casts[kDTypes][kDTypes];  // exact, so the same in both
+
+MapKernel*& kernel_of(int op, DType type) {
+  return tables[thread_flags.reproducible][op][int(type)];
+}
 
 PyObject* names[kOps];      // interned, for the slow path
 PyObject* functions[kOps];  // what is called where no kernel of the table will do, or null
@@ -55,7 +59,7 @@ bool is_weak_scalar(PyObject* object, Kind* kind) {
 PyObject* cells_fast(Op op, Cell* a, Cell* b) {
   const DType type =
       a->type == b->type ? a->type : registry.promotion[int(a->type)][int(b->type)];
-  MapKernel* kernel = table[op][int(type)];
+  MapKernel* kernel = kernel_of(op, type);
   if (!kernel || kernel->n_inputs != 2 || !ready(a) || !ready(b)) return nullptr;
   // uint64 and signed integers compare exactly, which floats do not.
   if (op >= Lt && op <= Ge && kind(type) == Kind::Float && kind(a->type) == Kind::Integer &&
@@ -78,7 +82,7 @@ PyObject* cells_fast(Op op, Cell* a, Cell* b) {
 // A scalar takes the array's dtype if that is of its kind or a wider one.
 PyObject* scalar_fast(Op op, Cell* cell, PyObject* scalar, bool cell_first) {
   Kind scalar_kind;
-  MapKernel* kernel = table[op][int(cell->type)];
+  MapKernel* kernel = kernel_of(op, cell->type);
   if (!kernel || kernel->n_inputs != 2 || !is_weak_scalar(scalar, &scalar_kind) ||
       kind(cell->type) < scalar_kind || !ready(cell))
     return nullptr;
@@ -109,7 +113,7 @@ PyObject* binary(Op op, PyObject* a, PyObject* b) {
 PyObject* unary(Op op, PyObject* a) {
   return guarded([&]() -> PyObject* {
     Cell* cell = as_cell(a);
-    MapKernel* kernel = table[op][int(cell->type)];
+    MapKernel* kernel = kernel_of(op, cell->type);
     if (!kernel || kernel->n_inputs != 1 || thread_flags.tracing || !ready(cell))
       return slow(op, a, nullptr);
     const MapArgument argument = MapArgument::of(cell);
@@ -260,7 +264,7 @@ void set_operator(const std::string& text, DType type, py::handle kernel) {
   for (int op = 0; op < kOps; ++op) {
     if (text != kNames[op]) continue;
     check_inputs("set_operator", kernel, type);
-    return put(table[op][int(type)], "set_operator", op < Neg ? 2 : 1, kernel);
+    return put(kernel_of(op, type), "set_operator", op < Neg ? 2 : 1, kernel);
   }
   fail(ErrorKind::Value, "set_operator: there is no operator %.100s", text.c_str());
 }

@@ -5,6 +5,7 @@
 
 namespace tilewright {
 
+PyTypeObject* make_routine_type();
 void bind_routines(pybind11::module_& module);
 
 }  // namespace tilewright

@@ -12,7 +12,7 @@ py::object signature(const py::tuple& arguments) {
   if (thread_flags.tracing || count > kMostCells) return py::none();
   char text[1 + kMostCells * (3 + kMaxRank * sizeof(int64_t))];
   char* end = text;
-  *end++ = thread_flags.grad;
+  *end++ = thread_flags.mode();
   for (size_t i = 0; i < count; ++i) {
     Cell* cell = as_cell(PyTuple_GET_ITEM(arguments.ptr(), i));
     if (!cell || !settled(cell)) return py::none();

@@ -114,7 +114,8 @@ py::object node_of_view(Cell* cell) {
   PyObject* moves = moves_as_tuple(cell);
   if (!moves) throw py::error_already_set();
   if (!PyTuple_Check(moves) || PyTuple_GET_SIZE(moves) != 1) {
-    const py::object value = py::reinterpret_borrow<py::object>(read_value)(object_of(cell));
+    const py::object value =
+        py::reinterpret_borrow<py::object>(read_value)(py::handle(object_of(cell)));
     return py::reinterpret_borrow<py::object>(require_cell("read", value.ptr())->node);
   }
   const py::object entry = py::reinterpret_borrow<py::object>(PyTuple_GET_ITEM(moves, 0));

@@ -53,8 +53,9 @@ class Complex:
 
     def __mul__(self, other: Complex) -> Complex:
         a, b, m = self.named(), other.named(), self.m
-        real = m.let(m.product(a.real, b.real) - m.product(a.imag, b.imag))
-        imag = m.let(m.product(a.real, b.imag) + m.product(a.imag, b.real))
+        product = m.canonical_product if self.t.plain_loops else m.product
+        real = m.let(product(a.real, b.real) - product(a.imag, b.imag))
+        imag = m.let(product(a.real, b.imag) + product(a.imag, b.real))
         return Complex(self.t, real, imag)
 
     def scaled(self, factor: Expr) -> Complex:

@@ -231,6 +231,31 @@ def test_state_of_generators_is_drawn_in_the_chosen_branch() -> None:
         np.testing.assert_allclose(scripted(x).numpy(), draw(eager, x).numpy(), rtol=1e-12)
 
 
+def test_detached_values_pass_no_gradient() -> None:
+    def f(x: Any) -> Any:
+        if x > 0:
+            return x * x.detach()
+        return x * x
+
+    for x in (3.0, -3.0):
+        want = tw.grad(f)(tw.asarray(x)).item()
+        assert tw.grad(tw.script(f))(tw.asarray(x)).item() == want
+        assert tw.script(tw.grad(f))(tw.asarray(x)).item() == want
+
+
+def test_asserts_are_checks_of_the_program() -> None:
+    def root(x: Any, low: float = 0.0) -> Any:
+        if x < 100:
+            assert x >= low, f"got {x:.1f}, wanted {low} or more"
+        return tw.sqrt(x)
+
+    scripted = tw.script(root)
+    assert scripted(tw.asarray(4.0)).item() == 2
+    assert scripted(tw.asarray(400.0)).item() == 20
+    with pytest.raises(AssertionError, match=r"got -4\.0, wanted 0\.0 or more"):
+        scripted(tw.asarray(-4.0))
+
+
 def test_containers_of_the_caller_stay_the_same_objects() -> None:
     def f(x: Any) -> Any:
         state = {"a": x, "log": [x, x]}
@@ -244,3 +269,23 @@ def test_containers_of_the_caller_stay_the_same_objects() -> None:
     for x in (1.0, -1.0):
         want = [v.item() for v in f(tw.asarray(x))]
         assert [v.item() for v in scripted(tw.asarray(x))] == want
+
+
+def test_transforms_of_functions_with_control_flow() -> None:
+    def f(x: Any) -> Any:
+        if x > 0:
+            return x * x * x
+        return -x
+
+    for x in (2.0, -2.0):
+        a = tw.asarray(x)
+        want = tw.grad(f)(a).item()
+        assert tw.script(tw.grad(f))(a).item() == want
+        assert (
+            tw.script(lambda x: tw.grad(tw.grad(f))(x))(a).item() == tw.grad(tw.grad(f))(a).item()
+        )
+        assert tw.script(lambda x: tw.jvp(f, (x,), (x * 0 + 1,))[1])(a).item() == want
+    xs = tw.asarray([2.0, -2.0, 0.5])
+    want = [f(x).item() for x in xs]
+    assert tw.script(tw.vmap(f))(xs).tolist() == want
+    assert tw.vmap(tw.script(f))(xs).tolist() == want

@@ -1,0 +1,120 @@
+"""Schedules of reductions in the reproducible mode: fixed trees (see fixed_tree.py), no knobs."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from ...dsl.graph import Node
+from ...dsl.primitive import Expr
+from ...dsl.sizes import Dim, product
+from ..frame import Frame
+from ..fusion import Group
+from ..kernel import KernelSource
+from ..machine import Machine
+from ..tvm_api import tirx
+from ..vocabulary import int64
+from .accumulate import Accumulator
+from .fixed_tree import BLOCK, LANES, FixedTree, walk, walk_block
+from .nest import Block, Body, block_range, vectors
+from .reduction import ReductionKernel, ReductionKnobs
+from .rowwise import Pass, RowKnobs, RowWriter, row_kernel
+
+_STRIP = 4  # vectors of results that are reduced together, sixteen states each
+
+
+def ordered_reduction(name: str, group: Group, machine: Machine) -> KernelSource:
+    """The kernel of a group around one reduction."""
+    return _OrderedReduction(name, group, machine).build()
+
+
+def ordered_rows(name: str, group: Group, machine: Machine) -> KernelSource:
+    """The kernel of a row-wise group."""
+    return row_kernel(name, group, machine, RowKnobs(), _OrderedWriter)
+
+
+class _OrderedWriter(RowWriter):
+    def _state(self, node: Node, tag: str) -> FixedTree:
+        return FixedTree(self.frame, node, tag)
+
+    def _walk(self, row: Expr, p: Pass) -> None:
+        if not p.reduces:
+            super()._walk(row, p)
+            return
+        trees = [self.states[node] for node in p.reduces]
+        walk(self.frame, trees, self.length, lambda j, lane: self._element(row, j, p, lane))
+
+
+class _OrderedReduction(ReductionKernel):
+    def __init__(self, name: str, group: Group, machine: Machine) -> None:
+        super().__init__(name, group, machine, ReductionKnobs(strip=_STRIP, rows=LANES))
+
+    def _block(self) -> Block:
+        """All reduced axes as one are cut."""
+        size = self._outer_reduced()
+        return Block(size * self.axes.last if self.axes.across else size, BLOCK)
+
+    def _width(self) -> int:
+        return 1
+
+    def _walk_block(self, frame: Frame, state: Accumulator, row: Expr, number: Expr) -> None:
+        t = frame.t
+        tree = FixedTree(frame, self.node, "tree")
+        last, is_plain = self.axes.last, self._outer_reduced() == 1
+        low, high = block_range(t, self.block, number)
+        if self.block.size == 0:
+            return
+
+        def take(p: Expr, lane: Expr) -> None:
+            outer, j = int64(0), p
+            if not is_plain:
+                outer = t.let(tirx.truncdiv(p, t.size(last)))
+                j = t.let(tirx.truncmod(p, t.size(last)))
+            index = self._input_index(t, row, outer, j)
+            tree.take(frame.scope.element(self.node.inputs[0], index), p, lane)
+
+        (found,) = walk_block(frame, [tree], low, high, self.block.size, take)
+        state.put(found)
+
+    def _strip(self, frame: Frame, item: Expr, number: Expr, low: Expr, high: Expr) -> None:
+        """Sixteen states for each column, in the first-level cache: a pass gives each one row."""
+        scope, t, size = frame.scope, frame.t, high - low
+        inner: Dim = product(self.axes.runs[-1][0])
+        width = self.lanes if not isinstance(inner, int) or inner >= self.lanes else 1
+        columns = self.knobs.strip * self.lanes
+        state = Accumulator(frame, self.node, LANES * columns, "s")
+
+        def each(body: Body) -> None:
+            vectors(scope, width, int64(0), size, inner, body)
+
+        def take(k: Expr, j: Expr) -> None:
+            for row in range(LANES):
+                lane = int64(row * columns) + j
+                self._take_column(frame, state, item, k + int64(row), (low + j, lane))
+
+        def take_one(k: Expr, row: Expr, j: Expr) -> None:
+            lane = row * int64(columns) + j
+            self._take_column(frame, state, item, k, (low + j, lane))
+
+        each(partial(_reset, state, columns))
+        if self.block.size != 0:
+            first, last = block_range(t, self.block, number)
+            passes = t.let(tirx.truncdiv(last - first, int64(LANES)))
+            with scope.loop("pass", int64(0), passes) as k:
+                each(partial(take, first + k * int64(LANES)))
+            start = t.let(first + passes * int64(LANES))
+            with scope.loop("k", start, last) as k:
+                each(partial(take_one, k, k - start))
+        for half in (8, 4, 2, 1):  # of the sixteen lanes
+            each(partial(_join, state, columns, half))
+        each(lambda j: self._put_column(frame, state.state(j), state, (item, number, low + j)))
+
+
+def _reset(state: Accumulator, columns: int, j: Expr) -> None:
+    for row in range(LANES):
+        state.reset_lane(int64(row * columns) + j)
+
+
+def _join(state: Accumulator, columns: int, half: int, j: Expr) -> None:
+    for row in range(half):
+        other = state.state(int64((row + half) * columns) + j)
+        state.merge(other, int64(row * columns) + j)
