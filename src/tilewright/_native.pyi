@@ -416,7 +416,6 @@ def set_sized(on: bool) -> bool:
     """While on, this thread's traced cells give their sizes by `set_shape_of`'s function; returns
     what it was."""
 
-
 def set_tracing(on: bool) -> bool:
     """While on, this thread's operators take the slow path; returns what it was."""
 
