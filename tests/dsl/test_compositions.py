@@ -123,7 +123,7 @@ def test_second_derivatives(name: str) -> None:
 def scripted(x: Any) -> Any:
     y = x
     while y < 10.0:
-        if y > 3.0:
+        if y > 3.0:  # noqa: SIM108
             y = y * 1.5
         else:
             y = y + x * x
