@@ -387,11 +387,8 @@ def set_grad_enabled(on: bool) -> bool:
     """While on, this thread's operators on tracked cells go the slow path; returns what it was."""
 
 def grad_enabled() -> bool: ...
-def set_reproducible(on: bool) -> bool:
-    """While on, this thread's operators and functions use kernels of the reproducible mode, which
-    are kept apart from the others; returns what it was."""
-
 def reproducible() -> bool: ...
+def set_reproducible(on: bool) -> bool: ...  # this thread's kernels; returns what it was
 def timeline_start() -> int:
     """Begin to record; gives the time for `timeline_stop`. Recordings may overlap."""
 
