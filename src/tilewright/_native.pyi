@@ -380,9 +380,7 @@ def signature(arguments: tuple[Any, ...]) -> bytes | None:
     """A key of the dtypes, shapes and modes of a staged call; None for arguments that are
     not all distinct concrete cells which no tape watches, or while a trace is open."""
 
-def set_tracing(on: bool) -> bool:
-    """While on, this thread's operators take the slow path; returns what it was."""
-
+def set_tracing(on: bool) -> bool: ...  # operators take the slow path; returns what it was
 def set_grad_enabled(on: bool) -> bool:
     """While on, this thread's operators on tracked cells go the slow path; returns what it was."""
 
