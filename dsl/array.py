@@ -65,7 +65,7 @@ class Array(_native.Cell, Reductions, Selection, Layout, NumPyProtocols, Standar
     def __iter__(self) -> Iterator[Array]:
         if self.ndim == 0:
             raise TypeError("iter: got an array without axes")
-        return (self[i] for i in range(self.shape[0]))
+        return (self[i] for i in range(int(self.shape[0])))
 
     def __contains__(self, item: Any) -> bool:
         return bool((self == item).any())

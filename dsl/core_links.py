@@ -10,6 +10,7 @@ from .dispatch import dispatched
 from .functions.outputs import NO_VALUE
 from .operators import set_operators
 from .recipe_steps import rule_of_move
+from .tracked import shape_of
 
 
 def link() -> None:
@@ -22,5 +23,6 @@ def link() -> None:
     _native.set_tape(autodiff.node_of, record.read, rule_of_move)
     _native.set_walk(autodiff.LeafNode, autodiff.OutputNode, _native.Dispatch(p.add))
     _native.set_recorder(recipes.record)
+    _native.set_shape_of(shape_of)
     _native.set_effect_host(print, callbacks.serve)
     set_operators()

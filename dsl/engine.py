@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 class Engine(Protocol):
     """Turns graphs into programs that the native core runs on one device."""
 
+    compiled: int  # how many programs have been compiled, not found, in this process
+
     def program(self, graph: Graph) -> _native.Program:
         """Compile `graph`, or take it from the disk cache. Its inputs are those of the graph
         followed by the constants; sizes may be symbolic."""

@@ -5,7 +5,9 @@ A call follows names, gathers the inputs, runs the program, and only then commit
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +17,24 @@ from . import staged_gradient, tree
 from .autodiff import is_tracked
 from .engine import engine
 from .graph import Graph, Var, graph_dtypes
+from .graph_sizes import at_sizes
 from .record import write
+from .signatures import Shapes
+from .stats import ProgramRecord
 from .surroundings import Place
 from .trace import Captured, GradSlot, Origin, Trace
+from .unknowns import Unknowns
 from .views import exportable
 
 if TYPE_CHECKING:
     from .array import Array
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A result that is not an array."""
+
+    value: Any
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,8 +65,12 @@ class Entry:
         self.rebinds: tuple[GradSlot, ...] = ()
         self.constants = tuple(_constant_cell(v, host, of) for v, host in graph.constants)
         self._wanderers = tuple(c for c in self.captured if placing.wanders(c.cell))
+        self.route: Any = None  # what the native core is told, if it has been
+        self.shapes: Shapes = ()  # of the arguments, where it was traced
+        self.unknowns: Unknowns | None = None  # where the sizes of its graph are unknown
+        self.record = ProgramRecord("", "")
         self._program: Any = None
-        self._gradients: dict[tuple[bool, ...], staged_gradient.Pair] = {}
+        self._gradients: dict[tuple[bool, ...], list[staged_gradient.Pair]] = {}
 
     @property
     def is_simple(self) -> bool:
@@ -61,19 +78,37 @@ class Entry:
         state = self.captured or self.observed or self.slots or self.clears or self.rebinds
         return not (state or self.constants or self.commits)
 
-    @property
-    def is_plain(self) -> bool:
-        """Whether, moreover, the result is the program's only output."""
-        return self.is_simple and self.results == (0,) and self.result_tree is tree.LEAF
-
     def program(self) -> Any:
+        """The program, made at its first call."""
         if self._program is None:
-            self._program = engine(self.device).prepacked(self.graph, self.read_only())
+            with self.measured():
+                self._program = engine(self.device).prepacked(self.graph, self.read_only())
         return self._program
+
+    @contextmanager
+    def measured(self) -> Iterator[None]:
+        """Note how long it takes to get a program, and whether it had to be compiled."""
+        maker, start = engine(self.device), time.perf_counter()
+        before = maker.compiled
+        yield
+        self.record.compile_seconds += time.perf_counter() - start
+        is_new = maker.compiled > before
+        self.record.origin = "compiled" if is_new else self.record.origin or "disk cache"
 
     def forget(self) -> None:
         """Ask the engine for the program again at the next call."""
-        self._program = None
+        self._program = self.route = None
+
+    @property
+    def wanders(self) -> bool:
+        """Whether it reads arrays that move to the device that asks for them."""
+        return bool(self._wanderers)
+
+    @property
+    def makes_gradients(self) -> bool:
+        """A training step makes its own gradients: all float results are detached from the
+        tape."""
+        return any(c.kind == "grad" for c in self.commits) or bool(self.clears)
 
     def read_only(self) -> frozenset[int]:
         """The inputs that calls only read: state that is not written, and constants."""
@@ -83,10 +118,53 @@ class Entry:
         n_inputs = len(self.graph.inputs)
         return frozenset(read | set(range(n_inputs, n_inputs + len(self.constants))))
 
-    def gradient(self, wanted: tuple[bool, ...]) -> staged_gradient.Pair:
-        if wanted not in self._gradients:
-            self._gradients[wanted] = staged_gradient.build(self.graph, wanted)
-        return self._gradients[wanted]
+    def sizes(self, arguments: Sequence[Array]) -> dict[str, int]:
+        """The values of the unknown sizes, none if all are known."""
+        if self.unknowns is None:
+            return {}
+        found = self.unknowns.bind(tuple(x.shape for x in arguments[: self.n_arguments]))
+        assert found is not None
+        return found
+
+    def graph_at(self, arguments: Sequence[Array]) -> Graph:
+        """The graph at the sizes of these arguments."""
+        return at_sizes(self.graph, self.sizes(arguments)) if self.unknowns else self.graph
+
+    def gradient(self, wanted: tuple[bool, ...], sizes: dict[str, int]) -> staged_gradient.Pair:
+        """The programs of a call with its gradient, for these sizes and, if it can be, others."""
+        made = self._gradients.setdefault(wanted, [])
+        found = next((pair for pair in made if pair.takes(sizes)), None)
+        if found is None:
+            least = self.unknowns.least if self.unknowns else {}
+            found = staged_gradient.make(self.graph, wanted, sizes, least)
+            made.insert(0, found)
+        return found
+
+    def returns_like(self, other: Entry) -> bool:
+        """Whether two traces of one function return the same things, and write to the same."""
+        return (self.result_tree, self.results, *self._writes()) == (
+            other.result_tree, other.results, *other._writes()
+        )  # fmt: skip
+
+    def _writes(self) -> tuple[Any, ...]:
+        return (
+            [(c.kind, _identity(c.target)) for c in self.commits],
+            [id(s.cell) for s in self.clears],
+            [(id(s.cell), id(s.current)) for s in self.rebinds],
+        )
+
+    def parting(self) -> str:
+        """Which guard of what is outside the arguments does not hold, in words; "" if all do."""
+        for seen in self.observed:
+            if not seen.holds():
+                now = getattr(seen.owner, seen.name)
+                return f"{type(seen.owner).__name__}.{seen.name} was {seen.value!r}, is {now!r}"
+        if not all(map(_slot_holds, self.slots)):
+            return "the .grad of an array was None, or is None now"
+        for captured, places in self.places:
+            if not self._follow(captured, places):
+                return f"{places[0]} is an array of another kind, or no array"
+        return ""
 
     def guards_hold(self) -> bool:
         """Whether what the trace saw outside its arguments is still so."""
@@ -105,6 +183,7 @@ class Entry:
         if not _is_like(now, captured.cell) or any(c.cell is now for c in self.captured):
             return False
         captured.cell, captured.origin = now, Origin(now)
+        self.route = None
         return True
 
     def inputs(self, arguments: Sequence[Array]) -> list[Array]:
@@ -121,6 +200,11 @@ def _is_like(now: Any, cell: Array) -> bool:
         and (now.shape, now.dtype) == (cell.shape, cell.dtype)
         and (now.requires_grad, now._node is None) == (cell.requires_grad, cell._node is None)
     )
+
+
+def _identity(target: Any) -> Any:
+    """What tells the target of a write in two traces."""
+    return target if isinstance(target, int) else id(target.cell)
 
 
 def _slot_holds(slot: GradSlot) -> bool:
@@ -147,7 +231,10 @@ def _call(entry: Entry, arguments: list[Array]) -> Any:
     inputs = arguments if entry.is_simple else entry.inputs(arguments)
     pair = _gradient_of_call(entry, inputs)
     if pair is not None:
-        return _rebuild(entry, staged_gradient.call(pair, inputs), arguments)
+        with entry.measured():
+            pair.prepare()
+        sizes = entry.sizes(arguments)
+        return _rebuild(entry, staged_gradient.call(pair, inputs, sizes), arguments)
     return _rebuild(entry, entry.program()(*inputs), arguments)
 
 
@@ -156,8 +243,9 @@ def graphs_of_call(entry: Entry, arguments: list[Array]) -> list[tuple[Graph, fr
     tape), each with the positions of the inputs that calls only read."""
     pair = _gradient_of_call(entry, entry.inputs(arguments))
     if pair is not None:
-        return [(pair.forward, frozenset()), (pair.backward, frozenset())]
-    return [(entry.graph, entry.read_only())]
+        sizes = entry.sizes(arguments)
+        return [(at_sizes(g, sizes), frozenset()) for g in (pair.forward, pair.backward)]
+    return [(entry.graph_at(arguments), entry.read_only())]
 
 
 def _gradient_of_call(entry: Entry, inputs: Sequence[Array]) -> staged_gradient.Pair | None:
@@ -165,12 +253,9 @@ def _gradient_of_call(entry: Entry, inputs: Sequence[Array]) -> staged_gradient.
     if not _native.grad_enabled():
         return None
     wanted = tuple(x.dtype.is_inexact and is_tracked(x) for x in inputs)
-    return entry.gradient(wanted) if any(wanted) and not _is_self_contained(entry) else None
-
-
-def _is_self_contained(entry: Entry) -> bool:
-    """A training step makes its own gradients: all float results are detached from the tape."""
-    return any(c.kind == "grad" for c in entry.commits) or bool(entry.clears)
+    if not any(wanted) or entry.makes_gradients:
+        return None
+    return entry.gradient(wanted, entry.sizes(inputs))
 
 
 def _rebuild(entry: Entry, outputs: Sequence[Array], arguments: list[Array]) -> Any:
@@ -181,7 +266,7 @@ def _rebuild(entry: Entry, outputs: Sequence[Array], arguments: list[Array]) -> 
         slot.cell._grad = None
     for slot in entry.rebinds:
         slot.cell._grad = slot.current
-    leaves = [outputs[r] if isinstance(r, int) else r.value for r in entry.results]
+    leaves = [r.value if isinstance(r, Constant) else outputs[r] for r in entry.results]
     if entry.result_tree is tree.LEAF:
         return leaves[0]
     return tree.unflatten(entry.result_tree, leaves)

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from . import tree
 from .arguments import Arguments, Dynamic, bind_arguments, sizes_of
 from .effects import is_callback
-from .entry import Entry
+from .entry import Constant, Entry
 from .errors import TraceError
 from .graph import Aval, Graph, all_nodes
-from .jit import Constant, Jitted, trace_call
+from .jit import Jitted
 from .requirements import Requirement
 from .sizing import Sizing
 from .surroundings import as_written
 from .traced import Traced
+from .tracing_calls import trace_call
 
 if TYPE_CHECKING:
     from .array import Array

@@ -14,6 +14,7 @@ from .errors import BoundsError, DTypeError, ShapeError, TraceError
 from .functions.convert import asarray
 from .functions.selection import is_on_host, positions
 from .sizes import Dim, Shape
+from .tracked import window
 
 Key = Any
 
@@ -202,7 +203,7 @@ def _integer(item: int, axis: int, size: Dim) -> Dim:
         return size + item if item < 0 else item
     if not -size <= item < size:
         raise BoundsError(f"index {item} is out of range for axis {axis} of size {size}")
-    return item % size
+    return item + size if item < 0 else item
 
 
 def _slice(item: slice, size: Dim) -> tuple[Dim, Dim, int]:
@@ -211,10 +212,9 @@ def _slice(item: slice, size: Dim) -> tuple[Dim, Dim, int]:
     if not isinstance(size, int):
         return _symbolic_slice(item, size)
     try:
-        begin, end, step = item.indices(size)
-    except TypeError:
+        begin, count, step = window(item, size)
+    except (TypeError, AttributeError):
         raise DTypeError(f"index: got {item}; the ends of a slice must be integers") from None
-    count = len(range(begin, end, step))
     return (begin if count else 0), count, step
 
 

@@ -1,7 +1,8 @@
-"""`tw.jit`: trace a function once for each signature of its arguments, then run its program.
+"""`tw.jit`: trace a function once for each kind of call, then run its program.
 
 A staged call goes: signature -> entry whose guards hold (or a new trace) -> gather inputs ->
 program -> commit state -> rebuild the results. Nothing is committed before the program succeeds.
+Calls that come again go all the way in the native core (`_native.Staged`).
 """
 
 from __future__ import annotations
@@ -10,26 +11,31 @@ import functools
 import inspect
 import os
 import threading
+import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import _native
 from . import device as placing
-from . import purity, timeline, tree
+from . import timeline, tree
 from . import trace as tracing
+from .arguments import Dynamic
 from .drawing import Picture
 from .engine import engine
-from .entry import Commit, Entry, call, graphs_of_call
-from .errors import TraceError
-from .graph import Aval, Graph, Var
+from .entry import Entry, call, graphs_of_call
+from .errors import ArgumentError, TraceError
+from .graph import Graph
 from .graph_code import code_text
-from .record import read
-from .surroundings import as_written, look_around
-from .trace import Trace
+from .route import route_of
+from .signatures import Signature, array_names, first_difference, leaf_names, signature_of
+from .sizes import Shape
+from .stats import Stats
+from .tracing_calls import name_of, trace_call
+from .variants import Axis, Variants
 
 if TYPE_CHECKING:
-    from .array import Array
+    pass
 
 
 _alive: weakref.WeakSet[Jitted] = weakref.WeakSet()
@@ -41,45 +47,47 @@ def forget_programs() -> None:
         staged.forget_programs()
 
 
-class Jitted:
+class Jitted(_native.Staged):
     """A function that runs as a compiled program; what `tw.jit` returns."""
 
     word = "jit"
 
-    def __init__(self, f: Callable[..., Any], static: Sequence[str]) -> None:
+    def __init__(
+        self,
+        f: Callable[..., Any],
+        static: Sequence[str] = (),
+        dynamic: Dynamic | bool | None = None,
+    ) -> None:
         functools.update_wrapper(self, f)
         self._f = f
         self._static = frozenset(static)
+        self._dynamic = _checked_dynamic(dynamic)
         self._signature = _signature_of(f)
-        self._entries: dict[Any, list[Entry]] = {}
-        self._fast: dict[bytes | None, Any] = {}  # programs that are the whole of a call
+        self._kinds: dict[tuple[Any, ...], Variants] = {}
+        self._last_key: tuple[Any, ...] | None = None
+        self._made: list[Entry] = []
         self._lock = threading.RLock()
         _alive.add(self)
         _check_static(f, self._signature, self._static)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if timeline.on:
-            return self._timed_call(args, kwargs)
-        # Without arrays the current device decides, which the signature does not tell.
-        key = None if kwargs or not args else _native.signature(args)
-        fast = self._fast.get(key)
-        if fast is not None:
-            return fast(*args)[0]
-        return self._slow_call(key, args, kwargs)
+    def _call_slowly(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """What the native core calls where it knows no program that is the whole of a call."""
+        if not timeline.on:
+            return self._run(args, kwargs)
+        with timeline.span(timeline.Category.CALL, name_of(self._f)):
+            return self._run(args, kwargs)
 
-    def _timed_call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        with timeline.span(timeline.Category.CALL, _name(self._f)):
-            key = None if kwargs or not args else _native.signature(args)
-            fast = self._fast.get(key)
-            return self._slow_call(key, args, kwargs) if fast is None else fast(*args)[0]
-
-    def _slow_call(self, key: bytes | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if tracing.current() is not None:
             return self._f(*args, **kwargs)  # a staged function inside another is inlined
-        entry, arguments = self._entry(args, kwargs)
-        if key is not None and entry.is_plain:
-            self._fast[key] = entry.program()
-        return call(entry, arguments)
+        entry, signature = self._entry(args, kwargs)
+        arguments = list(signature.arguments)
+        result = call(entry, arguments)
+        self._count()
+        route = route_of(entry, arguments) if _is_told(signature.structure) else None
+        if route is not None:
+            self._remember(args, kwargs, route)
+        return result
 
     def __get__(self, owner: Any, kind: type | None = None) -> Any:
         return self if owner is None else functools.partial(self, owner)
@@ -95,8 +103,7 @@ class Jitted:
         return self._f
 
     def __repr__(self) -> str:
-        n_programs = sum(map(len, self._entries.values()))
-        return f"<tw.{self.word} of {_name(self._f)}, {n_programs} programs>"
+        return f"<tw.{self.word} of {name_of(self._f)}, {len(self._made)} programs>"
 
     def graph(self, *args: Any, **kwargs: Any) -> str:
         """The traced program as text, for these arguments."""
@@ -104,21 +111,24 @@ class Jitted:
 
     def code(self, *args: Any, **kwargs: Any) -> str:
         """The traced program as Python source that means the same."""
-        return code_text(self._entry(args, kwargs)[0].graph)
+        entry, signature = self._entry(args, kwargs)
+        return code_text(entry.graph_at(signature.arguments))
 
     def ir(self, *args: Any, stage: str = "kernels", **kwargs: Any) -> str:
         """The program at a stage of lowering: graph, kernels, tir, asm or memory."""
-        entry = self._entry(args, kwargs)[0]
-        return engine(entry.device).stage(entry.graph, stage, entry.read_only())
+        entry, signature = self._entry(args, kwargs)
+        graph = entry.graph_at(signature.arguments) if stage == "memory" else entry.graph
+        return engine(entry.device).stage(graph, stage, entry.read_only())
 
     def memory(self, *args: Any, **kwargs: Any) -> str:
         """The memory plan: each buffer's place and lifetime, and the peak."""
         return self.ir(*args, stage="memory", **kwargs)
 
     def graphs(self, *args: Any, **kwargs: Any) -> list[tuple[Graph, frozenset[int]]]:
-        """The graphs of the programs that a call with these arguments runs, each with the
-        positions of the inputs that calls only read."""
-        return graphs_of_call(*self._entry(args, kwargs))
+        """The graphs of the programs that a call with these arguments runs, at its sizes, each
+        with the positions of the inputs that calls only read."""
+        entry, signature = self._entry(args, kwargs)
+        return graphs_of_call(entry, list(signature.arguments))
 
     def draw(self, *args: Any, **kwargs: Any) -> Picture:
         """The traced program as a picture, for these arguments: an SVG that a notebook shows and
@@ -137,35 +147,79 @@ class Jitted:
         >>> tw.jit(lambda x: tw.tanh(x).sum()).check(tw.ones(5)).ok
         True
         """
-        entry, arguments = self._entry(args, kwargs)
-        inputs = entry.inputs(arguments)
-        return engine(entry.device).check(entry.graph, entry.read_only(), inputs, folder)
+        entry, signature = self._entry(args, kwargs)
+        graph, inputs = entry.graph_at(signature.arguments), entry.inputs(signature.arguments)
+        return engine(entry.device).check(graph, entry.read_only(), inputs, folder)
 
     def device(self, *args: Any, **kwargs: Any) -> placing.Device:
         """The device on which a call with these arguments runs."""
         return self._entry(args, kwargs)[0].device
 
+    def stats(self) -> Stats:
+        """The calls so far, and the programs with what each took and why it was made.
+
+        >>> import tilewright as tw
+        >>> f = tw.jit(lambda x: x + 1)
+        >>> for n in (3, 5, 7):
+        ...     y = f(tw.zeros(n))
+        >>> f.stats().recompiles, f.stats().reasons
+        (1, ('argument x: axis 0 was 3, is 5',))
+        """
+        notes = (note for kind in self._kinds.values() for note in kind.notes)
+        records = tuple(entry.record for entry in self._made)
+        return Stats(name_of(self._f), self._calls, records, tuple(dict.fromkeys(notes)))
+
     def forget_programs(self) -> None:
         """Ask the engine for every program again at its next call, as when kernels were tuned."""
         with self._lock:
-            self._fast.clear()
-            for entry in [e for found in self._entries.values() for e in found]:
+            self._forget()
+            for entry in self._made:
                 entry.forget()
 
-    def _entry(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Entry, list[Array]]:
-        leaves, structure = tree.flatten((args, kwargs))
-        key, arguments = _signature(leaves, structure)
-        for entry in self._entries.get(key, ()):
-            if entry.guards_hold():
-                return entry, arguments
-        with self._lock:
-            entry = trace_call(self._f, leaves, structure)
-            self._entries.setdefault(key, []).insert(0, entry)
-        return entry, arguments
+    def _entry(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Entry, Signature]:
+        signature = signature_of(args, kwargs)
+        kind = self._kinds.get(signature.key)
+        entry = None if kind is None else kind.find(signature.shapes)
+        if entry is None:
+            with self._lock:
+                entry = self._make(signature)
+        self._last_key = signature.key
+        return entry, signature
+
+    def _make(self, signature: Signature) -> Entry:
+        names = leaf_names(self._signature, signature.structure)
+        kind = self._kinds.get(signature.key)
+        is_new = kind is None
+        if kind is None:
+            kind = self._kinds[signature.key] = self._kind(names, signature)
+
+        def trace(shapes: Sequence[Shape] | None) -> Entry:
+            start = time.perf_counter()
+            made = trace_call(self._f, signature.leaves, signature.structure, shapes)
+            made.record.trace_seconds = time.perf_counter() - start
+            return made
+
+        start = time.perf_counter()
+        entry = kind.make(signature.shapes, trace)
+        entry.record.trace_seconds = time.perf_counter() - start
+        if is_new and self._last_key is not None:
+            entry.record.reason = first_difference(self._last_key, signature.key, names)
+        self._made.append(entry)
+        return entry
+
+    def _kind(self, names: Sequence[str], signature: Signature) -> Variants:
+        arrays = array_names(names, signature.leaves)
+        given = _given_axes(name_of(self._f), self._dynamic, arrays, signature.shapes)
+        return Variants(name_of(self._f), arrays, given, fixed=self._dynamic is False)
 
 
-def jit(f: Callable[..., Any] | None = None, *, static: Sequence[str] = ()) -> Any:
-    """Stage a function: traced at the first call of each signature, then run as one program.
+def jit(
+    f: Callable[..., Any] | None = None,
+    *,
+    static: Sequence[str] = (),
+    dynamic: Dynamic | bool | None = None,
+) -> Any:
+    """Stage a function: traced at the first call of each kind, then run as one program.
 
     Arrays in pytrees are inputs. Python numbers, strings and other hashable objects are part of
     the signature, so a new value makes a new program; `static` names arguments for which this is
@@ -174,7 +228,13 @@ def jit(f: Callable[..., Any] | None = None, *, static: Sequence[str] = ()) -> A
     is bound to another array later is followed. Python numbers from outside its arguments are
     constants of the program.
 
-    Raises TraceError, with the user's line, for what a program cannot hold.
+    An axis that has been seen to vary gets an unknown size: one program then serves all sizes from
+    2 on for which Python decides alike by them. `dynamic={"x": {0: "batch"}}` names axes that are
+    unknown from the first call on (of one name: equal), as in `tw.compile`; `dynamic=False` makes
+    a program for each size. `f.stats()` tells what was made and why.
+
+    Raises TraceError, with the user's line, for what a program cannot hold; ShapeError, with
+    argument and axis, for sizes of one name that are not equal.
 
     >>> import tilewright as tw
     >>> f = tw.jit(lambda x: tw.tanh(x) * 2)
@@ -182,11 +242,17 @@ def jit(f: Callable[..., Any] | None = None, *, static: Sequence[str] = ()) -> A
     [0.0, 0.0, 0.0]
     """
     if f is None:
-        return functools.partial(jit, static=static)
-    return Jitted(f, static)
+        return functools.partial(jit, static=static, dynamic=dynamic)
+    return Jitted(f, static, dynamic)
 
 
-# --------------------------------------------------------------------------- signatures
+def _is_told(structure: tree.Tree) -> bool:
+    """Whether the native core can tell the structure of the arguments."""
+    known = structure.kind in (None, tuple, list, dict)
+    return known and all(map(_is_told, structure.children))
+
+
+# --------------------------------------------------------------------------- what it is told
 
 
 def _signature_of(f: Callable[..., Any]) -> inspect.Signature | None:
@@ -205,157 +271,42 @@ def _check_static(
     takes_any = any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
     if unknown and not takes_any:
         raise TraceError(
-            f"jit: static names {sorted(unknown)}, but {_name(f)} takes "
+            f"jit: static names {sorted(unknown)}, but {name_of(f)} takes "
             f"{list(signature.parameters)}"
         )
 
 
-def _signature(leaves: list[Any], structure: tree.Tree) -> tuple[Any, list[Array]]:
-    """The key under which a program is kept, and the arrays among the leaves."""
-    key: list[Any] = [structure, _native.grad_enabled(), _native.reproducible()]
-    arguments: list[Array] = []
-    positions: dict[int, int] = {}
-    for leaf in leaves:
-        if isinstance(leaf, _native.Cell):
-            same = positions.setdefault(id(leaf), len(arguments))
-            if same == len(arguments):
-                key.append((leaf.shape, leaf._code, leaf._device))
-                arguments.append(leaf)  # type: ignore[arg-type]
-            else:
-                key.append(same)
-        else:
-            # As text, 0.0 differs from -0.0, and nan equals itself.
-            key.append((type(leaf), leaf.hex() if type(leaf) is float else leaf))
-    if not arguments:
-        key.append(placing.current().index)
-    try:
-        hash(key := tuple(key))  # type: ignore[assignment]
-    except TypeError:
-        bad = next(x for x in leaves if not isinstance(x, _native.Cell) and not _hashable(x))
-        raise TraceError(
-            f"jit: got an argument of type {type(bad).__name__}, which is neither an array nor "
-            "hashable; pass tw.asarray(...) of it, or a pytree of arrays"
-        ) from None
-    return key, arguments
-
-
-def _hashable(value: Any) -> bool:
-    try:
-        hash(value)
-    except TypeError:
-        return False
-    return True
-
-
-# --------------------------------------------------------------------------- tracing
-
-
-@timeline.stage("trace", lambda f, *_: _name(f))
-def trace_call(
-    f: Callable[..., Any], leaves: list[Any], structure: tree.Tree, *, by_example: bool = False
-) -> Entry:
-    """Trace one call of `f` on the pytree of these leaves, in which an `Aval` stands for an array
-    that is not there yet. With `by_example` what Python decides by values of arrays is decided by
-    those of the leaves (dsl/example.py).
-
-    Raises TraceError for what a program cannot hold, and what the function itself raises.
-    """
-    states = purity.random_states()
-    around = look_around(f, [x for x in leaves if not isinstance(x, Aval)])
-    given = [x for x in leaves if isinstance(x, _native.Cell) and x._is_concrete]
-    index = placing.common_index(f"jit: {_name(f)}", given)  # type: ignore[arg-type]
-    with placing.scope(index), tracing.open_trace(_name(f)) as trace:
-        trace.device = index if given else None
-        cells: dict[int, Array] = {}
-        for leaf in leaves:
-            if isinstance(leaf, _native.Cell | Aval) and id(leaf) not in cells:
-                aval = leaf if isinstance(leaf, Aval) else Aval(leaf.shape, leaf.dtype)
-                cells[id(leaf)] = trace.add_input(aval)
-        if by_example:
-            trace.example = {
-                tracing.traced_var(cells[id(x)], trace): x for x in leaves if id(x) in cells
-            }
-        args, kwargs = tree.unflatten(structure, [cells.get(id(x), x) for x in leaves])
-        result = f(*args, **kwargs)
-        purity.check(as_written(f), around, states)
-        entry = _finish(trace, list(cells.values()), result)
-    entry.places = tuple(
-        (c, around.arrays[id(c.cell)])
-        for c in entry.captured
-        if id(c.cell) in around.arrays and not c.origin.is_grad
+def _checked_dynamic(dynamic: Any) -> Any:
+    if dynamic is None or dynamic is False or isinstance(dynamic, Mapping):
+        return dynamic
+    raise ArgumentError(
+        f"jit: got dynamic={dynamic!r}; it is None (axes that vary become unknown), False (a "
+        "program for each size), or names of sizes such as {'x': {0: 'batch'}}"
     )
-    del args, kwargs, result, cells
-    trace.refuse_survivors("jit", _name(f))
-    return entry
 
 
-def _finish(trace: Trace, arguments: list[Array], result: Any) -> Entry:
-    """Decide what the program returns: results first, then the new state."""
-    outputs: list[Var] = []
-
-    def output(cell: Array) -> int:
-        outputs.append(tracing.traced_var(read(cell), trace))
-        return len(outputs) - 1
-
-    leaves, result_tree = tree.flatten(result)
-    results = tuple(
-        output(x) if isinstance(x, _native.Cell) else Constant(x)  # type: ignore[arg-type]
-        for x in leaves
-    )
-    commits = _argument_commits(trace, arguments, output)
-    rebinds = []
-    for slot in list(trace.slots.values()):
-        if slot.current is slot.initial or slot.current is None:
-            continue
-        if slot.current._traced is not None:
-            output(slot.current)
-            commits.append(Commit("grad", slot))
-        else:
-            rebinds.append(slot)
-    for captured in list(trace.captured.values()):
-        if tracing.traced_var(captured.current, trace) is not captured.var:
-            output(captured.current)
-            commits.append(Commit("cell", captured))
-    entry = Entry(trace, trace.graph(tuple(outputs)), len(arguments))
-    entry.result_tree, entry.results, entry.commits = result_tree, results, tuple(commits)
-    entry.rebinds = tuple(rebinds)
-    entry.clears = tuple(
-        s for s in trace.slots.values() if s.current is None and s.initial is not None
-    )
-    _release(trace)
-    return entry
-
-
-def _argument_commits(
-    trace: Trace, arguments: list[Array], output: Callable[[Array], int]
-) -> list[Commit]:
-    commits = []
-    for position, cell in enumerate(arguments):
-        if tracing.traced_var(cell, trace) is not trace.inputs[position]:
-            output(cell)
-            commits.append(Commit("argument", position))
-    return commits
-
-
-class Constant:
-    """A result that is not an array."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-
-def _release(trace: Trace) -> None:
-    """Let go of the traced arrays that the bookkeeping itself holds."""
-    trace.token = None
-    for captured in trace.captured.values():
-        captured.current = captured.cell
-    for slot in trace.slots.values():
-        if slot.current is not None and slot.current._traced is not None:
-            slot.current = None
-            slot.initial = slot.initial if slot.was_read else None
-
-
-def _name(f: Callable[..., Any]) -> str:
-    return getattr(f, "__name__", type(f).__name__)
+def _given_axes(
+    what: str, dynamic: Any, names: Sequence[str], shapes: Sequence[Shape]
+) -> dict[Axis, str]:
+    """The axes that are unknown from the start, by the numbers of arrays; raises ArgumentError for
+    what is not there."""
+    given: dict[Axis, str] = {}
+    for name, axes in (dynamic or {}).items():
+        if name not in names:
+            raise ArgumentError(
+                f"jit: dynamic names the argument {name!r} of {what}; its arrays are "
+                f"{', '.join(names) or 'none'}"
+            )
+        number = names.index(name)
+        ndim = len(shapes[number])
+        for axis, size in axes.items():
+            if type(axis) is not int or not -ndim <= axis < ndim:
+                raise ArgumentError(
+                    f"jit: dynamic names axis {axis!r} of {name}, which has {ndim} axes"
+                )
+            if not isinstance(size, str) or not size.isidentifier() or not size.isascii():
+                raise ArgumentError(
+                    f"jit: dynamic: got the size {size!r}; it must be a word: 'batch'"
+                )
+            given[number, axis % ndim] = size
+    return given

@@ -17,7 +17,7 @@ from .control import SCAN, WHILE, bind_control
 from .dtypes import bool_, int64, promote
 from .errors import ShapeError, TraceError
 from .functions import asarray, stack
-from .functions.convert import is_array
+from .functions.convert import as_index, is_array
 from .functions.creation import arange
 from .graph import Aval, Graph
 from .record import constant, read
@@ -193,7 +193,8 @@ def fori_loop(lower: Any, upper: Any, body: Callable[[Any, Any], Any], init: Any
         return body(i, state), None
 
     turn.__name__ = getattr(body, "__name__", "body")
-    numbers = arange(int(lower), int(upper), dtype=int64)
+    bounds = (as_index("fori_loop", n) for n in (lower, upper))
+    numbers = arange(*bounds, dtype=int64)
     return stage_scan("fori_loop", turn, init, numbers, None, weak=(True,))[0]
 
 
@@ -229,12 +230,13 @@ def _length(xs: Any, length: int | None) -> int:
     leaves = tree.flatten(xs)[0] if xs is not None else []
     if not all(getattr(x, "shape", ()) for x in leaves):
         raise ShapeError("scan: xs holds a scalar; it must be arrays with a first axis")
-    sizes: set[int] = {x.shape[0] for x in leaves}
+    sizes: list[int] = [x.shape[0] for x in leaves]
     if length is not None:
-        sizes.add(int(length))
-    if len(sizes) != 1:
-        raise ShapeError(f"scan: got the lengths {sorted(sizes)}; wanted one, of xs or by `length`")
-    return sizes.pop()
+        sizes.append(as_index("scan", length))
+    if not sizes or any(n != sizes[0] for n in sizes):
+        found = sorted(set(sizes))
+        raise ShapeError(f"scan: got the lengths {found}; wanted one, of xs or by `length`")
+    return sizes[0]
 
 
 def _slice(xs: Any, i: int) -> Any:

@@ -25,6 +25,7 @@ from .graph import Aval
 from .primitive import REGISTRY, Primitive, set_bind
 from .recipe_steps import rule_of
 from .sizes import known
+from .tracked import Tracked, plain
 
 if TYPE_CHECKING:
     from .array import Array
@@ -200,8 +201,10 @@ def _set_value(root: Array, new: Array) -> None:
 def constant(value: Any, dtype: DType) -> Array:
     """An array made from host data: a buffer of its own on the current device, or a constant of
     the open trace."""
-    host = np.asarray(value, dtype=to_numpy(dtype))
+    host = np.asarray(plain(value), dtype=to_numpy(dtype))
     trace = tracing.current()
+    if trace is not None and isinstance(value, Tracked):
+        return REGISTRY["full"](value=value, shape=(), dtype=dtype)
     if trace is None:
         place = placing.current()
         if place.index == placing.HOST.index:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from .graph import Graph, Node
 from .primitive import Map, Reduce, Scatter
 from .primitives.random import BY_POSITION
-from .sizes import Atom, Dim, Size, maximum, product
+from .sizes import Atom, Dim, Size, maximum, product, symbol, symbols
+from .tracked import ZERO, Guard
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,21 @@ def requirements_of(graph: Graph) -> tuple[Requirement, ...]:
             if isinstance(value, Size) and not _never_negative(value):
                 found.setdefault(str(value), Requirement(value, _reason(node, value)))
     return tuple(found.values())
+
+
+def requirement_of(guard: Guard) -> Requirement:
+    """The condition that is met where Python decides by a size as it did in the trace. Sizes of 0
+    and 1, for which our own rules may decide otherwise, are tried apart."""
+    value = guard.value
+    line = "" if guard.source is None else f" at {guard.source.short}"
+    if guard.kind is ZERO:
+        held, wanted = value * value - 1, f"{value} to be other than 0"
+    else:
+        held = value if guard.truth else -1 * value - 1
+        wanted = f"{held} to be 0 or more"
+    for name in sorted(symbols(value)):
+        held = maximum(held, 1 - symbol(name))
+    return Requirement(held, f"a decision{line} needs {wanted}")
 
 
 def _never_negative(dim: Dim) -> bool:

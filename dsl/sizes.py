@@ -196,6 +196,68 @@ def _evaluate_atom(atom: Atom, values: Mapping[str, int]) -> int:
     ]
 
 
+def substitute(dim: Dim, known: Mapping[str, Dim]) -> Dim:
+    """The size with some of its unknowns replaced by other sizes."""
+    if isinstance(dim, int):
+        return dim
+    total: Dim = 0
+    for monomial, coefficient in dim.terms:
+        term: Dim = coefficient
+        for atom in monomial:
+            term = term * _substituted(atom, known)
+        total = total + term
+    return total
+
+
+_COMBINE = {"floordiv": divide, "min": minimum, "max": maximum}
+
+
+def _substituted(atom: Atom, known: Mapping[str, Dim]) -> Dim:
+    if atom.op == "name":
+        return known.get(atom.name, symbol(atom.name))
+    return _COMBINE[atom.op](*(substitute(x, known) for x in atom.args))
+
+
+Bounds = tuple[int | None, int | None]  # None: nothing is known
+
+
+def bounds(dim: Dim, least: Mapping[str, int]) -> Bounds:
+    """Numbers between which a size is, if its unknowns are at least so large."""
+    if isinstance(dim, int):
+        return dim, dim
+    low: int | None = 0
+    high: int | None = 0
+    for monomial, coefficient in dim.terms:
+        first, last = _bounds_of_product(monomial, least)
+        if coefficient < 0:
+            first, last = last, first
+        low = None if low is None or first is None else low + coefficient * first
+        high = None if high is None or last is None else high + coefficient * last
+    return low, high
+
+
+def _bounds_of_product(monomial: Monomial, least: Mapping[str, int]) -> Bounds:
+    low, high = 1, 1 if not monomial else None
+    for atom in monomial:
+        first = least[atom.name] if atom.op == "name" else _least_of_atom(atom, least)
+        if first is None or first < 0:
+            return None, None
+        low *= first
+    return low, high
+
+
+def _least_of_atom(atom: Atom, least: Mapping[str, int]) -> int | None:
+    lows = [bounds(x, least)[0] for x in atom.args]
+    if atom.op == "max":
+        return max((n for n in lows if n is not None), default=None)
+    if lows[0] is None or lows[1] is None:
+        return None
+    if atom.op == "min":
+        return min(lows[0], lows[1])
+    divisor = atom.args[1]
+    return lows[0] // divisor if isinstance(divisor, int) and divisor > 0 else 0
+
+
 # The native core evaluates sizes as postfix words: pairs (operation, operand).
 CONST, SYMBOL, ADD, MUL, FLOORDIV, MIN, MAX = range(7)
 _OPERATION = {"floordiv": FLOORDIV, "min": MIN, "max": MAX}

@@ -1,7 +1,7 @@
-"""A program for unknown sizes: traced at several points, then tried at others.
+"""A program for unknown sizes that leaves Python: traced with tracked sizes, then tried at others.
 
-What does not hold at a small size becomes a condition that calls are checked for; what does not
-hold at a large one is an error now.
+What Python decided by a size, and what does not hold at a small one, become conditions that calls
+are checked for; what does not hold at a large one is an error now.
 """
 
 from __future__ import annotations
@@ -13,20 +13,21 @@ from typing import Any
 import numpy as np
 
 from .arguments import Sizes
+from .comparing import computes_same, first_difference, form_of, is_same
 from .dtypes import to_numpy
 from .entry import Entry
 from .errors import TilewrightError, TraceError
-from .graph import Aval, Graph
-from .polynomials import Grid
-from .requirements import Requirement, requirements_of
+from .graph import Aval, Graph, verify
+from .graph_sizes import at_sizes, general, require_bound
+from .requirements import Requirement, requirement_of, requirements_of
 from .sizes import evaluate, symbol
-from .symbolic import computes_same, first_difference, form_of, generalise, instantiate, is_same
+from .tracked import ZERO, Tracker, tracking
+from .unknowns import NotGeneral
 
 Point = Mapping[str, int]
 # Where a program is tried beside the points that made it, one size at a time.
 # Small ones from the largest down, so that the first that fails is the condition.
 SMALL, LARGE = (8, 7, 5, 4, 3, 2, 1, 0), (64, 257, 4099)
-_FEW = 2  # up to so many unknown sizes may occur squared
 _LEAST = 11
 
 
@@ -35,22 +36,16 @@ class Sizing:
 
     def __init__(self, sizes: Sizes, trace: Callable[[Iterable[Aval]], Entry]) -> None:
         self.sizes, self.trace = sizes, trace
-        count = 3 if len(sizes.names) <= _FEW else 2
-        self.grid, self.further = _points(sizes, count)
-        self.base = dict(zip(sizes.names, self.grid.points[0], strict=True))
+        self.base, self.further = _points(sizes)
         self.requirements: list[Requirement] = []
+        self.state: list[int] = []  # the identities of the arrays that are read from outside
 
     def make(self) -> tuple[Entry, Graph, tuple[Requirement, ...]]:
-        """The trace at the first point, the graph for all, and what it requires of the sizes."""
-        entries = [self._traced(point) for point in self.grid.points]
-        entry = entries[0]
-        for other in entries[1:]:
-            _check_same_state(entry, other)
-        graph = self._generalised([e.graph for e in entries])
-        try:
-            self.requirements.extend(requirements_of(graph))
-        except ValueError as error:
-            raise TraceError(f"compile: {error}") from None
+        """The trace with tracked sizes, the graph for all, and what it requires of the sizes."""
+        tracker = Tracker(self.base)
+        entry = self._traced(tracker)
+        self.state = _state(entry)
+        graph = self._generalised(entry, tracker)
         why = self._parting(graph, self.further, exact=True)
         if why is not None:
             raise TraceError(f"compile: for {_text(self.further)} the program is another: {why}")
@@ -58,25 +53,37 @@ class Sizing:
             self._try(graph, name, value)
         return entry, graph, tuple(self.requirements)
 
-    def _traced(self, point: Iterable[int]) -> Entry:
-        values = dict(zip(self.sizes.names, point, strict=True))
+    def _traced(self, tracker: Tracker) -> Entry:
+        avals = [Aval(tuple(map(tracker.size, a.shape)), a.dtype) for a in self.sizes.avals]
         try:
-            return self.trace(self.sizes.at(values))
+            with tracking(tracker):
+                return self.trace(avals)
         except TilewrightError as error:
             raise TraceError(
-                f"compile: with {_text(values)} the function fails: {error} (axes that must have "
-                "equal sizes need one name in `dynamic`)"
+                f"compile: with {_text(self.base)} the function fails: {error} (axes that must "
+                "have equal sizes need one name in `dynamic`)"
             ) from error
 
-    def _generalised(self, graphs: list[Graph]) -> Graph:
+    def _generalised(self, entry: Entry, tracker: Tracker) -> Graph:
+        for guard in tracker.guards:
+            if guard.kind is ZERO and guard.truth:
+                line = "" if guard.source is None else f" at {guard.source.short}"
+                raise TraceError(
+                    f"compile: the function holds only where {guard.value} is 0{line}: it asks for "
+                    "the number itself, or for sizes that must be equal (which need one name in "
+                    "`dynamic`) or divisible; compile for fixed sizes, or write it otherwise"
+                )
         try:
-            return generalise(self.grid, graphs)
-        except TraceError:
-            raise
-        except (TilewrightError, TypeError) as error:
+            graph = require_bound(verify(general(entry.graph, tracker, {})))
+            self.requirements.extend(requirements_of(graph))
+        except (TilewrightError, NotGeneral, TypeError, ValueError) as error:
             raise TraceError(
                 f"compile: the program does not hold for unknown sizes: {error}"
             ) from error
+        known = {str(r.value) for r in self.requirements}
+        guards = (g for g in tracker.guards if str(g.value) not in known)
+        self.requirements.extend(map(requirement_of, guards))
+        return graph
 
     def _tries(self) -> Iterator[tuple[str, int]]:
         return itertools.product(self.sizes.names, (*SMALL, *LARGE))
@@ -100,7 +107,9 @@ class Sizing:
             found = self.trace(self.sizes.at(point))
         except (TilewrightError, ValueError, IndexError, ZeroDivisionError) as error:
             return f"it fails ({error})"
-        ours = instantiate(graph, point)
+        if _state(found) != self.state:
+            return "which arrays the function reads depends on it"
+        ours = at_sizes(graph, point)
         if is_same(form_of(ours), form_of(found.graph)):
             return None
         if not exact and self._computes_same(ours, found):
@@ -118,27 +127,26 @@ class Sizing:
         return computes_same(ours, found.graph, [*arrays, *cells])
 
 
+def _state(entry: Entry) -> list[int]:
+    return [id(c.cell) for c in entry.captured]
+
+
 def _example(rng: np.random.Generator, aval: Aval) -> Any:
     shape = tuple(evaluate(d, {}) for d in aval.shape)
     made = rng.normal(size=shape) if aval.dtype.is_inexact else rng.integers(0, 2, shape)
     return np.asarray(made).astype(to_numpy(aval.dtype))
 
 
-def _check_same_state(one: Entry, other: Entry) -> None:
-    if [id(c.cell) for c in one.captured] != [id(c.cell) for c in other.captured]:
-        raise TraceError("compile: which arrays the function reads depends on the unknown sizes")
-
-
-def _points(sizes: Sizes, count: int) -> tuple[Grid, Point]:
-    """Distinct primes from the example's sizes on, `count` for each size, and a further point."""
-    taken: list[tuple[int, ...]] = []
+def _points(sizes: Sizes) -> tuple[Point, Point]:
+    """Distinct primes from the example's sizes on for each size, and a further point of such."""
+    base: dict[str, int] = {}
+    further: dict[str, int] = {}
     used: set[int] = set()
     for name in sizes.names:
         primes = _primes(max(sizes.example[name], _LEAST), used)
-        taken.append(tuple(itertools.islice(primes, count + 1)))
-        used.update(taken[-1])
-    grid = Grid(sizes.names, tuple(values[:count] for values in taken))
-    return grid, {n: v[-1] for n, v in zip(sizes.names, taken, strict=True)}
+        base[name], further[name] = itertools.islice(primes, 2)
+        used.update((base[name], further[name]))
+    return base, further
 
 
 def _primes(least: int, used: set[int]) -> Iterator[int]:

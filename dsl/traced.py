@@ -10,10 +10,12 @@ from . import tree
 from .entry import Entry
 from .errors import TraceError
 from .graph import Aval
-from .jit import Jitted, trace_call
+from .jit import Jitted
+from .signatures import Signature, signature_of
+from .tracing_calls import trace_call
 
 if TYPE_CHECKING:
-    from .array import Array
+    pass
 
 
 class Traced(Jitted):
@@ -22,21 +24,24 @@ class Traced(Jitted):
     def __init__(
         self, f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
-        super().__init__(f, ())
+        super().__init__(f)
         leaves, structure = tree.flatten((args, kwargs))
-        self._kinds = [_kind(x) for x in leaves]
+        self._example = [_kind(x) for x in leaves]
         self._structure = structure
         self.entry = trace_call(f, leaves, structure, by_example=True)
+        self.entry.record.reason = "its example"
+        self._made.append(self.entry)
 
     def __repr__(self) -> str:
         return f"<tw.trace_example of {self.entry.graph.name}>"
 
-    def _entry(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Entry, list[Array]]:
-        leaves, structure = tree.flatten((args, kwargs))
+    def _entry(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Entry, Signature]:
+        signature = signature_of(args, kwargs)
+        leaves, structure = signature.leaves, signature.structure
         kinds = [_kind(x) for x in leaves]
-        if structure != self._structure or kinds != self._kinds:
+        if structure != self._structure or kinds != self._example:
             raise TraceError(
-                f"trace_example: {self.entry.graph.name} was traced for {_text(self._kinds)}; it "
+                f"trace_example: {self.entry.graph.name} was traced for {_text(self._example)}; it "
                 f"got {_text(kinds)}. tw.jit and tw.script make a program for each"
             )
         if not self.entry.guards_hold():
@@ -44,8 +49,7 @@ class Traced(Jitted):
                 f"trace_example: what {self.entry.graph.name} reads from outside has changed since "
                 "it was traced"
             )
-        found: dict[int, Any] = {id(x): x for x in leaves if isinstance(x, _native.Cell)}
-        return self.entry, list(found.values())
+        return self.entry, signature
 
 
 def trace_example(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Traced:

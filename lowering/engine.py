@@ -64,6 +64,7 @@ class Engine:
         self._kernels: dict[bytes, Any] = {}
         self._lock = threading.RLock()
         self._scope: str | None = None
+        self.compiled = 0  # programs that had to be compiled
         self._compiler: Any = None
 
     # ------------------------------------------------------------------ programs
@@ -200,6 +201,7 @@ class Engine:
                 pooled=self.backend.pooled_temporaries, rules=self.rules,
             )  # fmt: skip
             entry = ProgramEntry(made.words, made.kernels)
+            self.compiled += 1
             self.cache.put(self._key(text, chosen), entry.to_bytes())
         self._entries[text] = entry
         return entry

@@ -173,13 +173,13 @@ class Prepacked:
 
     def __init__(self, split: Split, derive: Any, main: Any) -> None:
         self.split, self.derive, self.main = split, derive, main
-        self._kept: tuple[tuple[tuple[Any, int], ...], tuple[Any, ...]] | None = None
+        self.known: tuple[tuple[tuple[Any, int], ...], tuple[Any, ...]] | None = None
 
     def __call__(self, *cells: Any) -> tuple[Any, ...]:
         seen = tuple((cells[i], cells[i]._version) for i in self.split.read)
-        known = self._kept
+        known = self.known
         if known is None or not _same(known[0], seen):
-            known = self._kept = (seen, self.derive(*cells))
+            known = self.known = (seen, self.derive(*cells))
         result: tuple[Any, ...] = self.main(*(cells[i] for i in self.split.kept), *known[1])
         return result
 

@@ -12,10 +12,10 @@ from ... import _native
 from ...dsl import tree
 from ...dsl.arguments import Dynamic, is_array, leaf_paths
 from ...dsl.engine import engine
+from ...dsl.entry import Constant
 from ...dsl.errors import ArtifactError
 from ...dsl.export import Exported, export
 from ...dsl.graph import Aval
-from ...dsl.jit import Constant
 from ...lowering.words import expression
 from . import trees
 from .artifact import Artifact

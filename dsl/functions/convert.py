@@ -32,6 +32,7 @@ from ..dtypes import (
 )
 from ..errors import ArgumentError, AxisError, DTypeError, ShapeError
 from ..sizes import Dim, Shape, Size
+from ..tracked import Tracked, plain
 
 if TYPE_CHECKING:
     from ..array import Array
@@ -42,7 +43,7 @@ Axis = int | Sequence[int] | None
 
 def is_scalar(x: Any) -> bool:
     """Whether x is a Python scalar, whose type is weak in promotion (NEP 50)."""
-    return type(x) in (bool, int, float, complex)
+    return type(x) in (bool, int, float, complex) or isinstance(x, Tracked)
 
 
 def is_array(x: Any) -> bool:
@@ -95,6 +96,8 @@ def _placed(x: Array, device: DeviceLike | None, copy: bool | None) -> Array:
 def _from_others(a: Any, wanted: DType | None, copy: bool | None) -> Array:
     if copy is False:
         return _shared(a, wanted)
+    if isinstance(a, Tracked):
+        return record.constant(a, wanted or _weak(int64))
     if isinstance(a, np.ndarray | np.generic):
         return _from_host(np.asarray(a), wanted)
     if hasattr(a, "__dlpack__"):
@@ -257,7 +260,7 @@ def result_type(*arrays_and_dtypes: Any) -> DType:
     >>> result_type(float32, 2.5)
     tilewright.float32
     """
-    operands = [tracing.number_for(x) for x in arrays_and_dtypes]
+    operands = [plain(tracing.number_for(x)) for x in arrays_and_dtypes]
     scalars = [x for x in operands if is_scalar(x)]
     strong = [_dtype_of(x) for x in operands if not is_scalar(x)]
     if not strong:

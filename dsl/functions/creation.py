@@ -11,6 +11,7 @@ from .. import record
 from ..device import DeviceLike
 from ..dtypes import DType, DTypeLike, bool_, dtype, float64, int64
 from ..errors import ArgumentError, DivisionError, ShapeError
+from ..tracked import Tracked, is_integer
 from .convert import (
     ArrayLike,
     as_index,
@@ -68,6 +69,8 @@ _dtype = dtype
 
 def _fitting(value: complex, to: DType) -> complex:
     """A Python scalar of the kind of `to`, so that equal programs have equal parameters."""
+    if isinstance(value, Tracked) and to.kind in "iuf":
+        return value
     kind: Any = {"b": bool, "f": float, "c": complex}.get(to.kind, int)
     return kind(value)  # type: ignore[no-any-return]
 
@@ -187,10 +190,7 @@ def arange(
     begin, end = (0, start_or_stop) if stop is None else (start_or_stop, stop)
     if step == 0:
         raise DivisionError("arange: got step 0; it must not be 0")
-    span = (end - begin) / step
-    if not math.isfinite(span):
-        raise ArgumentError(f"arange: got {begin}, {end}, {step}; they must be finite")
-    count = max(math.ceil(span), 0)
+    count = _steps(begin, end, step)
     with record.at(device):
         wanted = _dtype(dtype) if dtype is not None else result_type(begin, end, step)
         if (begin, step) == (0, 1) and wanted is not bool_:
@@ -198,6 +198,20 @@ def arange(
         exact = _exact() if wanted.is_float else int64
         numbers = p.iota(size=count, dtype=exact) * _fitting(step, exact) + _fitting(begin, exact)
         return convert(numbers, wanted)
+
+
+def _steps(begin: Any, end: Any, step: Any) -> int:
+    """How many numbers there are from begin to before end."""
+    if any(isinstance(n, Tracked) for n in (begin, end, step)) and all(
+        map(is_integer, (begin, end, step))
+    ):
+        span, by = (end - begin, step) if step > 0 else (begin - end, -step)
+        count: int = (span + by - 1) // by if span > 0 else 0
+        return count
+    exact = (end - begin) / step
+    if not math.isfinite(exact):
+        raise ArgumentError(f"arange: got {begin}, {end}, {step}; they must be finite")
+    return max(math.ceil(exact), 0)
 
 
 def eye(

@@ -7,6 +7,7 @@ import types
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..arguments import Dynamic
 from ..errors import TraceError
 from ..jit import Jitted
 from . import runtime as runtime
@@ -21,12 +22,17 @@ class Scripted(Jitted):
 
     word = "script"
 
-    def __init__(self, f: Callable[..., Any], static: Sequence[str]) -> None:
+    def __init__(
+        self,
+        f: Callable[..., Any],
+        static: Sequence[str] = (),
+        dynamic: Dynamic | bool | None = None,
+    ) -> None:
         self._plain = f
         if isinstance(f, types.FunctionType) and not is_own(f):
-            super().__init__(convert(f), static)
+            super().__init__(convert(f), static, dynamic)
         elif callable(f) and not isinstance(f, type | types.BuiltinFunctionType):
-            super().__init__(Converted(f), static)
+            super().__init__(Converted(f), static, dynamic)
         else:
             raise TraceError(
                 f"script: got {f!r}; it takes functions written in Python, methods and modules"
@@ -38,7 +44,12 @@ class Scripted(Jitted):
         return self._plain
 
 
-def script(f: Callable[..., Any] | None = None, *, static: Sequence[str] = ()) -> Any:
+def script(
+    f: Callable[..., Any] | None = None,
+    *,
+    static: Sequence[str] = (),
+    dynamic: Dynamic | bool | None = None,
+) -> Any:
     """Stage a function with its control flow, which is read from its source.
 
     As `tw.jit`, but `if`, `while`, `for`, `break`, `continue`, early `return`, `and`, `or`, `not`,
@@ -60,7 +71,7 @@ def script(f: Callable[..., Any] | None = None, *, static: Sequence[str] = ()) -
     ([1.0, 2.0], [-1.0, 2.0])
     """
     if f is None:
-        return functools.partial(script, static=static)
+        return functools.partial(script, static=static, dynamic=dynamic)
     if isinstance(f, Jitted):
         f = f.function
-    return Scripted(f, static)
+    return Scripted(f, static, dynamic)

@@ -376,9 +376,46 @@ class DeviceKernel:
     def __call__(self, buffers: Sequence[Cell], sizes: Sequence[int]) -> None:
         """Queue the phases on whole arrays of the device, inputs then outputs."""
 
-def signature(arguments: tuple[Any, ...]) -> bytes | None:
-    """A key of the dtypes, shapes and modes of a staged call; None for arguments that are
-    not all distinct concrete cells which no tape watches, or while a trace is open."""
+class Route:
+    """A staged call but for the choice of its program; dsl/route.py says what the parts are.
+    ValueError for parts that do not fit."""
+
+    def __init__(
+        self,
+        program: Any,
+        inputs: tuple[tuple[int, Any], ...],
+        guards: tuple[tuple[int, Any, Any, Any], ...],
+        result: tuple[Any, ...],
+        commits: tuple[tuple[int, Any], ...],
+        clears: tuple[Cell, ...],
+        rebinds: tuple[tuple[Cell, Any], ...],
+        makes_gradients: bool,
+        /,
+    ) -> None: ...
+
+class Staged:
+    """A base for staged functions: a call of a kind that is known takes its route; all others go to
+    the method `_call_slowly(args, kwargs)`."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+    @property
+    def _known(self) -> int: ...
+    @property
+    def _calls(self) -> int: ...
+    def _remember(self, args: tuple[Any, ...], kwargs: dict[str, Any], route: Route, /) -> bool:
+        """Calls like this one take the route from now on; False if the arguments hold what a key
+        cannot tell."""
+    def _forget(self) -> None: ...
+    def _count(self) -> None:
+        """Count a call that Python has made."""
+
+def set_shape_of(shape_of: Any) -> None:
+    """What gives the shape of a traced cell while sizes are tracked."""
+
+def set_sized(on: bool) -> bool:
+    """While on, this thread's traced cells give their sizes by `set_shape_of`'s function; returns
+    what it was."""
+
 
 def set_tracing(on: bool) -> bool:
     """While on, this thread's operators take the slow path; returns what it was."""

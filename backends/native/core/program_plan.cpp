@@ -30,9 +30,10 @@ void AnyProgram::bind_symbols(const ProgramInput* inputs, int64_t* symbols) cons
   std::bitset<kMaxSymbols> bound;
   for (size_t i = 0; n_symbols_ && i < inputs_.size(); ++i)
     for (size_t axis = 0; axis < inputs_[i].dims.size(); ++axis) {
-      const int64_t symbol = inputs_[i].dims[axis].only_symbol();
+      int64_t factor;
+      const int64_t symbol = inputs_[i].dims[axis].scaled_symbol(&factor);
       if (symbol < 0 || bound[size_t(symbol)] || int(axis) >= inputs[i].ndim) continue;
-      symbols[symbol] = inputs[i].dims[axis];
+      symbols[symbol] = inputs[i].dims[axis] / factor;  // a remainder does not pass check_input
       bound[size_t(symbol)] = true;
     }
   for (int64_t i = 0; i < n_symbols_; ++i)

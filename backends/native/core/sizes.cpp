@@ -75,4 +75,15 @@ int64_t SizeExpr::only_symbol() const {
   return steps_.size() == 1 && steps_[0].operation == Symbol ? steps_[0].operand : -1;
 }
 
+int64_t SizeExpr::scaled_symbol(int64_t* factor) const {
+  *factor = 1;
+  if (only_symbol() >= 0) return only_symbol();
+  const bool is_multiple = steps_.size() == 3 && steps_[0].operation == Const &&
+                           steps_[0].operand > 0 && steps_[1].operation == Symbol &&
+                           steps_[2].operation == Mul;
+  if (!is_multiple) return -1;
+  *factor = steps_[0].operand;
+  return steps_[1].operand;
+}
+
 }  // namespace tilewright

@@ -22,6 +22,9 @@ class SizeExpr {
   // The symbol if the expression is just that, else -1.
   int64_t only_symbol() const;
 
+  // The symbol if the expression is a positive number (`factor`) times it, else -1.
+  int64_t scaled_symbol(int64_t* factor) const;
+
   bool is_constant() const { return steps_.empty(); }
 
  private:

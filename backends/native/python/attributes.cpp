@@ -11,6 +11,7 @@ Cell* self_of(PyObject* self) { return reinterpret_cast<Cell*>(self); }
 
 PyObject* get_shape(PyObject* self, void*) {
   return guarded([&] {
+    if (is_sized(self_of(self))) return tracked_shape(self_of(self)).release().ptr();
     return shape_tuple(self_of(self)->ndim, self_of(self)->dims).release().ptr();
   });
 }
@@ -31,12 +32,26 @@ PyObject* get_strides(PyObject* self, void*) {
 }
 
 PyObject* get_ndim(PyObject* self, void*) { return PyLong_FromLong(self_of(self)->ndim); }
-PyObject* get_size(PyObject* self, void*) { return PyLong_FromLongLong(self_of(self)->size); }
+PyObject* get_size(PyObject* self, void*) {
+  Cell* cell = self_of(self);
+  if (!is_sized(cell)) return PyLong_FromLongLong(cell->size);
+  return guarded([&] {
+    py::object total = py::int_(1);
+    for (py::handle size : tracked_shape(cell)) total = total * size;
+    return total.release().ptr();
+  });
+}
 PyObject* get_itemsize(PyObject* self, void*) {
   return PyLong_FromLong(itemsize(self_of(self)->type));
 }
 PyObject* get_nbytes(PyObject* self, void*) {
-  return PyLong_FromLongLong(self_of(self)->size * itemsize(self_of(self)->type));
+  Cell* cell = self_of(self);
+  if (!is_sized(cell)) return PyLong_FromLongLong(cell->size * itemsize(cell->type));
+  return guarded([&] {
+    const auto size = py::reinterpret_steal<py::object>(get_size(self, nullptr));
+    if (!size) throw py::error_already_set();
+    return (size * py::int_(itemsize(cell->type))).release().ptr();
+  });
 }
 PyObject* get_code(PyObject* self, void*) { return PyLong_FromLong(int(self_of(self)->type)); }
 PyObject* get_offset(PyObject* self, void*) { return PyLong_FromLongLong(self_of(self)->offset); }
@@ -122,6 +137,11 @@ PyObject* dlpack_device(PyObject* self, PyObject*) {
 }
 
 }  // namespace
+
+py::tuple tracked_shape(Cell* cell) {
+  if (!registry.shape_of) fail(ErrorKind::Value, "shape: nothing knows the sizes of a trace");
+  return py::reinterpret_borrow<py::object>(registry.shape_of)(py::handle(object_of(cell)));
+}
 
 PyGetSetDef cell_attributes[] = {
     {"shape", get_shape, nullptr, "The sizes of the axes.", nullptr},

@@ -42,6 +42,7 @@ struct Registry {
   PyObject* dtypes[kDTypes];
   PyObject* slow;
   PyObject* no_value;  // the default of arguments for which None means something
+  PyObject* shape_of;  // gives the shape of a traced cell while sizes are tracked
   DType promotion[kDTypes][kDTypes];
 };
 
@@ -50,6 +51,7 @@ extern Registry registry;
 // Of this Python thread.
 struct ThreadFlags {
   bool tracing = false, grad = true;
+  bool sized = false;  // sizes of traced cells are more than numbers
   bool reproducible = false;  // kernels of that mode are kept apart from the others
 
   // What kernels, recipes and programs are kept by, as one byte.
@@ -99,6 +101,12 @@ inline bool settled(Cell* cell) { return is_concrete(cell) && !(thread_flags.gra
 
 // Moreover the value is in the host's memory, so that the operators may compute on it at once.
 inline bool ready(Cell* cell) { return settled(cell) && !root_of(cell)->buffer->device; }
+
+// Whether the cell's sizes are more than numbers to the trace that is open.
+inline bool is_sized(Cell* cell) { return thread_flags.sized && root_of(cell)->traced; }
+
+// Its shape as the trace knows it.
+py::tuple tracked_shape(Cell* cell);
 
 // The argument as a cell; TypeError if it is none, Error(Value) if it must be concrete and is not.
 Cell* require_cell(const char* operation, PyObject* object);

@@ -227,7 +227,17 @@ PyObject* cell_item(PyObject* self, Py_ssize_t index) {
 }
 
 Py_ssize_t cell_length(PyObject* self) {
-  const Cell* cell = reinterpret_cast<Cell*>(self);
+  Cell* cell = reinterpret_cast<Cell*>(self);
+  if (cell->ndim && is_sized(cell)) {  // a plain number is wanted, which Python's `int` settles
+    try {
+      const py::object first = tracked_shape(cell)[0];
+      if (!py::reinterpret_steal<py::object>(PyNumber_Long(first.ptr())))
+        throw py::error_already_set();
+    } catch (...) {
+      translate_exception();
+      return -1;
+    }
+  }
   if (cell->ndim) return Py_ssize_t(cell->dims[0]);
   PyErr_SetString(PyExc_TypeError, "len: got an array without axes");
   return -1;

@@ -14,7 +14,7 @@
 #include "moves.h"
 #include "operators.h"
 #include "reduce_kernel.h"
-#include "signature.h"
+#include "staged.h"
 #include "tape.h"
 #include "timeline_python.h"
 #include "program_object.h"
@@ -95,6 +95,7 @@ py::object traced(py::handle shape, int64_t code, py::handle payload) {
   return object_from(new_traced(type, dims.ndim, dims.dims, payload.ptr()));
 }
 
+bool set_sized(bool on) { return std::exchange(thread_flags.sized, on); }
 bool set_tracing(bool on) { return std::exchange(thread_flags.tracing, on); }
 bool set_grad_enabled(bool on) { return std::exchange(thread_flags.grad, on); }
 bool set_reproducible(bool on) { return std::exchange(thread_flags.reproducible, on); }
@@ -146,7 +147,10 @@ void bind_state(py::module_& m) {
   m.def("set_num_threads", &set_num_threads, py::arg("n"),
         py::call_guard<py::gil_scoped_release>());
   m.def("get_num_threads", &num_threads);
-  m.def("signature", &signature, py::arg("arguments"));
+  m.def("set_shape_of", [](py::object made) {
+    Py_XSETREF(registry.shape_of, made.release().ptr());
+  });
+  m.def("set_sized", &set_sized, py::arg("on"));
   m.def("set_tracing", &set_tracing, py::arg("on"));
   m.def("set_grad_enabled", &set_grad_enabled, py::arg("on"));
   m.def("grad_enabled", [] { return thread_flags.grad; });
@@ -180,6 +184,8 @@ PYBIND11_MODULE(_native, m) {
   m.add_object("Assembly", py::handle(reinterpret_cast<PyObject*>(make_assembly_type())));
   m.add_object("Routine", py::handle(reinterpret_cast<PyObject*>(make_routine_type())));
   m.add_object("Dispatch", py::handle(reinterpret_cast<PyObject*>(make_dispatch_type())));
+  m.add_object("Staged", py::handle(reinterpret_cast<PyObject*>(make_staged_type())));
+  m.add_object("Route", py::handle(reinterpret_cast<PyObject*>(make_route_type())));
   m.add_object("TapeNode", py::handle(reinterpret_cast<PyObject*>(make_tape_node_type())));
   bind_kernel(m);
   bind_dispatch(m);

@@ -197,6 +197,17 @@ const AnyProgram* host_program(PyObject* object) {
   return self->device ? nullptr : self->program;
 }
 
+bool is_program(PyObject* object) { return Py_TYPE(object) == program_type; }
+
+void run_program(PyObject* program, PyObject* const* cells, Py_ssize_t count,
+                 std::vector<py::object>& results) {
+  const size_t n = size_t(program_of(program).n_outputs());
+  Scratch<PyObject*> made(n);
+  run(reinterpret_cast<ProgramObject*>(program), cells, count, made.data());
+  for (size_t i = 0; i < n; ++i)
+    results.push_back(py::reinterpret_steal<py::object>(made.data()[i]));
+}
+
 PyTypeObject* make_program_type() {
   PyType_Slot slots[] = {
       {Py_tp_doc, const_cast<char*>("A compiled graph: instructions over slots.")},
