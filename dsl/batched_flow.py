@@ -42,9 +42,12 @@ def _cond(cells: list[Array], flags: Flags, params: dict[str, Any], count: Dim) 
     branches, own = params["branches"], flags[1:]
     if flags[0]:
         return _choice(cells[0], cells[1:], own, branches, count)
-    sides = [lane_graph(branch, own, count)[1] for branch in branches]
-    has = [any(side) for side in zip(*sides, strict=True)]
-    made = tuple(lane_graph(branch, own, count, has)[0] for branch in branches)
+    sides = [lane_graph(branch, own, count) for branch in branches]
+    has = [any(side) for side in zip(*(found for _, found in sides), strict=True)]
+    made = tuple(
+        graph if found == has else lane_graph(branch, own, count, has)[0]
+        for branch, (graph, found) in zip(branches, sides, strict=True)
+    )
     return bind_control(COND, cells, {"branches": made}), has
 
 
@@ -147,13 +150,11 @@ def _scan(cells: list[Array], flags: Flags, params: dict[str, Any], count: Dim) 
     nc, nk, body = params["n_constants"], params["n_carries"], params["body"]
     first, carried, rest = flags[:nc], flags[nc : nc + nk], flags[nc + nk :]
     while True:
-        has = lane_graph(body, [*first, *carried, *rest], count)[1]
-        grown = [a or b for a, b in zip(carried, has[:nk], strict=True)]
-        if grown == carried:
+        least = [*carried, *[False] * (len(body.outputs) - nk)]
+        graph, has = lane_graph(body, [*first, *carried, *rest], count, least)
+        if has[:nk] == carried:
             break
-        carried = grown
-    has = [*carried, *has[nk:]]
-    graph = lane_graph(body, [*first, *carried, *rest], count, has)[0]
+        carried = has[:nk]
     values = with_lanes(cells, flags, [*first, *carried, *rest], count)
     # Turns come first, then lanes.
     xs = [axis_moved(x, 1, 0) if h else x for x, h in zip(values[nc + nk :], rest, strict=True)]

@@ -247,6 +247,7 @@ def _region(
     weak: Sequence[bool] = (),
 ) -> Region:
     region = Region("custom_vjp", f, tracing.current())
+    region.trace.begins = True  # what runs by its own rule, and again, is in no order with the rest
     region.run(avals, build, weak)
     if region.written:
         raise TraceError(

@@ -188,7 +188,9 @@ def without_effects(graph: Graph) -> Graph:
     nodes = []
     for node in graph.nodes:
         inputs = tuple(replaced.get(v, v) for v in node.inputs)
-        if not isinstance(node.primitive.lower, Effect):
+        if node.primitive.name == "custom":  # may be run again: it says its own gradient
+            nodes.append(replace(node, inputs=inputs))
+        elif not isinstance(node.primitive.lower, Effect):
             params = {k: _without(v) for k, v in node.params.items()}
             nodes.append(replace(node, inputs=inputs, params=params))
         elif not has_effect(node):

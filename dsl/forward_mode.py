@@ -183,9 +183,12 @@ def _cond(cells: list[Array], tangents: Tangents, params: dict[str, Any]) -> Fou
     """A cond of the branches with their tangents."""
     groups = [(len(cells) - 1, [t is not None for t in tangents[1:]])]
     branches = params["branches"]
-    sides = [tangent_graph(b, groups)[1] for b in branches]
-    has = [any(side) for side in zip(*sides, strict=True)]
-    made = tuple(tangent_graph(b, groups, has)[0] for b in branches)
+    sides = [tangent_graph(b, groups) for b in branches]
+    has = [any(side) for side in zip(*(found for _, found in sides), strict=True)]
+    made = tuple(
+        graph if found == has else tangent_graph(b, groups, has)[0]
+        for b, (graph, found) in zip(branches, sides, strict=True)
+    )
     operands = grouped(cells[1:], tangents[1:], groups)
     return split(bind_control(COND, [cells[0], *operands], {"branches": made}), has)
 
@@ -197,13 +200,12 @@ def _scan(cells: list[Array], tangents: Tangents, params: dict[str, Any]) -> Fou
     parts = [there[:nc], there[nc : nc + nk], there[nc + nk :]]
     while True:
         groups = [(len(p), p) for p in parts]
-        has = tangent_graph(body, groups)[1]
-        grown = [a or b for a, b in zip(parts[1], has[:nk], strict=True)]
-        if grown == parts[1]:
+        least = [*parts[1], *[False] * (len(body.outputs) - nk)]
+        graph, has = tangent_graph(body, groups, least)
+        if has[:nk] == parts[1]:
             break
-        parts[1] = grown
-    has = [*parts[1], *has[nk:]]
-    graph = _carries_first(*tangent_graph(body, groups, has), nk)
+        parts[1] = has[:nk]
+    graph = _carries_first(graph, has, nk)
     carried = chosen(cells[nc : nc + nk], tangents[nc : nc + nk], parts[1])
     along: Tangents = [*tangents[:nc], *_placed(carried, parts[1]), *tangents[nc + nk :]]
     n_carries = nk + len(carried)

@@ -24,21 +24,29 @@ _ids = itertools.count()
 
 @dataclass(frozen=True)
 class Aval:
-    """An abstract value: the shape (sizes may be unknown) and the dtype of an array."""
+    """What an array is like: its shape (sizes may be unknown) and its dtype.
+
+    >>> import tilewright as tw
+    >>> str(tw.Aval((2, 3), tw.float32))
+    'float32[2, 3]'
+    """
 
     shape: Shape
     dtype: DType
 
     @property
     def ndim(self) -> int:
+        """The number of axes."""
         return len(self.shape)
 
     @property
     def size(self) -> Dim:
+        """The number of elements."""
         return product(self.shape)
 
     @property
     def nbytes(self) -> Dim:
+        """The number of bytes of the elements."""
         return self.size * self.dtype.itemsize
 
     def __str__(self) -> str:

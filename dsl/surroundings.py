@@ -95,13 +95,15 @@ def content_of(value: Any) -> Any:
     if isinstance(value, list | dict | set):
         if len(value) > _MOST_ITEMS:
             return None
-        items = value.items() if isinstance(value, dict) else value
-        return [(id(k), id(v)) for k, v in items] if isinstance(value, dict) else [*map(id, items)]
+        if isinstance(value, dict):
+            return [(id(k), id(v)) for k, v in value.items()]
+        return [id(v) for v in value]
     if isinstance(value, np.ndarray):
         return value.tobytes() if value.nbytes <= _MOST_BYTES else None
-    if isinstance(value, np.random.Generator | np.random.BitGenerator):
-        is_generator = isinstance(value, np.random.Generator)
-        return repr((value.bit_generator if is_generator else value).state)
+    if isinstance(value, np.random.Generator):
+        return repr(value.bit_generator.state)
+    if isinstance(value, np.random.BitGenerator):
+        return repr(value.state)
     if isinstance(value, np.random.RandomState | random.Random):
         state = value.get_state() if hasattr(value, "get_state") else value.getstate()
         return repr(state)

@@ -98,6 +98,7 @@ class Trace:
         self.observed: dict[tuple[int, str], Observation] = {}
         self.weak: set[Var] = set()  # scalars that promote as Python numbers do (NEP 50)
         self.token: Array | None = None  # the end of its chain of effects (effects.py)
+        self.begins = False  # whether a chain begins here, though there is a trace around it
         self.example: dict[Var, Array] | None = None  # values of tw.trace_example (example.py)
         self.is_open = True
         self.device: int | None = None  # where it runs, once an array says so
@@ -176,8 +177,9 @@ class Trace:
 
     @property
     def outermost(self) -> Trace:
-        """The trace of the whole program, of which this one is a branch or a loop."""
-        return self if self.parent is None else self.parent.outermost
+        """The trace of the whole program, of which this one is a branch or a loop; or what has an
+        order of effects of its own."""
+        return self if self.parent is None or self.begins else self.parent.outermost
 
     def is_inside(self, other: Trace) -> bool:
         """Whether this trace is a branch or a loop of `other`, at any depth."""

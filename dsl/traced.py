@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .. import _native
 from . import tree
@@ -13,9 +13,6 @@ from .graph import Aval
 from .jit import Jitted
 from .signatures import Signature, signature_of
 from .tracing_calls import trace_call
-
-if TYPE_CHECKING:
-    pass
 
 
 class Traced(Jitted):

@@ -305,8 +305,8 @@ class Engine:
     # ------------------------------------------------------------------ stages as text
 
     def split(self, graph: Graph, read_only: frozenset[int]) -> Any:
-        packed_size = self.backend.packed_size
-        return split_graph(graph, read_only, packed_size, self.rules) if read_only else None
+        size = self.backend.packed_size
+        return split_graph(graph, read_only, size, self.rules) if read_only else None
 
     def stage(self, graph: Graph, stage: str, read_only: frozenset[int] = frozenset()) -> str:
         """The text of a graph at a stage: graph, kernels, tir, asm or memory; of both parts, where
@@ -362,9 +362,8 @@ class Engine:
             launched.append((found, entry.kernels[found].sizes))
             return launched[-1]
 
-        plan = pipeline.plan_graph(
-            self.lowered(graph), number, pooled=self.backend.pooled_temporaries, rules=self.rules
-        )
+        pooled, rules = self.backend.pooled_temporaries, self.rules
+        plan = pipeline.plan_graph(self.lowered(graph), number, pooled=pooled, rules=rules)
         kernels = self._loaded(entry)
         scratch = [
             kernels[i].scratch_bytes(*(values.get(n, 1) for n in sizes)) for i, sizes in launched

@@ -194,4 +194,5 @@ def _scale(node: Node, found: Host, given: Sequence[Host]) -> Host:
     sizes = [np.abs(x) if x.dtype.kind in "fc" else x for x in given]
     if primitive is MATMUL_PACKED:
         return np.asarray(np.matmul(*sizes))
-    return np.abs(np.asarray(primitive.reference(*sizes, **node.params)))
+    magnitude: Host = np.abs(primitive.reference(*sizes, **node.params))
+    return magnitude

@@ -13,6 +13,7 @@ import inspect
 import sys
 import types
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from ... import _native
@@ -25,6 +26,7 @@ from .state import get
 from .values import is_staged
 
 _PACKAGE = __name__.split(".")[0]
+_FOLDER = str(Path(__file__).parents[2])
 _MARK = "__tw_rewritten__"
 _INSTALLED = ("site-packages", "dist-packages")
 _NO_PLAIN = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
@@ -115,7 +117,8 @@ def _converted_object(called: Any) -> Any:
 
 def is_own(function: types.FunctionType) -> bool:
     """Whether the code of a function is tilewright's, such as that of what `tw.grad(f)` returns."""
-    return str(function.__globals__.get("__name__", "")).split(".")[0] == _PACKAGE
+    own = str(function.__globals__.get("__name__", "")).split(".")[0] == _PACKAGE
+    return own and function.__code__.co_filename.startswith(_FOLDER)  # not in examples of ours
 
 
 def _rebuilt(function: types.FunctionType, depth: int = 4) -> types.FunctionType:
@@ -145,7 +148,7 @@ def _is_ours(called: Any) -> bool:
 def _is_of_user(function: types.FunctionType) -> bool:
     code = function.__code__
     own = function.__globals__.get("__name__", "").split(".")[0]
-    is_known = own == _PACKAGE or (own in sys.stdlib_module_names and own != "__main__")
+    is_known = is_own(function) or (own in sys.stdlib_module_names and own != "__main__")
     is_installed = any(part in code.co_filename.split("/") for part in _INSTALLED)
     return not (is_known or is_installed or code.co_flags & _NO_PLAIN)
 

@@ -416,19 +416,13 @@ def set_sized(on: bool) -> bool:
     """While on, this thread's traced cells give their sizes by `set_shape_of`'s function; returns
     what it was."""
 
-
-def set_tracing(on: bool) -> bool:
-    """While on, this thread's operators take the slow path; returns what it was."""
-
+def set_tracing(on: bool) -> bool: ...  # operators take the slow path; returns what it was
 def set_grad_enabled(on: bool) -> bool:
     """While on, this thread's operators on tracked cells go the slow path; returns what it was."""
 
 def grad_enabled() -> bool: ...
-def set_reproducible(on: bool) -> bool:
-    """While on, this thread's operators and functions use kernels of the reproducible mode, which
-    are kept apart from the others; returns what it was."""
-
 def reproducible() -> bool: ...
+def set_reproducible(on: bool) -> bool: ...  # this thread's kernels; returns what it was
 def timeline_start() -> int:
     """Begin to record; gives the time for `timeline_stop`. Recordings may overlap."""
 

@@ -119,6 +119,27 @@ def test_second_derivatives(name: str) -> None:
     np.testing.assert_allclose(product.numpy(), want.sum(-1), rtol=1e-5, atol=1e-7)
 
 
+@tw.script
+def scripted(x: Any) -> Any:
+    y = x
+    while y < 10.0:
+        if y > 3.0:  # noqa: SIM108
+            y = y * 1.5
+        else:
+            y = y + x * x
+    return y
+
+
+def test_a_scripted_function() -> None:
+    xs = tw.asarray(np.array([0.7, 1.9, 12.0]))
+    want = np.array([tw.grad(scripted)(x).item() for x in xs])
+    ends = [np.array([scripted(x + e).item() for x in xs]) for e in (1e-6, -1e-6)]
+    np.testing.assert_allclose(want, (ends[0] - ends[1]) / 2e-6, rtol=1e-6)
+    np.testing.assert_allclose(tw.jit(tw.vmap(tw.grad(scripted)))(xs).numpy(), want, rtol=1e-10)
+    along = tw.jvp(tw.vmap(scripted), (xs,), (xs * 0 + 1,))[1]
+    np.testing.assert_allclose(along.numpy(), want, rtol=1e-10)
+
+
 def test_third_derivatives_through_a_while() -> None:
     """Newton's iteration for a root, whose derivatives are known."""
 

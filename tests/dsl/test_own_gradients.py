@@ -193,6 +193,27 @@ def test_pytrees_and_what_is_no_array() -> None:
         assert g(p["a"]).tolist() == [200.0, 200.0]
 
 
+def test_a_function_of_python_with_a_gradient() -> None:
+    """The gradient of a callback; its forward function calls the function itself."""
+
+    @tw.custom_vjp
+    def f(x: Any) -> Any:
+        return tw.callback(np.sinh, x, x)
+
+    f.defvjp(lambda x: (f(x), x), lambda x, ct: (ct * tw.cosh(x),))
+    x = tw.array([1.0, 2.0])
+    total = lambda x: f(x).sum()  # noqa: E731
+    each = lambda x: tw.scan(lambda s, v: (s + f(v), None), 0.0, x)[0]  # noqa: E731
+    first = (tw.grad(total), tw.jit(tw.grad(total)), tw.grad(tw.jit(total)), tw.jit(tw.grad(each)))
+    for g in first:
+        np.testing.assert_allclose(g(x).numpy(), np.cosh([1.0, 2.0]))
+    second = tw.grad(lambda x: tw.grad(total)(x).sum())
+    for g in (second, tw.jit(second)):
+        np.testing.assert_allclose(g(x).numpy(), np.sinh([1.0, 2.0]))
+    with pytest.raises(tw.TraceError, match="callback of sinh .* for several lanes"):
+        tw.vmap(f)(x)
+
+
 def test_a_graph_as_code_calls_the_function() -> None:
     f = tw.jit(tripled())
     scope: dict[str, Any] = {}

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from device_support import device_names
 from flow_support import CASES, Case
 from hypothesis import given
 from hypothesis import strategies as st
@@ -192,6 +193,24 @@ def test_a_module_over_examples() -> None:
     for a, p in zip(found, model.parameters(), strict=True):
         np.testing.assert_allclose(a, p.grad.numpy(), rtol=1e-4, atol=1e-5)
 
+
+@pytest.mark.parametrize("device", device_names()[1:])
+def test_on_devices(device: str) -> None:
+    """The lanes run where the arrays are, in eager code too."""
+
+    def f(x: Any) -> Any:
+        y = tw.checkpoint(lambda v: tw.sin(v) * OFFSET)(x)
+        return tw.cond(x[0] > 0, lambda: (y * y).sum(), lambda: y.sum())
+
+    x = tw.asarray(np.linspace(-1, 1, 6).reshape(3, 2).astype(np.float32))
+    want = tw.vmap(tw.grad(f))(x).numpy()
+    for g in (tw.vmap(tw.grad(f)), tw.jit(tw.vmap(tw.grad(f)))):
+        found = g(x.to(device))
+        assert found.device.name.startswith(device.split(":")[0])
+        np.testing.assert_allclose(found.numpy(), want, rtol=1e-5, atol=1e-6)
+
+
+OFFSET = 2.0
 
 # --------------------------------------------------------------------------- errors
 

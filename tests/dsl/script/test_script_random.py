@@ -103,7 +103,7 @@ def values(f: Any, numbers: tuple[float, float, int, int]) -> list[np.ndarray[An
         min_size=2, max_size=2,
     ),
 )  # fmt: skip
-@settings(max_examples=25)
+@settings(max_examples=15)
 def test_random_programs(text: str, numbers: list[tuple[float, float, int, int]]) -> None:
     f = compiled(text)
     scripted = tw.script(f)
