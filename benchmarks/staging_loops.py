@@ -28,8 +28,10 @@ double forward(const double *init, const double *x) {{
   double s[N], t[N], total = 0;
   for (int i = 0; i < N; ++i) s[i] = init[i];
   for (int j = 0; j < STEPS; ++j) {{
-    for (int i = 0; i < N - 1; ++i) t[i] = s[i] + H * (s[i + 1] - A * s[i] * s[i] + x[j]);
-    t[N - 1] = s[N - 1] + H * (s[0] - A * s[N - 1] * s[N - 1] + x[j]);
+    for (int i = 0; i < N - 1; ++i)
+      t[i] = s[i] + H * (s[i + 1] - s[i] - A * s[i] * s[i] * s[i] + x[j]);
+    const double e = s[N - 1];
+    t[N - 1] = e + H * (s[0] - e - A * e * e * e + x[j]);
     for (int i = 0; i < N; ++i) s[i] = t[i];
   }}
   for (int i = 0; i < N; ++i) total += s[i];
@@ -42,14 +44,17 @@ void adjoint(const double *init, const double *x, double *of_init, double *of_x)
   for (int i = 0; i < N; ++i) h[0][i] = init[i];
   for (int j = 0; j < STEPS; ++j) {{
     double *s = h[j], *t = h[j + 1];
-    for (int i = 0; i < N - 1; ++i) t[i] = s[i] + H * (s[i + 1] - A * s[i] * s[i] + x[j]);
-    t[N - 1] = s[N - 1] + H * (s[0] - A * s[N - 1] * s[N - 1] + x[j]);
+    for (int i = 0; i < N - 1; ++i)
+      t[i] = s[i] + H * (s[i + 1] - s[i] - A * s[i] * s[i] * s[i] + x[j]);
+    const double e = s[N - 1];
+    t[N - 1] = e + H * (s[0] - e - A * e * e * e + x[j]);
   }}
   for (int i = 0; i < N; ++i) g[i] = 1;
   for (int j = STEPS - 1; j >= 0; --j) {{
     double sum = 0;
-    p[0] = g[0] * (1 - 2 * H * A * h[j][0]) + H * g[N - 1];
-    for (int i = 1; i < N; ++i) p[i] = g[i] * (1 - 2 * H * A * h[j][i]) + H * g[i - 1];
+    p[0] = g[0] * (1 - H - 3 * H * A * h[j][0] * h[j][0]) + H * g[N - 1];
+    for (int i = 1; i < N; ++i)
+      p[i] = g[i] * (1 - H - 3 * H * A * h[j][i] * h[j][i]) + H * g[i - 1];
     for (int i = 0; i < N; ++i) sum += g[i];
     of_x[j] = H * sum;
     for (int i = 0; i < N; ++i) g[i] = p[i];
@@ -80,7 +85,7 @@ def ring(scan: Callable[..., Any], stack: Callable[..., Any]) -> Callable[[Any, 
     def turn(s: tuple[Any, ...], x: Any) -> tuple[tuple[Any, ...], None]:
         after = (*s[1:], s[0])
         pairs = zip(s, after, strict=True)
-        return tuple(a + STEP * (b - DAMPING * a * a + x) for a, b in pairs), None
+        return tuple(a + STEP * (b - a - DAMPING * a * a * a + x) for a, b in pairs), None
 
     def total(init: Any, x: Any) -> Any:
         last, _ = scan(turn, tuple(init[i] for i in range(N)), x)
