@@ -33,8 +33,6 @@ FUNCTIONS: dict[str, Callable[[Any, Any], Any]] = {
     "row": lambda np_, x: x + np_.ones((1, 6)).astype(F32),
     "stacked": lambda np_, x: np_.stack([x, x * 2], axis=1),
     "sorted out": lambda np_, x: np_.where(x > 0, x, 0 * x),
-    "first half": lambda np_, x: x[: x.shape[0] // 2] * 2,
-    "every other": lambda np_, x: x[::2] + 1,
     "largest": lambda np_, x: x.argmax(axis=1),
     "largest of the rows": lambda np_, x: x.max(axis=0),
 }
@@ -81,6 +79,15 @@ def test_sizes_have_names_in_descriptions() -> None:
         made(example(0), np.ones((2, 0), F32))
 
 
+def test_sizes_that_are_divided() -> None:
+    for f in (lambda x: x[: x.shape[0] // 2] * 2, lambda x: x[::2] + 1):
+        made = tw.compile(f, example(20), dynamic=N)
+        for n in (5, 6, 33, 100):
+            np.testing.assert_array_equal(made(example(n)).numpy(), f(example(n)))
+        with pytest.raises(ShapeError, match="n = 2; a decision"):  # one row, which broadcasts
+            made(example(2))
+
+
 def test_windows_become_conditions() -> None:
     made = tw.compile(lambda x: x[2:12].sum(axis=0), example(40), dynamic=N)
     np.testing.assert_allclose(made(example(12)).numpy(), example(12)[2:12].sum(0), rtol=1e-5)
@@ -113,7 +120,7 @@ def test_python_branches_on_a_size() -> None:
         (lambda x: sum((x[i] for i in range(x.shape[0])), x[0]), "the program is another"),
         (lambda x: x * 2 if x.shape[0] == 23 else x, r"only where .* is 0 at test_unknown_sizes"),
         (lambda x: x * float(np.sqrt(x.shape[0])), "it asks for the number itself"),
-        (lambda x: x + tw.asarray(np.zeros(x.shape, F32)), "a constant array"),
+        (lambda x: x + tw.asarray(np.zeros(x.shape, F32)), "constant array|number itself"),
         (lambda x: x + tw.ones((20, 6)), "with n = 2[0-9]+ the function fails"),
         (lambda x: x.reshape(-1, 4), "fails"),
     ],
