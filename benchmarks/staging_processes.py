@@ -20,6 +20,7 @@ def chain(m, x, y):
 _OURS = """
 import time
 import numpy as np, tilewright as tw
+import tilewright.wiring, tilewright.lowering.engine  # what is measured comes after the imports
 x, y = (tw.asarray(np.linspace(0, 1, 512, dtype=np.float32)) for _ in range(2))
 """
 FIRST = f"""{CHAIN}{_OURS}

@@ -12,6 +12,7 @@ import hashlib
 import os
 import tempfile
 import warnings
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -127,13 +128,38 @@ def default_folder() -> Path:
 @cache
 def sources_digest() -> str:
     """A digest of the sources that decide what code is generated: Python, and what is put before
-    the kernels of devices. The core's own C++ is not among them; wheels do not have it."""
+    the kernels of devices. The core's own C++ is not among them; wheels do not have it.
+
+    Reading them all takes longer than the rest of a start from the cache, so the digest is kept
+    there by the sizes and times of the files.
+    """
+    files = [
+        entry
+        for folder in (_ROOT / "lowering", _ROOT / "dsl" / "primitives", _ROOT / "backends")
+        for entry in sorted(_sources(folder), key=lambda entry: entry.path)
+    ]
+    facts = ((e.path, e.stat().st_size, e.stat().st_mtime_ns) for e in files)
+    key = key_of("sources", *(f"{path} {size} {time}" for path, size, time in facts))
+    kept = Cache(default_folder())
+    known = kept.get(key)
+    if known is not None:
+        return known.decode()
     digest = hashlib.sha256()
-    for folder in (_ROOT / "lowering", _ROOT / "dsl" / "primitives", _ROOT / "backends"):
-        for path in sorted(p for suffix in _SOURCES for p in folder.rglob(f"*{suffix}")):
-            if "native" not in path.relative_to(folder).parts:
-                digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    for entry in files:
+        digest.update(entry.name.encode() + b"\0" + Path(entry.path).read_bytes())
+    if os.access(kept.folder, os.W_OK):  # whoever puts programs there says what hinders it
+        kept.put(key, digest.hexdigest().encode())
     return digest.hexdigest()
+
+
+def _sources(folder: Path | str) -> Iterator[os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir():
+                if entry.name not in ("native", "__pycache__"):
+                    yield from _sources(entry.path)
+            elif entry.name.endswith(_SOURCES):
+                yield entry
 
 
 def key_of(*parts: str) -> str:
