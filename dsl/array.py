@@ -21,7 +21,8 @@ from .methods import Layout, Reductions, Selection
 from .operators import binary_slow, is_known, require_known, require_text, to_python
 
 if TYPE_CHECKING:
-    from .functions.convert import ArrayLike, Axis
+    from .functions.axes import Axis
+    from .functions.convert import ArrayLike
 
 __all__ = ["Array", "binary_slow"]
 

@@ -13,7 +13,8 @@ from .functions.outputs import NO_VALUE
 
 if TYPE_CHECKING:
     from .array import Array
-    from .functions.convert import ArrayLike, Axis
+    from .functions.axes import Axis
+    from .functions.convert import ArrayLike
 
 
 class Reductions:

@@ -48,18 +48,14 @@ def trace_call(
                 shape = leaf.shape if shapes is None else tuple(shapes[len(cells)])
                 cells[id(leaf)] = trace.add_input(Aval(shape, leaf.dtype))
         if by_example:
-            trace.example = {
-                tracing.traced_var(cells[id(x)], trace): x for x in leaves if id(x) in cells
-            }
+            known = [x for x in leaves if id(x) in cells]
+            trace.example = {tracing.traced_var(cells[id(x)], trace): x for x in known}
         args, kwargs = tree.unflatten(structure, [cells.get(id(x), x) for x in leaves])
         result = f(*args, **kwargs)
         purity.check(as_written(f), around, states)
         entry = _finish(trace, list(cells.values()), result)
-    entry.places = tuple(
-        (c, around.arrays[id(c.cell)])
-        for c in entry.captured
-        if id(c.cell) in around.arrays and not c.origin.is_grad
-    )
+    named = [c for c in entry.captured if id(c.cell) in around.arrays and not c.origin.is_grad]
+    entry.places = tuple((c, around.arrays[id(c.cell)]) for c in named)
     del args, kwargs, result, cells
     trace.refuse_survivors("jit", name_of(f))
     return entry

@@ -16,15 +16,8 @@ from . import functions as f
 from .dispatch import kind_of
 from .dtypes import dtype as as_dtype
 from .errors import ArgumentError, BoundsError, DTypeError
-from .functions.convert import (
-    asarray,
-    common_shape,
-    convert,
-    is_array,
-    is_scalar,
-    many_axes,
-    one_axis,
-)
+from .functions.axes import many_axes, one_axis
+from .functions.convert import asarray, common_shape, convert, is_array, is_scalar
 from .functions.cumulative import part, scan
 from .functions.outputs import NO_VALUE, casts, check_casting, store
 

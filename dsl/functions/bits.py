@@ -10,7 +10,8 @@ from .. import primitives as p
 from .. import record
 from ..dtypes import bool_, uint8
 from ..errors import ArgumentError, DTypeError
-from .convert import ArrayLike, asarray, boolean, convert, one_axis
+from .axes import one_axis
+from .convert import ArrayLike, asarray, boolean, convert
 from .logic import bitwise_and, right_shift
 from .reductions import sum as sum_
 from .shapes import moveaxis, ravel, reshape

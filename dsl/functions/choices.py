@@ -14,16 +14,8 @@ from ..dtypes import bool_, int64
 from ..errors import ArgumentError, BoundsError, DTypeError, ShapeError
 from ..sizes import product
 from .arithmetic import clip, remainder
-from .convert import (
-    ArrayLike,
-    asarray,
-    boolean,
-    broadcast,
-    common_shape,
-    convert,
-    one_axis,
-    same_dtype,
-)
+from .axes import one_axis
+from .convert import ArrayLike, asarray, boolean, broadcast, common_shape, convert, same_dtype
 from .cumulative import cumsum
 from .logic import equal, logical_not, where
 from .logic import logical_or as either

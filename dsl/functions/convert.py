@@ -30,15 +30,15 @@ from ..dtypes import (
     promote_scalar,
     set_constructor,
 )
-from ..errors import ArgumentError, AxisError, DTypeError, ShapeError
+from ..errors import ArgumentError, DTypeError, ShapeError
 from ..sizes import Dim, Shape, Size
 from ..tracked import Tracked, plain
+from .axes import check_order
 
 if TYPE_CHECKING:
     from ..array import Array
 
 ArrayLike = Any  # an Array, a Python scalar, nested lists, a NumPy array, a DLPack object
-Axis = int | Sequence[int] | None
 
 
 def is_scalar(x: Any) -> bool:
@@ -311,7 +311,7 @@ def inexact(of: DType) -> DType:
     return placing.current().fitting_float(wanted)
 
 
-# --------------------------------------------------------------------------- shapes and axes
+# --------------------------------------------------------------------------- shapes
 
 
 def broadcast_shapes(*shapes: Shape | Dim) -> Shape:
@@ -361,38 +361,6 @@ def broadcast(name: str, *arrays: Array) -> list[Array]:
         return list(arrays)
     shape = common_shape(name, *(x.shape for x in arrays))
     return [x if x.shape == shape else p.broadcast_to(x, shape=shape) for x in arrays]
-
-
-def one_axis(name: str, axis: int, ndim: int) -> int:
-    """`axis` counted from the front; raises AxisError when out of range."""
-    try:
-        place = axis.__index__()
-    except AttributeError:
-        raise DTypeError(f"{name}: got axis {axis!r}; it must be an int") from None
-    if not -ndim <= place < ndim:
-        raise AxisError(
-            f"{name}: got axis {axis} for an array of {ndim} axes; "
-            + (f"it must be in {-ndim}..{ndim - 1}" if ndim else "there is none")
-        )
-    return place % ndim
-
-
-def many_axes(name: str, axis: Axis, ndim: int) -> tuple[int, ...]:
-    """Distinct axes counted from the front, in order; None means all."""
-    if axis is None:
-        return tuple(range(ndim))
-    given = tuple(axis) if isinstance(axis, Sequence) else (axis,)
-    axes = tuple(one_axis(name, a, ndim) for a in given)
-    if len(set(axes)) != len(axes):
-        raise ArgumentError(f"{name}: got axes {given}; an axis is named twice")
-    return tuple(sorted(axes))
-
-
-def check_order(name: str, order: str | None) -> str:
-    """The order of elements, 'C' or 'F'; arrays here always lie in C order."""
-    if order not in ("C", "F", "A", "K", None):
-        raise ArgumentError(f"{name}: got order {order!r}; it is 'C', 'F', 'A' or 'K'")
-    return "F" if order == "F" else "C"
 
 
 def boolean(x: ArrayLike) -> Array:

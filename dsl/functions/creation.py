@@ -12,16 +12,8 @@ from ..device import DeviceLike
 from ..dtypes import DType, DTypeLike, bool_, dtype, float64, int64
 from ..errors import ArgumentError, DivisionError, ShapeError
 from ..tracked import Tracked, is_integer
-from .convert import (
-    ArrayLike,
-    as_index,
-    asarray,
-    broadcast,
-    check_order,
-    convert,
-    is_scalar,
-    result_type,
-)
+from .axes import check_order
+from .convert import ArrayLike, as_index, asarray, broadcast, convert, is_scalar, result_type
 from .shapes import ShapeLike, as_shape
 
 if TYPE_CHECKING:
@@ -211,7 +203,8 @@ def _steps(begin: Any, end: Any, step: Any) -> int:
     exact = (end - begin) / step
     if not math.isfinite(exact):
         raise ArgumentError(f"arange: got {begin}, {end}, {step}; they must be finite")
-    return max(math.ceil(exact), 0)
+    whole: int = math.ceil(exact)
+    return max(whole, 0)
 
 
 def eye(

@@ -12,7 +12,8 @@ from ..dtypes import DType, DTypeLike
 from ..errors import ArgumentError
 from ..primitive import Primitive
 from ..sizes import Dim, product
-from .convert import ArrayLike, asarray, convert, join_parts, one_axis
+from .axes import one_axis
+from .convert import ArrayLike, asarray, convert, join_parts
 from .outputs import store
 from .reductions import accumulator
 

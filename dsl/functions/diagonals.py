@@ -12,7 +12,8 @@ from .. import primitives as p
 from .. import record
 from ..dtypes import DTypeLike, int64
 from ..errors import ArgumentError, ShapeError
-from .convert import ArrayLike, as_index, asarray, one_axis
+from .axes import one_axis
+from .convert import ArrayLike, as_index, asarray
 from .creation import ones, zeros
 from .logic import equal, where
 from .reductions import sum as sum_

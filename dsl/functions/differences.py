@@ -10,7 +10,8 @@ import numpy as np
 from ..dtypes import bool_, float64
 from ..errors import ArgumentError, DTypeError, ShapeError
 from .arithmetic import add, divide, multiply, remainder, subtract
-from .convert import ArrayLike, asarray, convert, one_axis, result_type
+from .axes import one_axis
+from .convert import ArrayLike, asarray, convert, result_type
 from .cumulative import cumsum, part
 from .joining import concatenate
 from .logic import bitwise_xor, equal, greater, less, logical_and, where

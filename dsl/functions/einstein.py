@@ -12,7 +12,8 @@ import numpy as np
 from ..dtypes import DTypeLike, bool_, dtype
 from ..errors import ArgumentError, DTypeError, ShapeError
 from ..sizes import product
-from .convert import asarray, boolean, check_order, convert, result_type
+from .axes import check_order
+from .convert import asarray, boolean, convert, result_type
 from .diagonals import diagonal
 from .linear import matmul
 from .outputs import casts, store

@@ -11,7 +11,8 @@ from ... import _native
 from ..device import DeviceLike
 from ..dtypes import DTypeLike, dtype
 from ..errors import ArgumentError, ProtocolError
-from .convert import ArrayLike, asarray, check_order, duplicate, is_array
+from .axes import check_order
+from .convert import ArrayLike, asarray, duplicate, is_array
 from .shapes import reshape
 
 if TYPE_CHECKING:

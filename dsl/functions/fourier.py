@@ -18,7 +18,8 @@ from ..dtypes import DTypeLike, bfloat16, complex128, complex_of, float16, float
 from ..errors import ArgumentError, DTypeError
 from ..primitives.complex import conj
 from ..primitives.fourier import BY_LENGTH, BY_ROOT, NONE
-from .convert import ArrayLike, asarray, convert, one_axis
+from .axes import one_axis
+from .convert import ArrayLike, asarray, convert
 from .outputs import store
 from .rearranging import roll
 

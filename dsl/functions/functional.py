@@ -9,7 +9,8 @@ import numpy as np
 
 from ..dtypes import DTypeLike, dtype
 from ..errors import ArgumentError
-from .convert import ArrayLike, asarray, broadcast, one_axis
+from .axes import one_axis
+from .convert import ArrayLike, asarray, broadcast
 from .joining import stack
 from .shapes import expand_dims, moveaxis, reshape
 

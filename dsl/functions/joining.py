@@ -11,7 +11,8 @@ from .. import primitives as p
 from .. import record
 from ..dtypes import DTypeLike, bool_, dtype, int64
 from ..errors import ArgumentError, BoundsError, DTypeError, ShapeError
-from .convert import ArrayLike, asarray, convert, is_array, join_parts, one_axis, same_dtype
+from .axes import one_axis
+from .convert import ArrayLike, asarray, convert, is_array, join_parts, same_dtype
 from .outputs import casts, store
 from .shapes import atleast_1d, atleast_2d, atleast_3d, expand_dims, moveaxis, ravel, reshape
 

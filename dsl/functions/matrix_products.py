@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from .. import primitives as p
 from ..dtypes import DTypeLike
 from ..errors import ArgumentError, LinAlgError, ShapeError
-from .convert import ArrayLike, asarray, broadcast, one_axis, same_dtype
+from .axes import one_axis
+from .convert import ArrayLike, asarray, broadcast, same_dtype
 from .joining import stack
 from .linear import matmul
 from .linear import outer as outer_of_any

@@ -13,7 +13,8 @@ from ..dtypes import DTypeLike
 from ..errors import ArgumentError
 from ..primitives.reductions import highest, lowest
 from . import reductions as r
-from .convert import ArrayLike, Axis, asarray, many_axes
+from .axes import Axis, many_axes
+from .convert import ArrayLike, asarray
 from .cumulative import cumprod, cumsum
 from .elementary import sqrt
 from .logic import isnan, less_equal, logical_and, logical_not, where

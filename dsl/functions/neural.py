@@ -9,7 +9,8 @@ from .. import primitives as p
 from ..errors import ShapeError
 from ..primitives.families import zeros_like
 from .arithmetic import maximum
-from .convert import ArrayLike, Axis, asarray, convert, inexact, many_axes
+from .axes import Axis, many_axes
+from .convert import ArrayLike, asarray, convert, inexact
 from .elementary import exp, log, rsqrt, square
 from .reductions import max as max_
 from .reductions import mean

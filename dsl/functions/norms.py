@@ -9,7 +9,8 @@ from .. import primitives as p
 from ..dtypes import float64
 from ..errors import ArgumentError
 from ..sizes import product
-from .convert import ArrayLike, Axis, asarray, convert, many_axes, one_axis
+from .axes import Axis, many_axes, one_axis
+from .convert import ArrayLike, asarray, convert
 from .decompositions import svdvals
 from .elementary import sqrt
 from .reductions import count_nonzero

@@ -10,7 +10,8 @@ from ..errors import ArgumentError, DTypeError, ShapeError
 from ..primitives import conj_
 from ..sizes import product
 from .arithmetic import multiply, subtract
-from .convert import ArrayLike, asarray, convert, one_axis, result_type, same_dtype
+from .axes import one_axis
+from .convert import ArrayLike, asarray, convert, result_type, same_dtype
 from .creation import ones_like
 from .joining import stack
 from .linear import matmul

@@ -20,7 +20,8 @@ from . import ordering
 from .arithmetic import ceil as round_up
 from .arithmetic import clip, floor
 from .arithmetic import round as round_to_even
-from .convert import ArrayLike, Axis, asarray, convert, inexact, is_array, many_axes
+from .axes import Axis, many_axes
+from .convert import ArrayLike, asarray, convert, inexact, is_array
 from .logic import isnan, logical_not, where
 from .outputs import store
 from .reductions import any as any_of

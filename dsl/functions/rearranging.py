@@ -12,7 +12,8 @@ from .. import record
 from ..dtypes import int64
 from ..errors import ArgumentError, ShapeError
 from ..sizes import product
-from .convert import ArrayLike, Axis, asarray, join_parts, many_axes, one_axis
+from .axes import Axis, many_axes, one_axis
+from .convert import ArrayLike, asarray, join_parts
 from .cumulative import part
 from .shapes import ShapeLike, as_shape, ravel, reshape, transpose
 

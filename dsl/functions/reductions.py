@@ -11,18 +11,8 @@ from ..primitive import Primitive
 from ..primitives.reductions import highest, lowest
 from ..sizes import Dim, product
 from .arithmetic import add, divide, maximum, minimum, multiply
-from .convert import (
-    ArrayLike,
-    Axis,
-    asarray,
-    boolean,
-    convert,
-    converted,
-    inexact,
-    is_scalar,
-    many_axes,
-    one_axis,
-)
+from .axes import Axis, many_axes, one_axis
+from .convert import ArrayLike, asarray, boolean, convert, converted, inexact, is_scalar
 from .elementary import exp, log, sqrt
 from .logic import isfinite
 from .logic import where as where_

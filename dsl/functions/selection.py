@@ -13,7 +13,8 @@ from ..autodiff import is_tracked
 from ..dtypes import DTypeLike, dtype, float32, int64
 from ..errors import ArgumentError, BoundsError, DTypeError, ShapeError, TraceError
 from ..sizes import Dim, Shape, maximum, product
-from .convert import ArrayLike, asarray, boolean, broadcast, common_shape, convert, one_axis
+from .axes import one_axis
+from .convert import ArrayLike, asarray, boolean, broadcast, common_shape, convert
 from .outputs import store
 
 if TYPE_CHECKING:

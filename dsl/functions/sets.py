@@ -14,7 +14,8 @@ from ..dtypes import bool_, int64
 from ..errors import TraceError
 from ..sizes import product
 from . import ordering
-from .convert import ArrayLike, asarray, one_axis, same_dtype
+from .axes import one_axis
+from .convert import ArrayLike, asarray, same_dtype
 from .logic import isnan, logical_and, logical_not
 from .selection import places_of, take
 from .shapes import moveaxis, ravel, reshape

@@ -11,17 +11,8 @@ from ..device import DeviceLike
 from ..dtypes import DTypeLike
 from ..errors import ArgumentError, AxisError, DTypeError, ShapeError
 from ..sizes import Dim, Shape, Size, divide, product
-from .convert import (
-    ArrayLike,
-    Axis,
-    asarray,
-    broadcast,
-    broadcast_shapes,
-    check_order,
-    duplicate,
-    many_axes,
-    one_axis,
-)
+from .axes import Axis, check_order, many_axes, one_axis
+from .convert import ArrayLike, asarray, broadcast, broadcast_shapes, duplicate
 
 if TYPE_CHECKING:
     from ..array import Array

@@ -13,7 +13,8 @@ from .. import primitives as p
 from ..dtypes import int64
 from ..errors import ArgumentError, AxisError, BoundsError, ShapeError
 from . import ordering
-from .convert import ArrayLike, asarray, one_axis, same_dtype
+from .axes import one_axis
+from .convert import ArrayLike, asarray, same_dtype
 from .selection import take, take_along_axis
 from .shapes import ravel
 

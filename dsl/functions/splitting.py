@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DivisionError, ShapeError
-from .convert import ArrayLike, asarray, one_axis
+from .axes import one_axis
+from .convert import ArrayLike, asarray
 from .cumulative import part
 from .shapes import moveaxis
 

@@ -9,8 +9,9 @@ from ..dtypes import DTypeLike, float64
 from ..errors import ArgumentError, DivisionError, DTypeError, ShapeError
 from ..primitives import join
 from .arithmetic import clip, divide, multiply
+from .axes import Axis, many_axes
 from .complex_numbers import conjugate, imag, real
-from .convert import ArrayLike, Axis, asarray, convert, many_axes, result_type
+from .convert import ArrayLike, asarray, convert, result_type
 from .diagonals import diag
 from .elementary import sqrt
 from .joining import concatenate

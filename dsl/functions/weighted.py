@@ -8,7 +8,8 @@ from .. import primitives as p
 from .. import record
 from ..dtypes import float64, int64
 from ..errors import ArgumentError, DTypeError
-from .convert import ArrayLike, Axis, asarray, convert, many_axes
+from .axes import Axis, many_axes
+from .convert import ArrayLike, asarray, convert
 from .cumulative import cumsum
 from .logic import isnan, where
 from .reductions import any as any_of

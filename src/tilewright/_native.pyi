@@ -10,6 +10,8 @@ from typing import Any, SupportsInt
 
 from typing_extensions import CapsuleType
 
+from ._native_devices import *  # noqa: F403
+from ._native_devices import DeviceKernel
 from ._native_dispatch import *  # noqa: F403
 from .dsl.array import Array
 from .dsl.dtypes import DType
@@ -328,53 +330,6 @@ def empty_cache(device: int = 0) -> None:
 
 def set_memory_limit(bytes: int, device: int = 0) -> None:
     """The most bytes of arrays at once; 0: none."""
-
-def count_devices(backend: str) -> tuple[int, str]:
-    """How many devices the table of this name has; if none, the reason."""
-
-def open_device(backend: str, number: int) -> int:
-    """The number here (1, 2, ...; 0 is the host) of a backend's device, opened if it is not;
-    raises DeviceError."""
-
-def device_properties(device: int) -> dict[str, Any]:
-    """processor, driver, memory, largest, shared, units, threads, warp, dtypes (codes)."""
-
-def device_name(device: int) -> str: ...
-def transfer(cell: Cell, device: int) -> Array:
-    """A root with the elements on a device; to the host it waits, and is the cell itself there."""
-
-def synchronise(device: int) -> None:
-    """Wait for all that is queued."""
-
-def set_timed(device: int, timed: bool) -> None:
-    """Whether `device_time` can tell; waits for what is queued."""
-
-def device_time(device: int) -> int:
-    """The device's clock, in nanoseconds, when all that is queued now is done; waits."""
-
-def load_device_table(path: str) -> str:
-    """Register the table of a shared library that exports `tw_device_table`; gives its name."""
-
-class DeviceKernel:
-    """Code of a device with its phases, which are launches, and tables."""
-
-    def __init__(
-        self, device: int, code: bytes, words: bytes, tables: Sequence[bytes] = ()
-    ) -> None: ...
-    @property
-    def n_buffers(self) -> int: ...
-    @property
-    def n_outputs(self) -> int: ...
-    @property
-    def n_sizes(self) -> int: ...
-    @property
-    def n_phases(self) -> int: ...
-    @property
-    def binary(self) -> bytes:
-        """What loads faster in place of the code next time; empty if there is nothing."""
-    def scratch_bytes(self, *sizes: int) -> int: ...
-    def __call__(self, buffers: Sequence[Cell], sizes: Sequence[int]) -> None:
-        """Queue the phases on whole arrays of the device, inputs then outputs."""
 
 class Route:
     """A staged call but for the choice of its program; dsl/route.py says what the parts are.

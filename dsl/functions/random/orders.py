@@ -14,7 +14,8 @@ from ... import record
 from ...dtypes import float64, uint64
 from ...errors import ArgumentError, DTypeError, TraceError
 from ...sizes import Shape, product
-from ..convert import ArrayLike, asarray, is_array, on_host, one_axis
+from ..axes import one_axis
+from ..convert import ArrayLike, asarray, is_array, on_host
 from ..selection import take, take_along_axis
 from ..shapes import as_shape, ravel, reshape
 from ..sorting import argsort
