@@ -91,7 +91,7 @@ STEPS: dict[str, Callable[[Any], Any]] = {
     "half": lambda x: x[: (x.shape[0] + 1) // 2],
     "twice": lambda x: tw.concatenate([x, x], axis=0),
     "centred": lambda x: x - x.mean(axis=0, keepdims=True),
-    "soft": lambda x: tw.softmax(x, axis=0),
+    "soft": lambda x: tw.softmax(x, axis=1),  # never empty, which is refused
     "scaled": lambda x: x * x.shape[0] + x.shape[1],
     "gram": lambda x: x @ (x.T @ x) / x.shape[0],
     "counted": lambda x: x + tw.arange(x.shape[0]).reshape(-1, 1),
