@@ -257,7 +257,8 @@ def join_parts(parts: Sequence[Array], axis: int) -> Array:
 def result_type(*arrays_and_dtypes: Any) -> DType:
     """The dtype of an operation on these arrays, dtypes and (weak) Python scalars.
 
-    >>> result_type(float32, 2.5)
+    >>> import tilewright as tw
+    >>> tw.result_type(tw.float32, 2.5)
     tilewright.float32
     """
     operands = [plain(tracing.number_for(x)) for x in arrays_and_dtypes]
