@@ -21,9 +21,9 @@ FOLDER = Path(__file__).resolve().parents[1] / "examples" / "corpus"
 Stage = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
-def load_corpus() -> ModuleType:
+def load_corpus(folder: Path = FOLDER) -> ModuleType:
     """examples/corpus as a package."""
-    spec = importlib.util.spec_from_file_location("corpus", FOLDER / "__init__.py")
+    spec = importlib.util.spec_from_file_location("corpus", folder / "__init__.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules["corpus"] = module

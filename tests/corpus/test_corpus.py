@@ -5,10 +5,7 @@ One program of a function serves both sets of arguments, which go through differ
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -16,21 +13,11 @@ import pytest
 
 import tilewright as tw
 import tilewright.numpy
+from tilewright.benchmarks.corpus import load_corpus
 
 FOLDER = Path(__file__).resolve().parents[2] / "examples" / "corpus"
 
-
-def _corpus() -> ModuleType:
-    """examples/corpus as a package, wherever the tests run."""
-    spec = importlib.util.spec_from_file_location("corpus", FOLDER / "__init__.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["corpus"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-CORPUS = _corpus()
+CORPUS = load_corpus(FOLDER)
 OURS = {p.name: p for p in CORPUS.load(tw.numpy)}
 NUMPYS = {p.name: p for p in CORPUS.load(np)}
 SMOOTH = [name for name, p in OURS.items() if p.smooth]
