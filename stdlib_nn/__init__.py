@@ -6,6 +6,7 @@
 (2, 3)
 """
 
+from . import functional
 from .checkpoints import load, save
 from .data import DataLoader
 from .layers import (
@@ -43,6 +44,7 @@ __all__ = [
     "Sigmoid",
     "Tanh",
     "cross_entropy",
+    "functional",
     "load",
     "mse_loss",
     "nll_loss",

@@ -1,0 +1,49 @@
+"""The neural-net functions, `tw.nn.functional`: PyTorch's names, arguments and shapes.
+
+Each works at once and staged, on any device, and has a gradient. The same things with NumPy's
+arguments (`axis` for `dim`) stand at the top of the package: `tw.softmax`, `tw.layer_norm`.
+
+>>> import tilewright as tw
+>>> tw.nn.functional.softmax(tw.zeros((2, 4), dtype="float32"), dim=-1).shape
+(2, 4)
+"""
+
+from .activations import (
+    elu,
+    gelu,
+    hardsigmoid,
+    hardswish,
+    hardtanh,
+    leaky_relu,
+    log_softmax,
+    logsigmoid,
+    mish,
+    relu,
+    relu6,
+    sigmoid,
+    silu,
+    softmax,
+    softplus,
+    tanh,
+)
+from .linear import linear
+
+__all__ = [
+    "elu",
+    "gelu",
+    "hardsigmoid",
+    "hardswish",
+    "hardtanh",
+    "leaky_relu",
+    "linear",
+    "log_softmax",
+    "logsigmoid",
+    "mish",
+    "relu",
+    "relu6",
+    "sigmoid",
+    "silu",
+    "softmax",
+    "softplus",
+    "tanh",
+]
