@@ -5,9 +5,10 @@ the pieces of 2/pi that matter for the size of x: pieces above them would give m
 quarter turns. Vectors cannot look pieces up in a table quickly, so selects choose them: a shift
 register of constants, shifted by 2**i places where bit i of the size's class is set.
 
-Of float32 angles below NEAR a product in float64 less a multiple of pi/2 in two parts is enough,
-at half the cost. An element is reduced by its own size alone; kernels that have seen that all of a
-block's angles are near (schedules/guarded.py) leave the other way out.
+Of float32 angles below NEAR three products with the parts of pi are enough, and one polynomial over
+half a turn. For other functions than sin and cos, and up to SHORT, it is a product in float64 less a
+multiple of pi/2 in two parts. An element is reduced by its own size alone; kernels that have seen
+that all of a block's angles are near (schedules/guarded.py) leave the other ways out.
 """
 
 from __future__ import annotations
@@ -25,24 +26,66 @@ if TYPE_CHECKING:
 # pi / 2 = high + low, for float32 and for float64
 HALF_PI = (float.fromhex("0x1.921fb6p+0"), pi / 2)
 HALF_PI_LOW = (float.fromhex("-0x1.777a5cp-25"), float.fromhex("0x1.1a62633145c07p-54"))
-NEAR = 2.0**28
+# pi = the sum of these float32
+PI_PARTS = tuple(map(float.fromhex, ("0x1.921fb6p+1", "-0x1.777a5cp-24", "-0x1.ee59dap-49")))
+NEAR, SHORT = 2.0**15, 2.0**28
 Registers = list[list[Expr]]
 
 
 def sin(t: TirxVocabulary, x: Expr) -> Expr:
     """The sine; NaN for infinities."""
     m = real(t, x)
-    quarter, r, r_low = quarter_turns(m, m.abs(x))
+    size = m.abs(x)
+    if m.is_single:
+        word = single_wave(m, size, 0)
+    else:
+        quarter, r, r_low = quarter_turns(m, size)
+        word = flipped(m, wave(m, quarter, r, r_low), quarter)
     negative = m.let(m.bits(x) & m.word(1 << (m.fraction_bits + m.pick(8, 11))))
-    return m.from_bits(flipped(m, wave(m, quarter, r, r_low), quarter) ^ negative)
+    return m.from_bits(word ^ negative)
 
 
 def cos(t: TirxVocabulary, x: Expr) -> Expr:
     """The cosine; NaN for infinities."""
     m = real(t, x)
+    if m.is_single:
+        return m.from_bits(single_wave(m, m.abs(x), 1))
     quarter, r, r_low = quarter_turns(m, m.abs(x))
     quarter = m.let(quarter + m.word(1))
     return m.from_bits(flipped(m, wave(m, quarter, r, r_low), quarter))
+
+
+def single_wave(m: Real, size: Expr, quarters: int) -> Expr:
+    """The bits of sin(size + quarters pi / 2) for size >= 0 and no or one quarter turn."""
+    near = near_wave(m, size, quarters)
+    if m.t.usual:
+        return near
+    wide = Real(m.t, "float64")
+    far = m.select(size < m.const(inf), size, m.let(size - size))
+    turned, angle = far_turns(wide, m.let(tirx.Cast("float64", far)))
+    quarter = m.let(tirx.Cast("uint32", wide.bits(turned)) + m.word(quarters))
+    value = wave(m, quarter, m.let(tirx.Cast("float32", angle)), None)
+    return m.let(tirx.Select(size < m.const(NEAR), near, flipped(m, value, quarter)))
+
+
+def near_wave(m: Real, size: Expr, quarters: int) -> Expr:
+    """The same for a float32 below NEAR: size = n pi + r (or (n + 1/2) pi + r), |r| <= pi / 2.
+
+    The first product is exact, as all bits of the difference fit; the square's lost part counts
+    where |r| is more than 1."""
+    turned = m.fma(size, m.const(1 / pi), m.const(-0.5 if quarters else m.shifter))
+    turned = m.let(turned + m.const(m.shifter)) if quarters else turned
+    n = m.let(turned - m.const(m.shifter))
+    n = m.fma(n, m.const(2.0), m.const(1.0)) if quarters else n
+    r = size
+    for part in PI_PARTS:
+        r = m.fma(n, m.const(-part / (1 + quarters)), r)
+    square = m.let(r * r)
+    lost = m.let(m.fma(r, r, m.neg(square)) * m.let(r * m.const(-0.12)))
+    cube = m.let(square * r)
+    tail = m.fma(cube, m.polynomial(square, coefficients.SINE_HALF_TURN_FLOAT32), lost)
+    sign = m.shift_left(m.let(m.bits(turned) + m.word(quarters)), 31)
+    return m.let(m.bits(m.let(r + tail)) ^ sign)
 
 
 def tan(t: TirxVocabulary, x: Expr) -> Expr:
@@ -148,10 +191,10 @@ def single_turns(m: Real, x: Expr, needs_low: bool) -> tuple[Expr, Expr, Expr]:
     """The reduction of a float32, by its size."""
     wide = Real(m.t, "float64")
     turned, angle = near_turns(wide, m.let(tirx.Cast("float64", x)))
-    if not m.t.near_angles:
+    if not m.t.usual:
         far_x = m.select(x < m.const(inf), x, m.let(x - x))
         far_turned, far_angle = far_turns(wide, m.let(tirx.Cast("float64", far_x)))
-        is_near = m.let(tirx.Cast("float64", x)) < wide.const(NEAR)
+        is_near = m.let(tirx.Cast("float64", x)) < wide.const(SHORT)
         turned = wide.select(is_near, turned, far_turned)
         angle = wide.select(is_near, angle, far_angle)
     r = m.let(tirx.Cast("float32", angle))
@@ -163,7 +206,7 @@ def single_turns(m: Real, x: Expr, needs_low: bool) -> tuple[Expr, Expr, Expr]:
 
 def near_turns(wide: Real, size: Expr) -> Pair:
     """The nearest number of quarter turns, in the low bits of a float64, and the angle left of a
-    float32 below NEAR: products with its multiple have bits to spare."""
+    float32 below SHORT: products with its multiple have bits to spare."""
     turned = wide.fma(size, wide.const(2 / pi), wide.const(wide.shifter))
     whole = wide.neg(wide.let(turned - wide.const(wide.shifter)))
     rest = wide.fma(whole, wide.const(HALF_PI[1]), size)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ...dsl.graph import Var
+from ...dsl.graph import Node, Var
 from ...dsl.primitive import Expr
 from ...dsl.sizes import Dim, Shape, ceil_divide, known, product
 from ..frame import Frame, KernelFrame
@@ -23,7 +23,7 @@ from ..machine import Machine
 from ..spaces import without_ones
 from ..tvm_api import tirx
 from ..vocabulary import int64
-from .guarded import angles, guarded
+from .guarded import VECTORS, guarded, guards
 from .nest import (
     Block,
     block_range,
@@ -120,13 +120,28 @@ def _flat(kernel: KernelFrame, group: Group, width: int, knobs: ElementwiseKnobs
         whole = tirx.Min(frame.end * w, n)
         if isinstance(size, int) and size % width == 0:
             whole = frame.end * w
-        given = angles(group)
-        if given and size != 0 and width > 1 and not knobs.halves:
-            guarded(frame, given, width, whole, size, body)
+        watched = _watched(group, width, size, knobs)
+        if watched:
+            block = int64(width * VECTORS)
+            first = t.let(low)
+            blocks = tirx.truncdiv(whole - first + int64(width * VECTORS - 1), block)
+            with scope.loop("block", int64(0), blocks) as number:
+                start = t.let(first + number * block)
+                end = t.let(tirx.Min(whole, start + block))
+                guarded(frame, watched, width, (start, end, size), body, _along_one_axis)
         else:
             vectors(scope, width, low, whole, size, body, knobs.halves)
     cost = element_cost(group, width) * width
     kernel.close(frame, statements, ceil_divide(size, width), cost, knobs.grain)
+
+
+def _along_one_axis(shape: Shape, j: Expr) -> Index:
+    return index_at(shape, [(len(without_ones(shape)), j)])
+
+
+def _watched(group: Group, width: int, size: Dim, knobs: ElementwiseKnobs) -> tuple[Node, ...]:
+    """The nodes that get a shorter body for blocks of usual arguments."""
+    return guards(group) if size != 0 and width > 1 and not knobs.halves else ()
 
 
 def _rows(
@@ -142,16 +157,22 @@ def _rows(
         length = knobs.tile if i == tiled else (knobs.block if is_last else 1)
         blocks.append(Block(size, 2 * knobs.tile if is_last and tiled is not None else length))
     counts = [b.count for b in blocks]
+    watched = _watched(group, width, blocks[-1].size, knobs)
 
     def nest(level: int, numbers: list[Expr], position: list[tuple[int, Expr]]) -> None:
         n_axes = len(runs[level])
         if level == len(runs) - 1:
             low, high = block_range(t, blocks[level], numbers[level])
-            vectors(
-                scope, width, low, high, blocks[level].size,
-                lambda j: store_outputs(frame, group.outputs, [*position, (n_axes, j)]),
-                knobs.halves,
-            )  # fmt: skip
+            span = low, high, blocks[level].size
+
+            def body(j: Expr) -> None:
+                store_outputs(frame, group.outputs, [*position, (n_axes, j)])
+
+            if watched:
+                guarded(frame, watched, width, span, body,
+                        lambda shape, j: index_at(shape, [*position, (n_axes, j)]))  # fmt: skip
+            else:
+                vectors(scope, width, *span, body, knobs.halves)
         elif blocks[level].length == 1:
             nest(level + 1, numbers, [*position, (n_axes, numbers[level])])
         else:
