@@ -1,7 +1,7 @@
 """Two bodies for a block of elements: a short one for the usual arguments, one for all.
 
 Vector code has no branches by lane, so a function pays for its rarest arguments with every element:
-the sines of float32 for angles of thousands of turns, logarithms for subnormal numbers and what is
+sines for angles of thousands of turns, logarithms for subnormal numbers and what is
 not positive, powers for all of these and for results near the ends of the range. So the extremes of
 a block's arguments are found first, and where they are usual the code for others is left out.
 Results are the same bits either way.
@@ -47,9 +47,7 @@ def _has_usual(node: Node, group: Group) -> bool:
     name, aval = node.primitive.name, node.output.aval
     if not aval.dtype.is_float or without_ones(aval.shape) != group.space:
         return False
-    # the half types are computed in float32
-    is_single = aval.dtype.itemsize <= 4
-    return name in _LOGARITHMIC | _POWERS or (name in _ANGULAR and is_single)
+    return name in _ANGULAR | _LOGARITHMIC | _POWERS
 
 
 def _look_price(node: Node, made: dict[Var, Node]) -> int:
@@ -142,7 +140,7 @@ class _Extremes:
     def _conditions(self, node: Node) -> Iterator[Expr]:
         x = node.inputs[0]
         if node.primitive.name in _ANGULAR:
-            yield self._found(x, "size") < tirx.const(NEAR, "float32")
+            yield self._found(x, "size") < tirx.const(NEAR, _type(x))
             return
         m = _real_of(self.frame, x)
         least, most = self._found(x, "least"), self._found(x, "most")
