@@ -52,8 +52,8 @@ class TirxVocabulary:
     """Implements `dsl.primitive.Vocabulary`; `sizes` maps unknown sizes to their parameters.
 
     `plain_loops` says that LLVM is to vectorise the kernel; `scalar_only` is set by functions that
-    tirx cannot vectorise: the loop is then a serial one. `usual` is set while a rule is evaluated for
-    arguments that were seen to be usual ones (schedules/guarded.py).
+    tirx cannot vectorise: the loop is then a serial one. `usual` is set while a rule is evaluated
+    for arguments that were seen to be usual ones (schedules/guarded.py).
     """
 
     def __init__(self, sizes: dict[str, Any]) -> None:

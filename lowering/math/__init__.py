@@ -38,7 +38,7 @@ ULP = {
     "sigmoid": {"float32": 1.75, "float64": 1.75},
     "erf": {"float32": 1.25, "float64": 1.25},
     "sin": {"float32": 1.75, "float64": 1.75},
-    "cos": {"float32": 1.75, "float64": 1.75},
+    "cos": {"float32": 1.9, "float64": 1.9},
     "cos_turns": {"float32": 1.75, "float64": 1.0},
     "tan": {"float32": 1.75, "float64": 1.75},
     "sinc": {"float32": 1.75, "float64": 1.75},

@@ -149,6 +149,39 @@ def _rows(
 ) -> None:
     frame = kernel.open()
     t, scope = frame.t, frame.scope
+    blocks = _blocks(group, runs, knobs)
+    counts = [b.count for b in blocks]
+    watched = _watched(group, width, blocks[-1].size, knobs)
+
+    def nest(level: int, numbers: list[Expr], position: list[tuple[int, Expr]]) -> None:
+        n_axes = len(runs[level])
+        if level < len(runs) - 1 and blocks[level].length == 1:
+            nest(level + 1, numbers, [*position, (n_axes, numbers[level])])
+            return
+        low, high = block_range(t, blocks[level], numbers[level])
+        if level < len(runs) - 1:
+            with scope.loop("i", low, high) as i:
+                nest(level + 1, numbers, [*position, (n_axes, i)])
+            return
+
+        def body(j: Expr) -> None:
+            store_outputs(frame, group.outputs, [*position, (n_axes, j)])
+
+        span = low, high, blocks[level].size
+        if watched:
+            guarded(frame, watched, width, span, body,
+                    lambda shape, j: index_at(shape, [*position, (n_axes, j)]))  # fmt: skip
+        else:
+            vectors(scope, width, *span, body, knobs.halves)
+
+    with scope.block() as statements, scope.loop("unit", frame.begin, frame.end) as unit:
+        nest(0, split_unit(t, unit, counts), [])
+    inner = _elements_of_unit(blocks)
+    kernel.close(frame, statements, product(tuple(counts)), element_cost(group, width) * inner)
+
+
+def _blocks(group: Group, runs: list[list[int]], knobs: ElementwiseKnobs) -> list[Block]:
+    """The runs of axes in blocks: whole tiles of a transposed run and the last one."""
     tiled = _transposed_run(group, runs)
     blocks = []
     for i, axes in enumerate(runs):
@@ -156,37 +189,15 @@ def _rows(
         is_last = i == len(runs) - 1
         length = knobs.tile if i == tiled else (knobs.block if is_last else 1)
         blocks.append(Block(size, 2 * knobs.tile if is_last and tiled is not None else length))
-    counts = [b.count for b in blocks]
-    watched = _watched(group, width, blocks[-1].size, knobs)
+    return blocks
 
-    def nest(level: int, numbers: list[Expr], position: list[tuple[int, Expr]]) -> None:
-        n_axes = len(runs[level])
-        if level == len(runs) - 1:
-            low, high = block_range(t, blocks[level], numbers[level])
-            span = low, high, blocks[level].size
 
-            def body(j: Expr) -> None:
-                store_outputs(frame, group.outputs, [*position, (n_axes, j)])
-
-            if watched:
-                guarded(frame, watched, width, span, body,
-                        lambda shape, j: index_at(shape, [*position, (n_axes, j)]))  # fmt: skip
-            else:
-                vectors(scope, width, *span, body, knobs.halves)
-        elif blocks[level].length == 1:
-            nest(level + 1, numbers, [*position, (n_axes, numbers[level])])
-        else:
-            low, high = block_range(t, blocks[level], numbers[level])
-            with scope.loop("i", low, high) as i:
-                nest(level + 1, numbers, [*position, (n_axes, i)])
-
-    with scope.block() as statements, scope.loop("unit", frame.begin, frame.end) as unit:
-        nest(0, split_unit(t, unit, counts), [])
+def _elements_of_unit(blocks: list[Block]) -> int:
     inner = 1
     for b in blocks:
         if b.length > 1:
             inner *= min(b.size, b.length) if isinstance(b.size, int) else b.length
-    kernel.close(frame, statements, product(tuple(counts)), element_cost(group, width) * inner)
+    return inner
 
 
 def _transposed_run(group: Group, runs: list[list[int]]) -> int | None:

@@ -38,7 +38,7 @@ At = Callable[[Shape, Expr], Index]  # the position of element j in a value of s
 
 
 def guards(group: Group) -> tuple[Node, ...]:
-    """The nodes of the group that have a shorter body, and whose arguments are looked at cheaply."""
+    """The nodes of the group that have a shorter body and arguments that are cheap to look at."""
     made = {var: node for node in group.nodes for var in node.outputs}
     return tuple(n for n in group.nodes if _has_usual(n, group) and _look_price(n, made) <= _CHEAP)
 

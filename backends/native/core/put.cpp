@@ -30,11 +30,13 @@ void put_range(const PutJob& job, int64_t line, int64_t low, int64_t high) {
     return;
   }
   T elsewhere;
+  const uint64_t width = uint64_t(high - low);
   const uint64_t first = reinterpret_cast<uint64_t>(target);
   const uint64_t aside = reinterpret_cast<uint64_t>(&elsewhere);
   for (int64_t i = 0; i < job.count; ++i, updates += step) {
     const int64_t place = job.places[i];
-    const uint64_t signs = (uint64_t(place) - uint64_t(low)) | (uint64_t(high) - 1 - uint64_t(place));
+    const uint64_t from_low = uint64_t(place) - uint64_t(low);
+    const uint64_t signs = from_low | (width - 1 - from_low);
     const uint64_t is_outside = 0 - (signs >> 63);
     const uint64_t to = first + uint64_t(place) * sizeof(T);
     *reinterpret_cast<volatile T*>(to ^ ((to ^ aside) & is_outside)) = *updates;
