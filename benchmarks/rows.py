@@ -5,8 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -104,13 +103,12 @@ def _with_gradient(rows: Rows, given: Sequence[Any], options: Options) -> dict[s
     runs: dict[str, Run] = {OURS: partial(tw.jit(ours), *here)}
     if torch := options.torch:
         function = partial(rows.torch, torch)
-        runs["PyTorch"] = partial(_torch_gradient, torch, function, given)
         runs["PyTorch"] = _torch_gradient(torch, function, given)
         runs["torch.compile"] = _torch_gradient(torch, torch.compile(function), given)
         if jax := machine.jax_module():
 
             def theirs(*arrays: Any) -> Any:
-                y, pull = jax.vjp(partial(rows.jax, jax), *arrays)
+                _, pull = jax.vjp(partial(rows.jax, jax), *arrays)
                 return pull(arrays[0])
 
             runs["JAX"] = _in_jax(jax, theirs, given)
@@ -188,22 +186,16 @@ def _read(openvino: Any, model: bytes) -> Any:
 # --------------------------------------------------------------------------- checks
 
 
-@cache
-def _tolerance() -> float:
-    return 2e-4
+TOLERANCE = 2e-4  # of the largest result: sums of float32 in any order
 
 
-def _check(
-    runs: Mapping[str, Run], rows: Rows, given: Sequence[Any], with_gradient: bool
-) -> None:
+def _check(runs: Mapping[str, Run], rows: Rows, given: Sequence[Any], with_gradient: bool) -> None:
     """Every contender's result is ours, within what long sums of float32 may differ by."""
     ours = _leaves(runs[OURS]())
     for name, run in runs.items():
         for found, expected in zip(_leaves(run()), ours, strict=True):
             scale = float(np.abs(expected).max(initial=1e-30))
-            np.testing.assert_allclose(
-                found, expected, _tolerance(), _tolerance() * scale, err_msg=name
-            )
+            np.testing.assert_allclose(found, expected, TOLERANCE, TOLERANCE * scale, err_msg=name)
 
 
 def _leaves(result: Any) -> list[Any]:

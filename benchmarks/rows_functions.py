@@ -50,6 +50,7 @@ TOKENS = ((128, 768), (1024, 768), (1024, 1024), (4096, 1024))
 
 def _plain(name: str, torch: str, onnx: str, shapes: tuple[Shape, ...], axis: Any) -> Rows:
     """A reduction that NumPy, JAX and tilewright call by one name."""
+
     def theirs(library: Any, x: Any) -> Any:
         call = getattr(library, torch)
         return call(x) if axis is None else call(x, dim=axis)

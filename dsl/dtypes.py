@@ -213,7 +213,7 @@ def inexact(of: DType) -> DType:
 def at_least_float32(of: DType) -> DType:
     """The type in which sums and means of a float type are computed: the half types are too short.
 
-    >>> at_least_float32(float16)
-    dtype('float32')
+    >>> at_least_float32(float16).name
+    'float32'
     """
     return float32 if of.is_float and of.itemsize == 2 else of

@@ -78,12 +78,27 @@ class Pass:
     kept: tuple[Var, ...]
 
 
-@tunable(RowKnobs, choices=row_choices, refuse=_refuse)
+def default_knobs(group: Group, machine: Machine) -> RowKnobs:
+    """As many registers side by side as hide the latency of a chain; in rows that they do not
+    divide only where the rest is small beside the row."""
+    length, lanes = product(group.space[group.n_outer :]), vector_lanes(group, machine)
+    if not isinstance(length, int):
+        return RowKnobs()
+    for vectors in (4, 2):
+        width = vectors * lanes
+        if length >= width and length % width == 0:
+            return RowKnobs(vectors=vectors)
+        if length >= 16 * width:
+            return RowKnobs(vectors=vectors, halves=True)
+    return RowKnobs()
+
+
+@tunable(RowKnobs, choices=row_choices, default=default_knobs, refuse=_refuse, revision=1)
 def rowwise(
     name: str, group: Group, machine: Machine, knobs: RowKnobs | None = None
 ) -> KernelSource:
     """The kernel of a row-wise group."""
-    knobs = knobs or RowKnobs()
+    knobs = knobs or default_knobs(group, machine)
     return threaded(row_kernel(name, group, machine, knobs, RowWriter), knobs.threads)
 
 

@@ -1,4 +1,4 @@
-"""Normalisations: to mean 0 and variance 1, or to length 1, over rows, groups, channels, batches."""
+"""Normalisations to mean 0 and variance 1 of rows, groups, channels and batches."""
 
 from __future__ import annotations
 
@@ -134,7 +134,9 @@ def batch_norm(
     own = (1, channels, *(1 for _ in input.shape[2:]))
     if not training:
         if running_mean is None or running_var is None:
-            raise ArgumentError(f"{name}: got no running statistics; without training it needs them")
+            raise ArgumentError(
+                f"{name}: got no running statistics; without training it needs them"
+            )
         return _by_statistics(input, running_mean, running_var, weight, bias, eps)
     axes = (0, *range(2, input.ndim))
     _enough(name, input, axes)
@@ -161,10 +163,11 @@ def _by_statistics(
 def _mix(
     input: Array, axes: tuple[int, ...], running: Sequence[Array | None], momentum: float
 ) -> None:
-    """Statistics of the batch into the running ones."""
+    """Statistics over `axes` into the running ones, averaged over the items if each has its own."""
     with no_grad():
         wide = stop_gradient(input).astype(at_least_float32(input.dtype))
-        found = f.mean(wide, axes), f.var(wide, axes, ddof=1)
+        found = [f.mean(wide, axes), f.var(wide, axes, ddof=1)]
+        found = found if 0 in axes else [f.mean(x, 0) for x in found]
         for cell, value in zip(running, found, strict=True):
             if cell is not None:
                 cell[...] = cell * (1 - momentum) + value.astype(cell.dtype) * momentum
@@ -211,12 +214,7 @@ def instance_norm(
         raise ShapeError(f"{name}: got an input {input.shape}; it takes (N, C, ...)")
     _enough(name, input, axes)
     if any(r is not None for r in running):
-        with no_grad():
-            wide = stop_gradient(input).astype(at_least_float32(input.dtype))
-            found = f.mean(wide, axes).mean(0), f.var(wide, axes, ddof=1).mean(0)
-            for cell, value in zip(running, found, strict=True):
-                if cell is not None:
-                    cell[...] = cell * (1 - momentum) + value.astype(cell.dtype) * momentum
+        _mix(input, axes, running, momentum)
     own = (1, channels, *(1 for _ in axes))
     scale, shift = (None if p is None else p.reshape(own) for p in (weight, bias))
     return f.layer_norm(input, scale, shift, axis=axes, eps=eps)
