@@ -27,13 +27,18 @@ from .activations import (
     tanh,
 )
 from .linear import linear
+from .norms import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
 
 __all__ = [
+    "batch_norm",
     "elu",
     "gelu",
+    "group_norm",
     "hardsigmoid",
     "hardswish",
     "hardtanh",
+    "instance_norm",
+    "layer_norm",
     "leaky_relu",
     "linear",
     "log_softmax",
@@ -41,6 +46,7 @@ __all__ = [
     "mish",
     "relu",
     "relu6",
+    "rms_norm",
     "sigmoid",
     "silu",
     "softmax",
