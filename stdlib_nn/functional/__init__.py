@@ -26,6 +26,7 @@ from .activations import (
     softplus,
     tanh,
 )
+from .attention import scaled_dot_product_attention
 from .linear import linear
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "mish",
     "relu",
     "relu6",
+    "scaled_dot_product_attention",
     "sigmoid",
     "silu",
     "softmax",
