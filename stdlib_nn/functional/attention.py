@@ -45,21 +45,28 @@ def scaled_dot_product_attention(
     """
     _check(query, key, value, dropout_p)
     lead, shared_by = _leading(query, key, value, enable_gqa)
-    rows, keys = query.shape[-2], key.shape[-2]
-    batch, heads = product(lead[:-1]), lead[-1]
-    form = (batch, heads, shared_by)
-    q = _moved(query, (*lead[:-1], heads * shared_by), (*form, rows, query.shape[-1]))
-    k, v = (_moved(x, lead, (batch, heads, *x.shape[-2:])) for x in (key, value))
+    of_queries = (*lead[:-1], lead[-1] * shared_by)
+    scale = _default_scale(query.shape[-1]) if scale is None else scale
+    q, k, v = _operands(query, key, value, lead, shared_by)
     mask = None
     if attn_mask is not None:
-        mask = _mask(attn_mask, query, (*lead[:-1], heads * shared_by, rows, keys), shared_by)
-    if scale is None:
-        scale = _default_scale(query.shape[-1])
+        scores = (*of_queries, query.shape[-2], key.shape[-2])
+        mask = _mask(attn_mask, query, scores, shared_by)
     terms = terms_of(q, k, v, mask, None, scale=scale, causal="start" if is_causal else "")
     out = attention_parts(terms, _kept(terms, dropout_p)).astype(query.dtype)
-    has_front = max(query.ndim, key.ndim, value.ndim) > 2
-    front = (*lead[:-1], heads * shared_by) if has_front else ()
-    return reshape(out, (*front, rows, value.shape[-1]))
+    front = of_queries if max(query.ndim, key.ndim, value.ndim) > 2 else ()
+    return reshape(out, (*front, *out.shape[-2:]))
+
+
+def _operands(
+    query: Array, key: Array, value: Array, lead: Shape, shared_by: int
+) -> tuple[Array, Array, Array]:
+    """Queries (B, H, G, L, E), keys (B, H, S, E) and values (B, H, S, V)."""
+    batch, heads = product(lead[:-1]), lead[-1]
+    of_queries = (*lead[:-1], heads * shared_by)
+    q = _moved(query, of_queries, (batch, heads, shared_by, *query.shape[-2:]))
+    k, v = (_moved(x, lead, (batch, heads, *x.shape[-2:])) for x in (key, value))
+    return q, k, v
 
 
 def _check(query: Array, key: Array, value: Array, dropout_p: float) -> None:
