@@ -48,10 +48,7 @@ def scaled_dot_product_attention(
     of_queries = (*lead[:-1], lead[-1] * shared_by)
     scale = _default_scale(query.shape[-1]) if scale is None else scale
     q, k, v = _operands(query, key, value, lead, shared_by)
-    mask = None
-    if attn_mask is not None:
-        scores = (*of_queries, query.shape[-2], key.shape[-2])
-        mask = _mask(attn_mask, query, scores, shared_by)
+    mask = _mask(attn_mask, query, (*of_queries, q.shape[-2], k.shape[-2]), shared_by)
     terms = terms_of(q, k, v, mask, None, scale=scale, causal="start" if is_causal else "")
     out = attention_parts(terms, _kept(terms, dropout_p)).astype(query.dtype)
     front = of_queries if max(query.ndim, key.ndim, value.ndim) > 2 else ()
@@ -112,8 +109,10 @@ def _moved(x: Array, lead: Shape, shape: Shape) -> Array:
     return reshape(x if x.shape == whole else broadcast_to(x, whole), shape)
 
 
-def _mask(mask: Array, query: Array, scores: Shape, shared_by: int) -> Array:
+def _mask(mask: Array | None, query: Array, scores: Shape, shared_by: int) -> Array | None:
     """A mask as (B, H, G, L, S), with sizes of 1 where it is the same for all."""
+    if mask is None:
+        return None
     if mask.dtype is not bool_ and mask.dtype is not query.dtype:
         raise DTypeError(f"{NAME}: got a mask of {mask.dtype}; it must be bool or {query.dtype}")
     if common_shape(NAME, mask.shape, scores) != scores:
