@@ -26,6 +26,7 @@ from .activations import (
     softplus,
     tanh,
 )
+from .attention import scaled_dot_product_attention
 from .linear import linear
 from .norms import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
 
@@ -47,6 +48,7 @@ __all__ = [
     "relu",
     "relu6",
     "rms_norm",
+    "scaled_dot_product_attention",
     "sigmoid",
     "silu",
     "softmax",
