@@ -5,14 +5,26 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..dsl.errors import CompileError
 from .fusion import Group
-from .kernel import KernelSource
+from .kernel import AUTO, KernelSource
 from .knobs import Refused, Space, Tunable
 
 Schedule = Callable[[str, Group, Any], KernelSource]
+
+
+@dataclass(frozen=True)
+class Described:
+    """How a group is computed: the schedule's name, its knobs in words, whether there are others to
+    measure, and what the schedule has to say (`KernelSource.note`)."""
+
+    schedule: str
+    form: str
+    tunable: bool
+    note: str
 
 
 class Rules:
@@ -41,8 +53,27 @@ class Rules:
             raise Refused(f"the schedule of kind {group.kind!r} has no knobs")
         return rule.space(group, self.machine)
 
+    def describe(self, name: str, group: Group, choice: str = "") -> Described:
+        """How `schedule` with the same arguments makes the kernel of a group."""
+        rule = self._rule(name, group)
+        note = self.schedule(name, group, choice).note
+        if not isinstance(rule, Tunable):
+            return Described(getattr(rule, "__name__", group.kind), "", False, note)
+        try:
+            space = self.space(group)
+        except Refused:
+            return Described(rule.name, _form(rule.default(group, self.machine)), False, note)
+        knobs = space.decode(choice) if choice else space.default
+        return Described(rule.name, _form(space.make(knobs)), space.size > 1, note)
+
     def _rule(self, name: str, group: Group) -> Schedule:
         rule = self.table.get(group.kind)
         if rule is None:
             raise CompileError(f"schedule: there is no rule for kind {group.kind!r} of {name}")
         return rule
+
+
+def _form(knobs: Any) -> str:
+    """A record of knobs in words, without those that are off."""
+    told = {k: v for k, v in asdict(knobs).items() if v not in (False, "", AUTO)}
+    return ", ".join(k if v is True else f"{k} {v}" for k, v in told.items())
