@@ -70,6 +70,8 @@ class DType:
     def __eq__(self, other: object) -> bool:
         if isinstance(other, DType):
             return self is other
+        if other is None:  # which stands for the default where a dtype is asked for, but is none
+            return False
         try:
             return dtype(other) is self
         except (DTypeError, TypeError):
