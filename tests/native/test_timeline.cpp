@@ -93,7 +93,7 @@ TEST(threads_record_while_others_start_and_stop) {
       CHECK(event.start >= since && event.track > 0);
       CHECK(event.category == Category::Memory || event.end >= event.start);
     }
-    // How much they record meanwhile is the scheduler's choice: it may be more than there is room for.
+    // How much they record meanwhile is the scheduler's choice, and may be more than fits.
     CHECK(first.dropped <= second.dropped);
   }
   done.store(true);
