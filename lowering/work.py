@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from ..dsl.dtypes import DType, float32
 from ..dsl.graph import Node, Var
 from ..dsl.primitive import Contract, Map, Reduce, Scatter
-from ..dsl.sizes import Dim, evaluate, product
+from ..dsl.sizes import evaluate, product
 from .fusion import Group
 
 
@@ -49,36 +49,36 @@ def work_of(group: Group, sizes: Mapping[str, int]) -> Work:
     return Work(products, others, reads, writes, _arithmetic(group))
 
 
-def _count(dim: Dim, sizes: Mapping[str, int]) -> int:
-    return evaluate(dim, sizes)
-
-
 def _products(node: Node, sizes: Mapping[str, int]) -> float:
     """Of a form that counts its own work (`operations`), what it says."""
     lower = node.primitive.lower
     told = getattr(lower, "operations", None)
     if told is not None:
         avals = (v.aval for v in node.inputs)
-        return float(_count(told(*avals, out=node.output.aval, **node.params), sizes))
+        return float(evaluate(told(*avals, out=node.output.aval, **node.params), sizes))
     if not isinstance(lower, Contract) or node.primitive.name == "pack_b":
         return 0.0
-    return 2.0 * _count(node.output.aval.size, sizes) * _count(node.inputs[0].aval.shape[-1], sizes)
+    return (
+        2.0
+        * evaluate(node.output.aval.size, sizes)
+        * evaluate(node.inputs[0].aval.shape[-1], sizes)
+    )
 
 
 def _others(node: Node, sizes: Mapping[str, int]) -> float:
     lower = node.primitive.lower
     if isinstance(lower, Map):
-        return float(lower.cost * _count(node.output.aval.size, sizes))
+        return float(lower.cost * evaluate(node.output.aval.size, sizes))
     if isinstance(lower, Reduce):
-        return float(_count(node.inputs[0].aval.size, sizes))
+        return float(evaluate(node.inputs[0].aval.size, sizes))
     if isinstance(lower, Scatter):
-        return float(_count(node.inputs[2].aval.size, sizes))
+        return float(evaluate(node.inputs[2].aval.size, sizes))
     return 0.0
 
 
 def _read_bytes(var: Var, group: Group, sizes: Mapping[str, int]) -> int:
     """What is read of a value: all of it, unless each reader takes a part by its own rule."""
-    whole = _count(var.aval.nbytes, sizes)
+    whole = evaluate(var.aval.nbytes, sizes)
     readers = [n for n in group.nodes if var in n.inputs]
     parts = [_part(n, var, sizes) for n in readers]
     return min(whole, sum(parts)) if parts else whole
@@ -88,8 +88,8 @@ def _part(node: Node, var: Var, sizes: Mapping[str, int]) -> int:
     lower = node.primitive.lower
     is_choice = isinstance(lower, Map) and not lower.pointwise and var is node.inputs[0]
     if not is_choice:
-        return _count(var.aval.nbytes, sizes)
-    return _count(product(node.output.aval.shape), sizes) * var.aval.dtype.itemsize
+        return evaluate(var.aval.nbytes, sizes)
+    return evaluate(product(node.output.aval.shape), sizes) * var.aval.dtype.itemsize
 
 
 def _arithmetic(group: Group) -> DType:

@@ -164,8 +164,7 @@ class MultiheadAttention(Module):
             mask = reshape(mask, (*mask.shape[:2], 1, *mask.shape[2:]))
         q = reshape(q, (b, h, 1, rows, width))
         scale = 1.0 / math.sqrt(self.embed_dim // self.num_heads)
-        causal = "start" if is_causal else ""
-        found = weights_of(terms_of(q, k, v, mask, None, scale=scale, causal=causal))
+        found = weights_of(terms_of(q, k, v, mask, scale=scale, causal=is_causal))
         return reshape(found, (b, h, rows, k.shape[2])).astype(v.dtype)
 
 

@@ -10,12 +10,12 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..dtypes import DType, bfloat16, bool_, float16, float32, int64
-from ..primitives.comparison import cast, eq, lt, where
+from ..dtypes import at_least_float32, bool_, int64
+from ..primitives.comparison import cast, eq, le, where
 from ..primitives.contraction import matmul
-from ..primitives.elementwise import add, exp, minimum, stop_gradient
+from ..primitives.elementwise import add, exp, stop_gradient
 from ..primitives.families import zeros_like
-from ..primitives.movement import broadcast_to, reshape, transpose
+from ..primitives.movement import broadcast_to, reshape, turned
 from ..primitives.reductions import max_, sum_
 from ..primitives.sources import full, iota
 from ..sizes import Shape
@@ -32,33 +32,19 @@ class Terms:
     k: Array
     v: Array
     mask: Array | None
-    length: Array | None
     scale: float
-    causal: str
+    causal: bool
 
 
 def terms_of(
-    q: Array, k: Array, v: Array, mask: Array | None, length: Array | None,
-    *, scale: float, causal: str,
-) -> Terms:  # fmt: skip
+    q: Array, k: Array, v: Array, mask: Array | None, *, scale: float, causal: bool
+) -> Terms:
     """The inputs of an attention, floats as they are computed with. `mask` (sizes of the scores, or
-    1): bool, True takes part, or added. `length` (B or 1,), int64: how many keys there are.
-    `causal`: "" (off), "start" (query i sees keys to i) or "end" (the last query sees all)."""
-    q, k, v = (cast(x, dtype=computed(x.dtype)) for x in (q, k, v))
+    1): bool, True takes part, or added. `causal`: query i sees the keys up to i."""
+    q, k, v = (cast(x, dtype=at_least_float32(x.dtype)) for x in (q, k, v))
     if mask is not None and mask.dtype is not bool_:
         mask = cast(mask, dtype=q.dtype)
-    return Terms(q, k, v, mask, length, scale, causal)
-
-
-def computed(of: DType) -> DType:
-    """The type in which attention of a type is computed."""
-    return float32 if of in (float16, bfloat16) else of
-
-
-def turned(x: Array) -> Array:
-    """The last two axes exchanged."""
-    n = len(x.shape)
-    return transpose(x, axes=(*range(n - 2), n - 1, n - 2))
+    return Terms(q, k, v, mask, scale, causal)
 
 
 def shared(x: Array) -> Array:
@@ -74,36 +60,15 @@ def scores_of(t: Terms) -> Array:
     if t.mask is not None:
         mask = broadcast_to(t.mask, shape=scores.shape)
         scores = where(mask, scores, hidden) if mask.dtype is bool_ else add(scores, mask)
-    visible = visible_keys(t, scores.shape)
-    return scores if visible is None else where(visible, scores, hidden)
+    return where(earlier_keys(scores.shape), scores, hidden) if t.causal else scores
 
 
-def visible_keys(t: Terms, shape: Shape) -> Array | None:
-    """Which keys a query may see by its place and the number of keys; None: all of them."""
-    bound = key_bounds(t, shape)
-    if bound is None:
-        return None
-    places = reshape(iota(size=shape[-1], dtype=int64), shape=(1, 1, 1, 1, shape[-1]))
-    return lt(broadcast_to(places, shape=shape), broadcast_to(bound, shape=shape))
-
-
-def key_bounds(t: Terms, shape: Shape) -> Array | None:
-    """How many first keys a query sees, (B or 1, 1, 1, L or 1, 1); None: all of them."""
+def earlier_keys(shape: Shape) -> Array:
+    """Which keys a query may see by its place: those up to its own."""
     n_queries, n_keys = shape[-2:]
-    if t.length is None and not t.causal:
-        return None
-    there = full(shape=(1,), value=n_keys, dtype=int64)
-    if t.length is not None:
-        there = minimum(t.length, broadcast_to(there, shape=t.length.shape))
-    there = reshape(there, shape=(there.shape[0], 1, 1, 1, 1))
-    if not t.causal:
-        return there
-    both = (there.shape[0], 1, 1, n_queries, 1)
-    seen = reshape(iota(size=n_queries, dtype=int64), shape=(1, 1, 1, n_queries, 1)) + 1
-    if t.causal == "end":
-        before = there - full(shape=there.shape, value=n_queries, dtype=int64)
-        return broadcast_to(seen, shape=both) + broadcast_to(before, shape=both)
-    return minimum(broadcast_to(seen, shape=both), broadcast_to(there, shape=both))
+    queries = reshape(iota(size=n_queries, dtype=int64), shape=(1, 1, 1, n_queries, 1))
+    keys = reshape(iota(size=n_keys, dtype=int64), shape=(1, 1, 1, 1, n_keys))
+    return le(broadcast_to(keys, shape=shape), broadcast_to(queries, shape=shape))
 
 
 def _largest(scores: Array) -> Array:
@@ -116,22 +81,24 @@ def _largest(scores: Array) -> Array:
     return where(eq(most, none), zeros_like(most), most)
 
 
-def attention_parts(t: Terms, keep: Array | None = None) -> Array:
-    """softmax(scores) v, (B, H, G, L, V); rows without keys are 0. The weights are multiplied by
-    `keep` (B, H, G, L, S), where it is given, after they have been scaled to a sum of 1."""
+def _powers_of(t: Terms) -> tuple[Array, Array]:
+    """The exponentials of the scores, and their sums along each row, 1 where no key is seen."""
     scores = scores_of(t)
     most = _largest(scores)
     powers = exp(scores - broadcast_to(most, shape=scores.shape))
     total = reshape(sum_(powers, axes=(4,)), shape=most.shape)
-    divisor = where(eq(total, zeros_like(total)), zeros_like(total) + 1, total)
+    return powers, where(eq(total, zeros_like(total)), zeros_like(total) + 1, total)
+
+
+def attention_parts(t: Terms, keep: Array | None = None) -> Array:
+    """softmax(scores) v, (B, H, G, L, V); rows without keys are 0. The weights are multiplied by
+    `keep` (B, H, G, L, S), where it is given, after they have been scaled to a sum of 1."""
+    powers, divisor = _powers_of(t)
     weighted = matmul(powers if keep is None else powers * keep, shared(t.v))
     return weighted / broadcast_to(divisor, shape=weighted.shape)
 
 
 def weights_of(t: Terms) -> Array:
     """softmax(scores), (B, H, G, L, S); rows without keys are 0."""
-    scores = scores_of(t)
-    powers = exp(scores - broadcast_to(_largest(scores), shape=scores.shape))
-    total = reshape(sum_(powers, axes=(4,)), shape=(*scores.shape[:-1], 1))
-    divisor = where(eq(total, zeros_like(total)), zeros_like(total) + 1, total)
+    powers, divisor = _powers_of(t)
     return powers / broadcast_to(divisor, shape=powers.shape)

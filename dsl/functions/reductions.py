@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .. import primitives as p
-from ..dtypes import DType, DTypeLike, bool_, dtype, float32, float64, int64, uint64
+from ..dtypes import DType, DTypeLike, at_least_float32, bool_, dtype, float64, int64, uint64
 from ..errors import ArgumentError
 from ..primitive import Primitive
 from ..primitives.reductions import highest, lowest
@@ -216,7 +216,7 @@ def _inner(x: Array, wanted: DTypeLike | None) -> tuple[DType, DType]:
     """The dtype of a mean, and that in which its sum is computed."""
     found = _dtype(wanted) if wanted is not None else (x.dtype if x.dtype.is_inexact else float64)
     # A sum of half numbers overflows long before their mean does.
-    return found, float32 if found.is_float and found.itemsize == 2 else found
+    return found, at_least_float32(found)
 
 
 def _mean(x: Array, axes: tuple[int, ...], keepdims: bool, where: ArrayLike) -> Array:

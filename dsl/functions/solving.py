@@ -10,7 +10,8 @@ import numpy as np
 from .. import primitives as p
 from ..dtypes import DType, int64
 from ..errors import ArgumentError, LinAlgError, ShapeError
-from ..primitives.matrices import adjoint, part, real_part, turned
+from ..primitives.matrices import adjoint, part, real_part
+from ..primitives.movement import turned
 from ..sizes import Shape, product
 from .convert import ArrayLike, asarray, common_shape, same_dtype
 from .creation import eye

@@ -15,7 +15,7 @@ from ..sizes import Dim
 from .complex import conj
 from .elementwise import ALL_NUMBERS
 from .families import check_dtype, ulps
-from .movement import reshape, sum_to, transpose
+from .movement import reshape, sum_to, transpose, turned
 from .samples import smooth
 
 if TYPE_CHECKING:
@@ -45,12 +45,8 @@ def _batch_size(a: Aval, b: Aval, m: Dim, n: Dim) -> Dim:
     return n if m == 1 else m
 
 
-def _turned(x: Array) -> Array:
-    return transpose(x, axes=(*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
-
-
 def _vjp_matmul(ct: Array, out: Array, a: Array, b: Array) -> tuple[Array, Array]:
-    grad_a, grad_b = matmul(ct, conj(_turned(b))), matmul(conj(_turned(a)), ct)
+    grad_a, grad_b = matmul(ct, conj(turned(b))), matmul(conj(turned(a)), ct)
     return sum_to(grad_a, a.shape), sum_to(grad_b, b.shape)
 
 

@@ -20,7 +20,7 @@ from .comparison import ge, gt, where
 from .complex import conj, real
 from .contraction import matmul
 from .families import zeros_like
-from .movement import broadcast_to, reshape, transpose
+from .movement import broadcast_to, reshape, turned
 from .samples import Numpy, smooth
 from .sources import iota
 from .windows import slice_
@@ -49,12 +49,6 @@ def check_matrix(name: str, x: Aval, *, square: bool) -> None:
 def square_sizes(x: Aval, *rest: Aval, out: Aval, **params: Any) -> tuple[Dim, ...]:
     """The sizes of a routine of square matrices: dtype, batch, n."""
     return x.dtype.code, product(x.shape[:-2]), x.shape[-1]
-
-
-def turned(x: Array) -> Array:
-    """The last two axes exchanged."""
-    n = len(x.shape)
-    return transpose(x, axes=(*range(n - 2), n - 1, n - 2))
 
 
 def adjoint(x: Array) -> Array:

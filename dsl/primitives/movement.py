@@ -92,6 +92,12 @@ transpose: Primitive = movement(
 )
 
 
+def turned(x: Array) -> Array:
+    """The last two axes exchanged."""
+    n = len(x.shape)
+    return transpose(x, axes=(*range(n - 2), n - 1, n - 2))
+
+
 # --------------------------------------------------------------------------- broadcast
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..dtypes import ALL, DType, bool_, float32, int64, uint8
+from ..dtypes import ALL, DType, at_least_float32, bool_, int64, uint8
 from ..primitive import Expr, Reducer, Vocabulary
 from ..sizes import Shape, product
 from .comparison import eq, where
@@ -31,7 +31,7 @@ def _wide(dtype: DType) -> DType:
     """What a reduction's state holds: half types accumulate in float32, bool counts as uint8."""
     if dtype is bool_:
         return uint8
-    return float32 if dtype.is_float and dtype.itemsize == 2 else dtype
+    return at_least_float32(dtype)
 
 
 def lowest(dtype: DType) -> float | int | complex:

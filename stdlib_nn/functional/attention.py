@@ -49,7 +49,7 @@ def scaled_dot_product_attention(
     scale = _default_scale(query.shape[-1]) if scale is None else scale
     q, k, v = _operands(query, key, value, lead, shared_by)
     mask = _mask(attn_mask, query, (*of_queries, q.shape[-2], k.shape[-2]), shared_by)
-    terms = terms_of(q, k, v, mask, None, scale=scale, causal="start" if is_causal else "")
+    terms = terms_of(q, k, v, mask, scale=scale, causal=is_causal)
     out = attention_parts(terms, _kept(terms, dropout_p)).astype(query.dtype)
     front = of_queries if max(query.ndim, key.ndim, value.ndim) > 2 else ()
     return reshape(out, (*front, *out.shape[-2:]))

@@ -128,10 +128,9 @@ def batch_norm(
     [[-1.0], [1.0]]
     """
     name, running = "batch_norm", (running_mean, running_var)
-    channels = _channels(
+    _channels(
         name, input, weight=weight, bias=bias, running_mean=running_mean, running_var=running_var
     )
-    own = (1, channels, *(1 for _ in input.shape[2:]))
     if not training:
         if running_mean is None or running_var is None:
             raise ArgumentError(
@@ -139,9 +138,18 @@ def batch_norm(
             )
         return _by_statistics(input, running_mean, running_var, weight, bias, eps)
     axes = (0, *range(2, input.ndim))
+    return _by_input(name, input, axes, running, weight, bias, momentum, eps)
+
+
+def _by_input(
+    name: str, input: Array, axes: tuple[int, ...], running: Sequence[Array | None],
+    weight: Array | None, bias: Array | None, momentum: float, eps: float,
+) -> Array:  # fmt: skip
+    """By the statistics of the input over `axes`, which are mixed into the running ones."""
     _enough(name, input, axes)
     if any(r is not None for r in running):
         _mix(input, axes, running, momentum)
+    own = (1, input.shape[1], *(1 for _ in input.shape[2:]))
     scale, shift = (None if p is None else p.reshape(own) for p in (weight, bias))
     return f.layer_norm(input, scale, shift, axis=axes, eps=eps)
 
@@ -202,7 +210,7 @@ def instance_norm(
     [[[-1.0, 1.0]]]
     """
     name, running = "instance_norm", (running_mean, running_var)
-    channels = _channels(
+    _channels(
         name, input, weight=weight, bias=bias, running_mean=running_mean, running_var=running_var
     )
     if not use_input_stats:
@@ -212,12 +220,7 @@ def instance_norm(
     axes = tuple(range(2, input.ndim))
     if not axes:
         raise ShapeError(f"{name}: got an input {input.shape}; it takes (N, C, ...)")
-    _enough(name, input, axes)
-    if any(r is not None for r in running):
-        _mix(input, axes, running, momentum)
-    own = (1, channels, *(1 for _ in axes))
-    scale, shift = (None if p is None else p.reshape(own) for p in (weight, bias))
-    return f.layer_norm(input, scale, shift, axis=axes, eps=eps)
+    return _by_input(name, input, axes, running, weight, bias, momentum, eps)
 
 
 def _channels(name: str, input: Array, **given: Array | None) -> int:

@@ -7,6 +7,7 @@
 
 #include "layout.h"
 #include "pool.h"
+#include "put.h"
 #include "routines.h"
 
 namespace tilewright {
@@ -193,19 +194,8 @@ void plan_within(const Routine& self, RoutinePlan& plan) {
 }
 
 void run_within(const Routine&, const RoutinePlan& plan, void* const* buffers) {
-  const int64_t n = plan.sizes[0];
-  const uint64_t last = uint64_t(plan.sizes[1]) - 1;
-  const uint64_t* x = static_cast<const uint64_t*>(buffers[0]);
-  std::atomic<uint64_t> outside{0};
-  auto range = [&](int, int64_t begin, int64_t end) {
-    // A sign says that one is out of range; by sums alone, as vectors of old machines compare
-    // no int64.
-    uint64_t signs = 0;
-    for (int64_t i = begin; i < end; ++i) signs |= x[i] | (last - x[i]);
-    if (signs >> 63) outside.store(1, std::memory_order_relaxed);
-  };
-  parallel(n, 2 * kPart, kMaxThreads, range);
-  *static_cast<int64_t*>(buffers[1]) = !outside.load();
+  const auto* x = static_cast<const int64_t*>(buffers[0]);
+  *static_cast<int64_t*>(buffers[1]) = places_fit(x, plan.sizes[0], plan.sizes[1]);
 }
 
 // ------------------------------------------------------------------ by a mask
