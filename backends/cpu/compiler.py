@@ -32,17 +32,18 @@ class CpuCompiler:
 
     def __init__(self, host: machine.Machine) -> None:
         self.target, self.reproducible = host.target, host.reproducible
+        self.has_scaling = host.has_scaling
         table = REPRODUCIBLE_SCHEDULES if host.reproducible else SCHEDULES
         self.schedules = Rules(table, host, SAFE)
 
     def object_code(self, source: KernelSource) -> bytes:
-        return codegen.object_code(source, self.target, self.reproducible)
+        return codegen.object_code(source, self.target, self.reproducible, self.has_scaling)
 
     def text(self, source: KernelSource, stage: str) -> str:
         """The kernel as text: stage is tir or asm."""
         if stage == "tir":
             return codegen.tir_text(source)
-        return codegen.assembly(source, self.target, self.reproducible)
+        return codegen.assembly(source, self.target, self.reproducible, self.has_scaling)
 
 
 def make_compiler() -> CpuCompiler:

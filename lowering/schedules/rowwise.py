@@ -24,7 +24,7 @@ from ..machine import Machine
 from ..readers import Source
 from ..spaces import without_ones
 from ..tvm_api import tirx
-from ..vocabulary import computed, int64
+from ..vocabulary import computed, int64, stored
 from .accumulate import Accumulator
 from .nest import element_cost, in_halves, index_at, vector_lanes
 
@@ -83,7 +83,7 @@ def default_knobs(group: Group, machine: Machine) -> RowKnobs:
     divide only where the rest is small beside the row."""
     length, lanes = product(group.space[group.n_outer :]), vector_lanes(group, machine)
     if not isinstance(length, int):
-        return RowKnobs()
+        return RowKnobs(vectors=4, halves=True)
     for vectors in (4, 2):
         width = vectors * lanes
         if length >= width and length % width == 0:
@@ -108,22 +108,38 @@ def row_kernel(
     """The kernel of a row-wise group, its rows written by a `make`."""
     passes = plan(group, knobs)
     length = product(group.space[group.n_outer :])
-    kept = [v for p in passes for v in p.kept]
+    places = kept_in_place(group, passes)
+    kept = [v for p in passes for v in p.kept if v not in places]
     areas = tuple(Area(f"row{i}", computed_storage(v), length) for i, v in enumerate(kept))
     kernel = KernelFrame(name, group, areas)
     frame = kernel.open()
     for area, var in zip(areas, kept, strict=True):
         frame.buffers[var] = frame.scratch[area.name]
-    width = vector_lanes(group, machine) * knobs.vectors
-    n_folded = 1 if knobs.halves else knobs.vectors
-    writer = make(frame, group, length, width, knobs.halves, n_folded)
+    for var, output in places.items():
+        frame.buffers[var] = frame.buffers[output]
+    lanes = vector_lanes(group, machine)
+    writer = make(frame, group, length, lanes, knobs)
     rows = product(group.space[: group.n_outer])
     scope = frame.scope
     with scope.block() as statements, scope.loop("row", frame.begin, frame.end) as row:
         writer.row(row, passes)
-    cost = element_cost(group, vector_lanes(group, machine)) * len(passes)
+    cost = element_cost(group, lanes) * len(passes)
     kernel.close(frame, statements, rows, cost * length, knobs.grain)
     return kernel.source()
+
+
+def kept_in_place(group: Group, passes: list[Pass]) -> dict[Var, Var]:
+    """A kept value -> the output in whose memory it lies until that is stored: the one output of
+    the last pass, which reads each element before it stores it. That is less memory to walk."""
+    last = passes[-1]
+    if last.reduces or len(last.outputs) != 1:
+        return {}
+    (output,) = last.outputs
+    for var in (v for p in passes for v in p.kept):
+        dtype = var.aval.dtype
+        if dtype is output.aval.dtype and computed(dtype) == stored(dtype):
+            return {var: output}
+    return {}
 
 
 def computed_storage(var: Var) -> str:
@@ -210,23 +226,23 @@ def _needed(p: Pass, producer: dict[Var, Node]) -> Iterator[Var]:
 
 
 class RowWriter:
-    """Writes the passes over one row, in vectors of `width` elements."""
+    """Writes the passes over one row, in vectors of `lanes` elements, some side by side."""
 
     def __init__(
-        self, frame: Frame, group: Group, length: Dim, width: int, halves: bool, n_folded: int
+        self, frame: Frame, group: Group, length: Dim, lanes: int, knobs: RowKnobs
     ) -> None:
-        self.frame, self.group, self.length, self.halves = frame, group, length, halves
-        fits = not isinstance(length, int) or length >= width
-        self.width, self.n_folded = (width, n_folded) if fits else (1, 1)
+        self.frame, self.group, self.length, self.halves = frame, group, length, knobs.halves
+        fits = [n for n in (knobs.vectors, 1) if not isinstance(length, int) or length >= n * lanes]
+        self.lanes, self.n_side = (lanes, fits[0]) if fits else (1, 1)
+        self.width = self.lanes * self.n_side
         self.states = {n: self._state(n, f"s{i}") for i, n in enumerate(group.anchors)}
         self.n_inner = len(group.space) - group.n_outer
 
     def _state(self, node: Node, tag: str) -> Any:
-        """What takes the elements of a reduction in."""
+        """What takes the elements of a reduction in; where it folds, the registers side by side
+        are added first."""
         state = Accumulator(self.frame, node, self.width, tag)
-        if state.folds and self.n_folded > 1:  # the registers side by side are added first
-            return Accumulator(self.frame, node, self.width // self.n_folded, tag)
-        return state
+        return Accumulator(self.frame, node, self.lanes, tag) if state.folds else state
 
     def row(self, row: Expr, passes: list[Pass]) -> None:
         """All passes over a row, and what is stored once for it."""
@@ -244,36 +260,43 @@ class RowWriter:
             self.frame.scope.sources.pop(var, None)
 
     def _walk(self, row: Expr, p: Pass) -> None:
-        scope, zero, t = self.frame.scope, int64(0), self.frame.t
-        width, low = self.width, zero
-        size = t.size(self.length)
-        if width > 1:
-            count = tirx.truncdiv(size, int64(width))
-            self._vectors(row, p, count)
-            low = count * int64(width)
-        is_ragged = width == 1 or not isinstance(self.length, int) or bool(self.length % width)
-        by_halves = is_ragged and self.halves and width > 1
+        """Registers side by side, then what is left of them one by one, then what fills none."""
+        scope, low, size = self.frame.scope, int64(0), self.frame.t.size(self.length)
+        for width in dict.fromkeys((self.width, self.lanes)):
+            if width > 1 and self._is_left(width, self.width):
+                low = self._vectors(row, p, low, width)
+        is_ragged = self.lanes == 1 or self._is_left(1, self.lanes)
+        by_halves = is_ragged and self.halves and self.lanes > 1
         if by_halves:
-            in_halves(scope, width, low, size, lambda j, lane: self._element(row, j, p, lane))
-        if width > 1:
-            for node in p.reduces:
+            in_halves(scope, self.lanes, low, size, lambda j, lane: self._element(row, j, p, lane))
+        for node in p.reduces:
+            if self.lanes > 1:
                 self.states[node].join_lanes()
         if is_ragged and not by_halves:
             with scope.loop("rest", low, size) as j:
                 self._element(row, j, p, None)
 
-    def _vectors(self, row: Expr, p: Pass, count: Expr) -> None:
-        """The elements of a row that fill vectors."""
-        scope, width = self.frame.scope, self.width
-        folds = any(self.states[n].folds for n in p.reduces) and self.n_folded > 1
-        step = width // self.n_folded if folds else width
+    def _is_left(self, part: int, whole: int) -> bool:
+        """Whether there may be steps of `part` elements (in what fills no step of `whole`)."""
+        if part == whole or not isinstance(self.length, int):
+            return True
+        return self.length % whole >= part
+
+    def _vectors(self, row: Expr, p: Pass, low: Expr, width: int) -> Expr:
+        """The elements from `low` on that fill steps of `width`; where these end."""
+        scope, t = self.frame.scope, self.frame.t
+        count = tirx.truncdiv(t.size(self.length) - low, int64(width))
+        folds = any(self.states[n].folds for n in p.reduces) and width > self.lanes
+        step = self.lanes if folds else width
         with scope.loop("j", int64(0), count) as i, scope.lanes(step) as lane:
             folded: dict[Node, list[Expr]] = {}
             for at in range(0, width, step):
                 place = lane + int64(at)
-                self._element(row, i * int64(width) + place, p, place, folded if folds else None)
+                j = low + i * int64(width) + place
+                self._element(row, j, p, place, folded if folds else None)
             for node, found in folded.items():
                 self.states[node].take_folded(found, lane)
+        return t.let(low + count * int64(width))
 
     def _element(
         self, row: Expr, j: Expr, p: Pass, lane: Expr | None,
@@ -289,6 +312,9 @@ class RowWriter:
 
         for var in p.kept:
             value = scope.element(var, index_of(var))
+            if self._is_place(var):
+                frame.store(var, value, address(frame.t, index_of(var)))
+                continue
             raw = tirx.Cast("uint8", value) if type_of(value) == "bool" else value
             frame.t.emit(tirx.BufferStore(frame.buffers[var], raw, [j]))
         for var in p.outputs:
@@ -311,12 +337,17 @@ class RowWriter:
         for var in values:
             self.frame.scope.sources[var] = self._memory(var)
 
+    def _is_place(self, var: Var) -> bool:
+        """Whether a value lies in an output's memory, not in a row of scratch."""
+        buffer = self.frame.buffers[var]
+        return any(self.frame.buffers[v] is buffer for v in self.group.outputs)
+
     def _memory(self, var: Var) -> Source:
         frame, buffer = self.frame, self.frame.buffers[var]
-        is_scratch = var not in self.group.outputs
+        is_place = self._is_place(var)
 
         def read(index: Index) -> Expr:
-            if not is_scratch:
+            if is_place:
                 return frame.t.load(buffer, address(frame.t, index), var.aval.dtype)
             raw = tirx.BufferLoad(buffer, [_last_position(index)])
             is_bool = var.aval.dtype.name == "bool"
