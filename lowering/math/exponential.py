@@ -40,7 +40,10 @@ def reduced(m: Real, x: Expr, low: Expr = None, compensated: bool = True) -> Red
         rest = m.fma(n, minus_low, m.let(first - r))  # what rounding took from r
     if low is not None:
         r, rest = m.fast_two_sum(r, m.let(rest + low))
-    q = m.polynomial(r, m.pick(coefficients.EXPONENTIAL_FLOAT32, coefficients.EXPONENTIAL_FLOAT64))
+    single = coefficients.EXPONENTIAL_FLOAT32
+    if not compensated:  # of exp(r) alone a term less is enough
+        single = coefficients.EXPONENTIAL_WHOLE_FLOAT32
+    q = m.polynomial(r, m.pick(single, coefficients.EXPONENTIAL_FLOAT64))
     square = m.let(r * r)
     tail = m.fma(square, q, rest) if compensated else m.let(square * q)
     # An FMA on every device, as LLVM would make one of the bare sum anyway.
