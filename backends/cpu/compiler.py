@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...lowering import codegen, machine
 from ...lowering.kernel import KernelSource
 from ...lowering.rules import Rules, Schedule
+from ...lowering.schedules.columns import columns, ordered_columns
 from ...lowering.schedules.contract import contract
 from ...lowering.schedules.elementwise import elementwise
 from ...lowering.schedules.loop import loop
@@ -17,14 +18,20 @@ from ...lowering.schedules.scatter import scatter
 SCHEDULES: dict[str, Schedule] = {
     "map": elementwise,
     "row": rowwise,
+    "columns": columns,
     "reduce": reduction,
     "contract": contract,
     "scatter": scatter,
     "loop": loop,
 }
 # What takes a group that the schedule of its kind refuses.
-SAFE: dict[str, Schedule] = {"map": one_by_one, "row": ordered_rows, "reduce": ordered_reduction}
-REPRODUCIBLE_SCHEDULES = SCHEDULES | {"row": ordered_rows, "reduce": ordered_reduction}
+_ORDERED: dict[str, Schedule] = {
+    "row": ordered_rows,
+    "columns": ordered_columns,
+    "reduce": ordered_reduction,
+}
+SAFE: dict[str, Schedule] = {"map": one_by_one, **_ORDERED}
+REPRODUCIBLE_SCHEDULES = SCHEDULES | _ORDERED
 
 
 class CpuCompiler:

@@ -13,7 +13,7 @@ from typing import Any
 
 from ...dsl.graph import Node, Var
 from ...dsl.primitive import Expr, Map, Reduce
-from ...dsl.sizes import Dim, known, product
+from ...dsl.sizes import Dim, Shape, known, product
 from ..calls import type_of
 from ..frame import Area, Frame, KernelFrame
 from ..fusion import Group
@@ -26,7 +26,8 @@ from ..spaces import without_ones
 from ..tvm_api import tirx
 from ..vocabulary import computed, int64, stored
 from .accumulate import Accumulator
-from .nest import element_cost, in_halves, index_at, vector_lanes
+from .lines import Lines
+from .nest import element_cost, in_halves, vector_lanes
 
 
 @dataclass(frozen=True)
@@ -106,8 +107,8 @@ def row_kernel(
     name: str, group: Group, machine: Machine, knobs: RowKnobs, make: type[RowWriter]
 ) -> KernelSource:
     """The kernel of a row-wise group, its rows written by a `make`."""
-    passes = plan(group, knobs)
-    length = product(group.space[group.n_outer :])
+    lines, passes = Lines.of(group), plan(group, knobs)
+    length = product(lines.reduced)
     places = kept_in_place(group, passes)
     kept = [v for p in passes for v in p.kept if v not in places]
     areas = tuple(Area(f"row{i}", computed_storage(v), length) for i, v in enumerate(kept))
@@ -118,13 +119,12 @@ def row_kernel(
     for var, output in places.items():
         frame.buffers[var] = frame.buffers[output]
     lanes = vector_lanes(group, machine)
-    writer = make(frame, group, length, lanes, knobs)
-    rows = product(group.space[: group.n_outer])
+    writer = make(frame, group, lanes, knobs)
     scope = frame.scope
     with scope.block() as statements, scope.loop("row", frame.begin, frame.end) as row:
         writer.row(row, passes)
     cost = element_cost(group, lanes) * len(passes)
-    kernel.close(frame, statements, rows, cost * length, knobs.grain)
+    kernel.close(frame, statements, product(lines.results), cost * length, knobs.grain)
     return kernel.source()
 
 
@@ -153,10 +153,11 @@ def computed_storage(var: Var) -> str:
 
 def plan(group: Group, knobs: RowKnobs) -> list[Pass]:
     """Which pass takes which reductions and outputs; a pass needs the results of those before."""
-    level = _levels(group)
+    level = levels_of(group)
     reduces = [n for n in group.anchors if isinstance(n.primitive.lower, Reduce)]
     n_levels = 1 + max(level[n.inputs[0]] for n in reduces)
-    full = {v for v in group.outputs if is_full(group, v)}
+    lines = Lines.of(group)
+    full = {v for v in group.outputs if lines.is_full(v.aval.shape)}
     passes: list[Pass] = []
     for i in range(n_levels + 1):
         taken = tuple(n for n in reduces if level[n.inputs[0]] == i)
@@ -166,7 +167,7 @@ def plan(group: Group, knobs: RowKnobs) -> list[Pass]:
     return _with_kept(group, passes, knobs)
 
 
-def _levels(group: Group) -> dict[Var, int]:
+def levels_of(group: Group) -> dict[Var, int]:
     """How many reductions one after another a value needs."""
     level = dict.fromkeys(group.inputs, 0)
     for node in group.nodes:
@@ -174,12 +175,6 @@ def _levels(group: Group) -> dict[Var, int]:
         is_reduce = isinstance(node.primitive.lower, Reduce)
         level.update(dict.fromkeys(node.outputs, found + is_reduce))
     return level
-
-
-def is_full(group: Group, var: Var) -> bool:
-    """Whether a value has an element for each position of the rows, not one a row."""
-    is_row = without_ones(var.aval.shape) == group.space[: group.n_outer]
-    return not is_row or len(group.space) == group.n_outer
 
 
 def _with_kept(group: Group, passes: list[Pass], knobs: RowKnobs) -> list[Pass]:
@@ -228,15 +223,18 @@ def _needed(p: Pass, producer: dict[Var, Node]) -> Iterator[Var]:
 class RowWriter:
     """Writes the passes over one row, in vectors of `lanes` elements, some side by side."""
 
-    def __init__(
-        self, frame: Frame, group: Group, length: Dim, lanes: int, knobs: RowKnobs
-    ) -> None:
-        self.frame, self.group, self.length, self.halves = frame, group, length, knobs.halves
+    def __init__(self, frame: Frame, group: Group, lanes: int, knobs: RowKnobs) -> None:
+        self.frame, self.group, self.halves = frame, group, knobs.halves
+        self.lines = Lines.of(group)
+        self.length = length = self._length()
         fits = [n for n in (knobs.vectors, 1) if not isinstance(length, int) or length >= n * lanes]
         self.lanes, self.n_side = (lanes, fits[0]) if fits else (1, 1)
         self.width = self.lanes * self.n_side
         self.states = {n: self._state(n, f"s{i}") for i, n in enumerate(group.anchors)}
-        self.n_inner = len(group.space) - group.n_outer
+
+    def _length(self) -> Dim:
+        """The elements that are walked through one after another in memory."""
+        return product(self.lines.reduced)
 
     def _state(self, node: Node, tag: str) -> Any:
         """What takes the elements of a reduction in; where it folds, the registers side by side
@@ -316,7 +314,7 @@ class RowWriter:
                 frame.store(var, value, address(frame.t, index_of(var)))
                 continue
             raw = tirx.Cast("uint8", value) if type_of(value) == "bool" else value
-            frame.t.emit(tirx.BufferStore(frame.buffers[var], raw, [j]))
+            frame.t.emit(tirx.BufferStore(frame.buffers[var], raw, [self._place(j)]))
         for var in p.outputs:
             value = scope.element(var, index_of(var))
             frame.store(var, value, address(frame.t, index_of(var)))
@@ -326,11 +324,19 @@ class RowWriter:
             if folded is not None and self.states[node].folds:
                 folded.setdefault(node, []).append(value)
             else:
-                self.states[node].take(value, j, lane)
+                self.states[node].take(value, self._place(j), lane)
 
-    def _index(self, shape: tuple[Dim, ...], row: Expr, j: Expr) -> Index:
-        runs = [(self.group.n_outer, row)] if self.group.n_outer else []
-        return index_at(shape, [*runs, (self.n_inner, j)] if self.n_inner else runs)
+    def _index(self, shape: Shape, row: Expr, j: Expr) -> Index:
+        """The position in a value of this shape for element j of a row."""
+        return self.lines.index(shape, self.lines.positions(self.frame.t, row, j))
+
+    def _place(self, j: Expr) -> Expr:
+        """The number of element j among those that are reduced."""
+        return j
+
+    def _place_of(self, index: Index) -> Expr:
+        """The same from a position in a value that has all of them."""
+        return _last_position(index)
 
     def _read_back(self, values: tuple[Var, ...]) -> None:
         """Later passes read what this one has put into memory."""
@@ -349,7 +355,7 @@ class RowWriter:
         def read(index: Index) -> Expr:
             if is_place:
                 return frame.t.load(buffer, address(frame.t, index), var.aval.dtype)
-            raw = tirx.BufferLoad(buffer, [_last_position(index)])
+            raw = tirx.BufferLoad(buffer, [self._place_of(index)])
             is_bool = var.aval.dtype.name == "bool"
             return tirx.NE(raw, tirx.const(0, "uint8")) if is_bool else raw
 
@@ -358,12 +364,11 @@ class RowWriter:
     def _store_rows(self, row: Expr) -> None:
         """Outputs with one element a row."""
         indices: dict[object, Index] = {}
-        n_outer = self.group.n_outer
         for var in self.group.outputs:
-            if is_full(self.group, var):
-                continue
             shape = var.aval.shape
-            index = indices.setdefault(shape, index_at(shape, [(n_outer, row)] if n_outer else []))
+            if self.lines.is_full(shape):
+                continue
+            index = indices.setdefault(shape, self._index(shape, row, int64(0)))
             value = self.frame.scope.element(var, index)
             self.frame.store(var, value, address(self.frame.t, index))
 
