@@ -1,7 +1,7 @@
 """Reductions along other axes than the last, with maps before, between and after.
 
 Softmax over the channels of images, norms over batches and the sums of their gradients are one
-kernel each. Where the last axes are reduced too, a unit is one result (segments.py). Else a unit is
+kernel each. Where the last axes are reduced too, a unit is one result, a row in pieces. Else it is
 a strip of neighbouring results: their states lie side by side in the first-level cache, each pass
 walks the strip row after row in vectors, and strips are so narrow that the rows of all passes stay
 in the second-level cache.
@@ -28,18 +28,10 @@ from ..vocabulary import int64
 from .accumulate import Accumulator
 from .lines import Lines
 from .nest import Block, Body, block_range, element_cost, split_unit, vector_lanes, vectors
-from .ordered import OrderedColumns
-from .rowwise import (
-    Pass,
-    RowKnobs,
-    computed_storage,
-    default_knobs,
-    kept_in_place,
-    levels_of,
-    plan,
-    row_kernel,
-)
-from .segments import OrderedSegmentWriter, SegmentWriter
+from .ordered import OrderedColumns, OrderedWriter
+from .passes import Pass, computed_storage, kept_in_place, levels_of, plan
+from .row_writer import RowWriter
+from .rowwise import RowKnobs, default_knobs, row_kernel
 
 
 @dataclass(frozen=True)
@@ -59,7 +51,7 @@ class ColumnKnobs:
         length, items = product(lines.reduced), product(lines.results) // inner
         values = (*group.inputs, *group.outputs)
         bytes_ = sum(v.aval.dtype.itemsize for v in values if lines.is_full(v.aval.shape))
-        one_pass = len(plan(group, RowKnobs())) == 1
+        one_pass = len(plan(group)) == 1
         strip = 32
         while strip > 4 and (
             (not one_pass and strip * lanes * length * max(bytes_, 1) > machine.l2 // 2)
@@ -71,18 +63,18 @@ class ColumnKnobs:
 
 def columns(name: str, group: Group, machine: Machine) -> KernelSource:
     """The kernel of a group that reduces other axes than the last ones."""
-    return _columns(name, group, machine, SegmentWriter, StripWriter)
+    return _columns(name, group, machine, RowWriter, StripWriter)
 
 
 def ordered_columns(name: str, group: Group, machine: Machine) -> KernelSource:
     """The same, its sums in the order of the reproducible mode."""
-    return _columns(name, group, machine, OrderedSegmentWriter, OrderedStripWriter)
+    return _columns(name, group, machine, OrderedWriter, OrderedStripWriter)
 
 
-def _columns(name: str, group: Group, machine: Machine, segments: Any, strips: Any) -> KernelSource:
+def _columns(name: str, group: Group, machine: Machine, rows: Any, strips: Any) -> KernelSource:
     if not Lines.of(group).runs[-1][0]:
-        knobs = replace(default_knobs(group, machine), vectors=4, halves=True)
-        return row_kernel(name, group, machine, knobs, segments)
+        knobs = default_knobs(group, machine) if rows is RowWriter else RowKnobs()
+        return row_kernel(name, group, machine, knobs, rows)
     return _strip_kernel(name, group, machine, strips)
 
 
@@ -112,7 +104,7 @@ class StripWriter:
         self.lanes = lanes if self.inner >= lanes else 1
         self.strips = Block(self.inner, knobs.strip * lanes)
         self.width = knobs.strip * lanes
-        passes = plan(group, RowKnobs(knobs.keep_cost))
+        passes = plan(group, knobs.keep_cost)
         places = kept_in_place(group, passes)
         self.passes = [replace(p, kept=tuple(v for v in p.kept if v in places)) for p in passes]
         for var, output in places.items():

@@ -16,10 +16,12 @@ from .nest import index_at, split_unit
 
 @dataclass(frozen=True)
 class Lines:
-    """The space of a group of reductions: runs of axes that its results have or have not."""
+    """The space of a group of reductions: runs of axes that its results have or have not. A run is
+    cut in two before axis `cut`."""
 
     space: Shape
     kept: Axes
+    cut: int | None = None
 
     @classmethod
     def of(cls, group: Group) -> Lines:
@@ -40,8 +42,24 @@ class Lines:
     @property
     def runs(self) -> list[tuple[bool, Shape]]:
         """Neighbouring axes that are all kept or all not: whether they are, and their sizes."""
-        runs = runs_of_axes(self.kept, len(self.space))
-        return [(is_kept, tuple(self.space[a] for a in axes)) for is_kept, axes in runs]
+        found: list[tuple[bool, Shape]] = []
+        for is_kept, axes in runs_of_axes(self.kept, len(self.space)):
+            whole = tuple(self.space[a] for a in axes)
+            inside = self.cut - axes[0] if self.cut in axes[1:] else 0  # type: ignore[operator]
+            parts = (whole[:inside], whole[inside:]) if inside else (whole,)
+            found += [(is_kept, part) for part in parts]
+        return found
+
+    @property
+    def length(self) -> Dim:
+        """The elements of a row that lie one after another, in the last run that is reduced."""
+        return product(next((shape for kept, shape in reversed(self.runs) if not kept), ()))
+
+    @property
+    def pieces(self) -> Dim | None:
+        """How many such pieces a row has, where it has several."""
+        reduced = [product(shape) for kept, shape in self.runs if not kept]
+        return reduced[0] if len(reduced) == 2 else None
 
     def is_full(self, shape: Shape) -> bool:
         """Whether a value has an element at each position of the space, not one for each result."""

@@ -149,7 +149,7 @@ def runs_of(group: Group, space: Shape, always: tuple[int, ...] = ()) -> list[li
     """The axes of a space, grouped so that every access of the group sees a group as one axis."""
     cuts = set(always)
     for node in group.nodes:
-        cuts |= _cuts(node, space)
+        cuts |= cuts_of(node, space)
     runs: list[list[int]] = []
     for axis in range(len(space)):
         if axis == 0 or axis in cuts:
@@ -158,7 +158,8 @@ def runs_of(group: Group, space: Shape, always: tuple[int, ...] = ()) -> list[li
     return runs
 
 
-def _cuts(node: Node, space: Shape) -> set[int]:
+def cuts_of(node: Node, space: Shape) -> set[int]:
+    """The axes of a space before which a node's access steps differently."""
     lower, name = node.primitive.lower, node.primitive.name
     out = node.output.aval.shape
     if not isinstance(lower, Map) or lower.pointwise or without_ones(out) != space:

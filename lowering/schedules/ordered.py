@@ -17,8 +17,10 @@ from ..vocabulary import int64
 from .accumulate import Accumulator
 from .fixed_tree import BLOCK, LANES, FixedTree, walk, walk_block
 from .nest import Block, Body, block_range, vectors
+from .passes import Pass
 from .reduction import ReductionKernel, ReductionKnobs
-from .rowwise import Pass, RowKnobs, RowWriter, row_kernel
+from .row_writer import RowWriter
+from .rowwise import RowKnobs, row_kernel
 
 _STRIP = 4  # vectors of results that are reduced together, sixteen states each
 
@@ -44,7 +46,12 @@ class OrderedWriter(RowWriter):
             super()._walk(row, p)
             return
         trees = [self.states[node] for node in p.reduces]
-        walk(self.frame, trees, product(self.lines.reduced), lambda j, lane: self._element(row, j, p, lane))
+        walk(
+            self.frame,
+            trees,
+            product(self.lines.reduced),
+            lambda j, lane: self._element(row, j, p, lane),
+        )
 
 
 class OrderedColumns:

@@ -21,7 +21,8 @@ from ...tvm_api import tirx
 from ...vocabulary import int64
 from ..accumulate import Accumulator
 from ..lines import Lines
-from ..rowwise import Pass, RowKnobs, computed_storage, known_value, plan
+from ..passes import Pass, computed_storage, plan
+from ..row_writer import known_value
 from .frame import GridFrame, GridKernel
 from .machine import GridMachine
 from .tree import Arrangement, Tree, power_of_two_up_to
@@ -67,7 +68,7 @@ class _Writer:
         self.frame, self.group, self.shape, self.length = frame, group, knobs.shape, length
         steps = ceil_divide(length, self.shape.lanes)
         self.keeps = isinstance(steps, int) and steps <= knobs.keep
-        passes = plan(group, RowKnobs(knobs.keep_cost))
+        passes = plan(group, knobs.keep_cost)
         self.passes = passes if self.keeps else [replace(p, kept=()) for p in passes]
         self.steps = steps
         for i, var in enumerate(v for p in self.passes for v in p.kept):
