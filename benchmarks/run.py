@@ -23,6 +23,7 @@ from tilewright.dsl.atomic import check_place, written
 from . import machine
 
 WIDTH = 150  # of the tables
+_VALUES = ("rounds", "threads", "patience", "json", "html", "profile", "tune_seconds", "only")
 
 
 @dataclass(frozen=True)
@@ -39,25 +40,29 @@ class Plan:
     profile: Path | None
     tune_seconds: float = 30.0
     only: str = ""
+    html: Path | None = None
+    peers: tuple[str, ...] = ()
 
     def words(self) -> list[str]:
         """The command line that says it."""
         words = [*self.scripts, "--torch" if self.torch else "--no-torch"]
         words += ["--markdown"] if self.markdown else []
-        for name in ("rounds", "threads", "patience", "json", "profile", "tune_seconds", "only"):
+        for name in _VALUES:
             value = getattr(self, name)
             words += [] if value in (None, "") else [f"--{name.replace('_', '-')}={value}"]
-        return words
+        return words + [f"--peer={peer}" for peer in self.peers]
 
 
 def scripts() -> dict[str, str]:
     """The modules of this package that have cases, with what they say of themselves; read, not
     imported, as they load what they measure."""
     found = {}
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    folder = Path(__file__).parent
+    for path in sorted([*folder.glob("*.py"), *folder.glob("*/__init__.py")]):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         if any(isinstance(node, ast.FunctionDef) and node.name == "cases" for node in tree.body):
-            found[path.stem] = (ast.get_docstring(tree) or "").partition("\n")[0]
+            name = path.parent.name if path.stem == "__init__" else path.stem
+            found[name] = (ast.get_docstring(tree) or "").partition("\n")[0]
     return found
 
 
@@ -76,7 +81,7 @@ def run(plan: Plan) -> int:
         raise tw.ArgumentError(
             f"bench: got --only {plan.only!r}, which is no regular expression: {error}"
         ) from None
-    for path in (plan.json, plan.profile):
+    for path in (plan.json, plan.html, plan.profile):
         if path is not None:
             check_place("bench", path)
     variables = machine.fair_environment(plan.threads)
@@ -92,7 +97,7 @@ def _measure(plan: Plan, chosen: Sequence[str]) -> int:
     report = importlib.import_module(".report", __package__)
     torch = machine.torch_module(plan.threads) if plan.torch else None
     options = harness.Options(
-        plan.rounds, plan.threads, torch, plan.patience, plan.tune_seconds, plan.only
+        plan.rounds, plan.threads, torch, plan.patience, plan.tune_seconds, plan.only, plan.peers
     )
     console = Console(stderr=plan.markdown)
     console.width = max(console.width, WIDTH)
