@@ -18,7 +18,7 @@ from .pulling import avals_of
 from .record import read
 from .sizes import Dim, product
 from .staging import name_of, put_back, stage
-from .transforms import fitting, inexact, inexact_result, linearize_for, vjp_for
+from .transforms import all_fitting, inexact, inexact_result, linearize_for, vjp_for
 from .vmap import vmap
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
                 f"each argument of {name_of(f)}"
             )
     arrays, leaves, form = _arguments(f, tuple(primals))
-    along = _tangents(f, tuple(tangents), arrays, form)
+    along = all_fitting("jvp", f"the tangents of {name_of(f)}", tuple(tangents), arrays, form)
     if tracing.current() is None:
         # Eager code may decide by values, so it is run, and what it did is transposed twice.
         value, move = linearize_for("jvp", f, tree.unflatten(form, arrays))
@@ -65,20 +65,6 @@ def _arguments(
         for x, rest in zip(leaves, names, strict=True)
     ]
     return arrays, leaves, form
-
-
-def _tangents(
-    f: Callable[..., Any], tangents: tuple[Any, ...], arrays: list[Array], form: tree.Tree
-) -> list[Array]:
-    leaves, structure = tree.flatten(tangents)
-    if structure != form:
-        raise GradientError(
-            f"jvp: the tangents of {name_of(f)} have another structure than the primals"
-        )
-    return [
-        fitting(f"jvp: the tangent {rest[1:].replace(']', '', 1)} of {name_of(f)}", t, x)
-        for t, x, rest in zip(leaves, arrays, tree.leaf_names(form), strict=True)
-    ]
 
 
 def _staged(

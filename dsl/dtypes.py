@@ -208,3 +208,12 @@ def promote_scalar(array: DType, scalar: bool | int | float | complex) -> DType:
 def inexact(of: DType) -> DType:
     """The type in which a function such as `exp` or `/` computes, as NumPy chooses it."""
     return of if of.is_inexact else float64
+
+
+def at_least_float32(of: DType) -> DType:
+    """The type in which sums and means of a float type are computed: the half types are too short.
+
+    >>> at_least_float32(float16).name
+    'float32'
+    """
+    return float32 if of.is_float and of.itemsize == 2 else of

@@ -25,6 +25,7 @@ from .drawing import Picture
 from .engine import engine
 from .entry import Entry, call, graphs_of_call
 from .errors import ArgumentError, TraceError
+from .explaining import Call, explain
 from .graph import Graph
 from .graph_code import code_text
 from .route import route_of
@@ -150,6 +151,34 @@ class Jitted(_native.Staged):
         entry, signature = self._entry(args, kwargs)
         graph, inputs = entry.graph_at(signature.arguments), entry.inputs(signature.arguments)
         return engine(entry.device).check(graph, entry.read_only(), inputs, folder)
+
+    def explain(self, *args: Any, seconds: float = 1.0, **kwargs: Any) -> Any:
+        """Where the time of a call with these arguments goes, kernel by kernel.
+
+        The program is run again and again for about `seconds`, and its results are dropped: nothing
+        outside is written to. For each kernel the result (`print` it, let a notebook show it, or
+        `.html(path)`) tells the time of a launch, arithmetic and bytes a second, the share of what
+        this machine can do at best, what bounds it, what was fused and why not more, and what to
+        try next; `.kernels` are the records, `.memory` is the memory plan. See docs/explain.md.
+
+        Raises ArgumentError for a program with effects (prints, checks, callbacks), which would
+        happen at every run.
+
+        >>> import tilewright as tw
+        >>> told = tw.jit(lambda x: tw.exp(x) * 2 + 1).explain(tw.ones(1000), seconds=0.01)
+        >>> [kernel.primitives for kernel in told.kernels]
+        [('exp', 'mul', 'add')]
+        """
+        if not seconds > 0:
+            raise ArgumentError(f"explain: got seconds={seconds!r}; it must be more than 0")
+        entry, signature = self._entry(args, kwargs)
+        arguments = list(signature.arguments)
+        return explain(
+            Call(
+                name_of(self._f), entry.device, entry.graph, entry.read_only(),
+                entry.sizes(arguments), entry.program(), entry.inputs(arguments), seconds,
+            )
+        )  # fmt: skip
 
     def device(self, *args: Any, **kwargs: Any) -> placing.Device:
         """The device on which a call with these arguments runs."""

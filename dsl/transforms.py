@@ -107,7 +107,7 @@ def vjp_for(
     taped = _taped(what, f, primals, has_aux)
 
     def pull(cotangent: Any) -> Any:
-        seeds = _fitting(what, "the cotangent", cotangent, taped.outs, taped.form)
+        seeds = all_fitting(what, "the cotangent", cotangent, taped.outs, taped.form)
         pairs = [(node_of(y), c) for y, c in zip(taped.outs, seeds, strict=True)]
         return taped.tracked.shaped(taped.tracked.pull(pairs))
 
@@ -142,7 +142,7 @@ def linearize_for(
     form = tree.flatten(primals)[1]
 
     def push(*tangents: Any) -> Any:
-        given = _fitting(what, "the tangents", tangents, tracked.leaves, form)
+        given = all_fitting(what, "the tangents", tangents, tracked.leaves, form)
         seeds = [(node_of(c), t) for c, t in zip(rows, given, strict=True)]
         known = [(n, t) for n, t in seeds if n is not None and n.id >= start]
         keep = tracked.is_watched([n for n, _ in known]) or any(map(is_tracked, given))
@@ -292,14 +292,14 @@ def inexact_result(where: str, y: Any) -> Array:
     return y  # type: ignore[no-any-return]
 
 
-def _fitting(
+def all_fitting(
     what: str, name: str, given: Any, like: Sequence[Array], form: tree.Tree
 ) -> list[Array]:
     """Cotangents or tangents as arrays of the kinds of others; raises GradientError."""
     leaves, structure = tree.flatten(given)
     if structure != form:
         raise GradientError(
-            f"{what}: {name} has {structure.size} arrays in {structure}; wanted {form}"
+            f"{what}: got {structure.size} arrays in {structure} for {name}; wanted {form}"
         )
     return [
         fitting(f"{what}: {name}{rest}", x, y)

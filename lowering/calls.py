@@ -73,8 +73,12 @@ def _extremum(compare: Function) -> Function:
         if type_of(a) == "bool":
             return (tirx.Or if compare is tirx.GT else tirx.And)(a, b)
         a, b = t.let(a), t.let(b)
-        first = compare(a, b)
-        return tirx.Select(tirx.Or(first, not_equal(a, a)) if _is_float(a) else first, a, b)
+        for limit, x in ((a, b), (b, a)):
+            if isinstance(limit, tirx.FloatImm) and limit.value == limit.value:
+                # no zero (those are hidden) and no NaN: one instruction, and NaN stays
+                return tirx.Select(compare(limit, x), limit, x)
+        found = tirx.Select(compare(a, b), a, b)  # nan in b is the result, as nothing is beyond it
+        return tirx.Select(not_equal(a, a), a, found) if _is_float(a) else found
 
     return function
 

@@ -67,6 +67,34 @@ def unify(a: Cluster, b: Cluster) -> Cluster | None:
     return None
 
 
+_ALONE = {
+    "native": "a routine of the core reads and writes memory only",
+    "effect": "an effect reads and writes memory only",
+    "control": "control flow reads and writes memory only",
+    "loop": "a loop is a kernel of its own",
+    "scatter": "a scatter is a kernel of its own: its places are known while it runs",
+}
+
+
+def why_apart(a: Cluster, b: Cluster) -> str:
+    """Why `unify` joins two clusters not, in words."""
+    for kind in (a.kind, b.kind):
+        if kind in _ALONE:
+            return _ALONE[kind]
+    kinds = {a.kind, b.kind}
+    if a.kind == b.kind == "contract":
+        return "two products: the second reads the first one's result many times"
+    if "contract" in kinds and kinds & {"row", "reduce"}:
+        return "a reduction needs whole rows, a product makes tiles of them"
+    if a.kind == b.kind == "reduce" or kinds == {"row", "reduce"}:
+        return "two reductions, at least one of them not along whole rows"
+    return f"they are computed at different positions: {_spaces(a)} and {_spaces(b)}"
+
+
+def _spaces(cluster: Cluster) -> str:
+    return f"[{', '.join(map(str, cluster.full))}]"
+
+
 def inside(edge: Edge, producer: Node, merged: Cluster) -> bool:
     """Whether a value may pass along an edge inside one kernel."""
     reader = edge.node

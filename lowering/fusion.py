@@ -16,7 +16,7 @@ from ..dsl.graph import Graph, Node, Var, has_effect
 from ..dsl.primitive import Map, Reduce
 from ..dsl.sizes import Shape, product
 from ..dsl.timeline import stage
-from .clusters import Cluster, inside, single, unify
+from .clusters import Cluster, inside, single, unify, why_apart
 from .spaces import (
     Edge,
     Mapping,
@@ -35,6 +35,14 @@ MAX_BUFFERS = 32  # of one kernel
 MAX_DEPTH = 3  # steps that compute positions from positions, one after the other, in one kernel
 
 
+@dataclass(frozen=True)
+class Refusal:
+    """A merge that was not made: with the kernel of which node, and why."""
+
+    other: Node
+    reason: str
+
+
 @dataclass(frozen=True, eq=False)
 class Group:
     """One kernel: `nodes` in order (free ones included), what it reads and what it writes.
@@ -43,6 +51,7 @@ class Group:
     reduction), contract, scatter, native (a routine of the core), effect, loop (control flow as a
     kernel) or control. `space` is the iteration space without axes of one element; its first
     `n_outer` axes are those of a row reduction's result. `anchors` are the nodes that are not maps.
+    `refused` tells which neighbours did not become part of it, and why.
     """
 
     kind: str
@@ -52,6 +61,7 @@ class Group:
     space: Shape
     n_outer: int
     anchors: tuple[Node, ...]
+    refused: tuple[Refusal, ...] = ()
 
     @property
     def vars(self) -> tuple[Var, ...]:
@@ -80,6 +90,7 @@ class _Fusion:
         self.cluster: dict[Node, Cluster] = {}
         self.edges: dict[Node, list[Edge]] = {}
         self.readers: dict[Node, list[Edge]] = {n: [] for n in graph.nodes}
+        self.refused: dict[tuple[Node, Node], str] = {}
 
     # ------------------------------------------------------------------ free nodes
 
@@ -198,29 +209,36 @@ class _Fusion:
                 if edge.source in self.producer:
                     self._merge(self.cluster[self.producer[edge.source]], self.cluster[node])
         self._merge_siblings()
-        return tuple(self._group(c) for c in self._ordered())
+        refused = self._by_cluster()
+        return tuple(self._group(c, tuple(refused.get(c, {}).values())) for c in self._ordered())
 
     def _merge(self, a: Cluster, b: Cluster) -> None:
         if a is b:
             return
         merged = unify(a, b)
-        if merged is None or not self._allowed(a, b, merged):
+        why = why_apart(a, b) if merged is None else self._objection(a, b, merged)
+        if merged is None or why:
+            self.refused[_chief(a), _chief(b)] = why
             return
         merged.members = sorted([*a.members, *b.members], key=self.position.__getitem__)
         for node in merged.members:
             self.cluster[node] = merged
 
-    def _allowed(self, a: Cluster, b: Cluster, merged: Cluster) -> bool:
+    def _objection(self, a: Cluster, b: Cluster, merged: Cluster) -> str:
+        """Why two clusters may not become one, in words; "" if they may."""
         between = [e for n in a.members for e in self.readers[n] if self.cluster[e.node] is b]
         between += [e for n in b.members for e in self.readers[n] if self.cluster[e.node] is a]
-        if not all(inside(e, self.producer[e.source], merged) for e in between):
-            return False
+        for e in between:
+            if not inside(e, self.producer[e.source], merged):
+                return _why_stored(e)
         if merged.kind == "reduce" and not self._is_plain_reduction(a, b, merged):
-            return False
+            return "a value before the reduction is wanted by others too, so it is stored"
         few = len(a.members) + len(b.members) <= MAX_BUFFERS // 4
         if not few and self._n_buffers(a, b) > MAX_BUFFERS:
-            return False
-        return not (self._reaches(a, b) or self._reaches(b, a))
+            return f"one kernel would have more than {MAX_BUFFERS} buffers"
+        if self._reaches(a, b) or self._reaches(b, a):
+            return "another kernel stands between them: it reads the one and is read by the other"
+        return ""
 
     def _is_plain_reduction(self, a: Cluster, b: Cluster, merged: Cluster) -> bool:
         """One reduction, maps used by it alone before it, maps over its result after it."""
@@ -299,7 +317,7 @@ class _Fusion:
 
     # ------------------------------------------------------------------ groups
 
-    def _group(self, cluster: Cluster) -> Group:
+    def _group(self, cluster: Cluster, refused: tuple[Refusal, ...]) -> Group:
         members = set(cluster.members)
         nodes: dict[Node, None] = {}
         inputs: dict[Var, None] = {}
@@ -308,23 +326,49 @@ class _Fusion:
         outputs = [v for n in cluster.members if self._leaves(n, members) for v in n.outputs]
         return Group(
             kind=cluster.kind,
-            nodes=tuple(sorted(nodes, key=self.position.__getitem__)),
+            nodes=tuple(nodes),
             inputs=tuple(inputs),
             outputs=tuple(outputs),
             space=cluster.full,
             n_outer=len(cluster.full if cluster.outer is None else cluster.outer),
             anchors=tuple(n for n in cluster.members if not isinstance(n.primitive.lower, Map)),
+            refused=refused,
         )
+
+    def _by_cluster(self) -> dict[Cluster, dict[Cluster, Refusal]]:
+        """For each cluster what was refused of merges of its parts, once for each other one."""
+        found: dict[Cluster, dict[Cluster, Refusal]] = {}
+        for pair, why in self.refused.items():
+            for mine, other in (pair, pair[::-1]):
+                here, there = self.cluster[mine], self.cluster[other]
+                if here is not there:
+                    found.setdefault(here, {})[there] = Refusal(other, why)
+        return found
 
     def _collect(
         self, node: Node, members: set[Node], nodes: dict[Node, None], inputs: dict[Var, None]
     ) -> None:
+        """A node behind the free ones that it reads: an order that does not depend on where these
+        stand in the graph, so that equal kernels have equal texts."""
         if node in nodes:
             return
-        nodes[node] = None
         for var in node.inputs:
             before = self.producer.get(var)
             if before is not None and before in self.free:
                 self._collect(before, members, nodes, inputs)
             elif before is None or before not in members:
                 inputs[var] = None
+        nodes[node] = None
+
+
+def _chief(cluster: Cluster) -> Node:
+    """The node that a cluster is called by: its last that is no map, or its last."""
+    others = [n for n in cluster.members if not isinstance(n.primitive.lower, Map)]
+    return (others or cluster.members)[-1]
+
+
+def _why_stored(edge: Edge) -> str:
+    """Why what passes along an edge lies in memory."""
+    if isinstance(edge.node.primitive.lower, Map | Reduce):
+        return "a value between them is read at other positions than it is made"
+    return f"{edge.node.primitive.name} reads a value of it many times, so it lies in memory"

@@ -62,9 +62,14 @@ def split(t: TirxVocabulary, position: Expr, shape: Shape) -> tuple[Expr, ...]:
         elif all(n == 1 for n in shape[:i]):
             found.append(rest)
         else:
-            found.append(t.call("index_mod", rest, t.size(shape[i])))
-            rest = t.let(t.call("index_div", rest, t.size(shape[i])))
+            found.append(t.call("index_mod", rest, _at_least_1(t, shape[i])))
+            rest = t.let(t.call("index_div", rest, _at_least_1(t, shape[i])))
     return tuple(reversed(found))
+
+
+def _at_least_1(t: TirxVocabulary, size: Dim) -> Expr:
+    """A size to divide by: where there is no element, nobody asks for its place."""
+    return t.size(1 if size == 0 else size)
 
 
 def address(t: TirxVocabulary, index: Index) -> Expr:

@@ -65,7 +65,8 @@ class Phase:
 class KernelSource:
     """A kernel before code generation. `sizes` names the unknown sizes, in parameter order.
     `is_scalar`: its scalars stay scalars, and are not packed into vectors where they lie side by
-    side in memory."""
+    side in memory. `note`: what the schedule has to say to who asks why a kernel is slow, such as
+    that a safe, slower one was taken."""
 
     name: str
     phases: tuple[Phase, ...]
@@ -75,6 +76,7 @@ class KernelSource:
     tables: tuple[bytes, ...] = ()
     sizes: tuple[str, ...] = ()
     is_scalar: bool = False
+    note: str = ""
 
 
 def threaded(source: KernelSource, threads: str) -> KernelSource:

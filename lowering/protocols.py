@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..dsl.dtypes import DType
 from ..dsl.sizes import Dim
@@ -11,6 +11,9 @@ from .cache import Cache
 from .fusion import Group
 from .kernel import KernelSource
 from .knobs import Space
+
+if TYPE_CHECKING:
+    from .rules import Described
 
 
 class ScheduleSource(Protocol):
@@ -22,6 +25,9 @@ class ScheduleSource(Protocol):
 
     def space(self, group: Group) -> Space:
         """What may be tuned of a group's schedule; raises Refused if there is nothing."""
+
+    def describe(self, name: str, group: Group, choice: str = "") -> Described:
+        """How `schedule` with the same arguments makes the kernel, in words."""
 
 
 class Choices(Protocol):

@@ -65,6 +65,7 @@ class Scope:
         self.t = t
         self.producer = {var: node for node in nodes for var in node.outputs}
         self.sources = dict(sources)
+        self.usual: frozenset[Var] = frozenset()  # made of arguments seen to be usual ones
         self._memo: dict[tuple[Var, int], tuple[Expr, Index]] = {}
 
     @contextmanager
@@ -120,9 +121,11 @@ class Scope:
         assert isinstance(lower, Map), f"{node.primitive} is not fused by reading"
         if lower.pointwise:
             elements = [self.element(v, index) for v in node.inputs]
+            self.t.usual = var in self.usual
             value = self.t.evaluate(
                 lambda: lower.rule(self.t, *elements, out=var.aval, **node.params)
             )
+            self.t.usual = False
             return self.t.rounded(value, var.aval.dtype)
         return self._indexed(lower, node, var, index)
 

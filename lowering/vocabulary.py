@@ -52,15 +52,15 @@ class TirxVocabulary:
     """Implements `dsl.primitive.Vocabulary`; `sizes` maps unknown sizes to their parameters.
 
     `plain_loops` says that LLVM is to vectorise the kernel; `scalar_only` is set by functions that
-    tirx cannot vectorise: the loop is then a serial one. `near_angles` is set while code is made
-    for angles that math/trigonometric.py calls near.
+    tirx cannot vectorise: the loop is then a serial one. `usual` is set while a rule is evaluated
+    for arguments that were seen to be usual ones (schedules/guarded.py).
     """
 
     def __init__(self, sizes: dict[str, Any]) -> None:
         self.sizes = sizes
         self.blocks: list[list[Any]] = []
         self.scalar_only = False
-        self.near_angles = False
+        self.usual = False
         self.plain_loops = False
         self.lane: tuple[Expr, int] | None = None
         self._unwrapped: frozenset[str] | None = None

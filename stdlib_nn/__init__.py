@@ -7,6 +7,7 @@
 """
 
 from . import functional
+from .attention import MultiheadAttention, TransformerEncoderLayer
 from .checkpoints import load, save
 from .data import DataLoader
 from .layers import (
@@ -37,12 +38,14 @@ __all__ = [
     "LayerNorm",
     "Linear",
     "Module",
+    "MultiheadAttention",
     "Optimizer",
     "Parameter",
     "ReLU",
     "Sequential",
     "Sigmoid",
     "Tanh",
+    "TransformerEncoderLayer",
     "cross_entropy",
     "functional",
     "load",

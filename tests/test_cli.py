@@ -92,11 +92,14 @@ def test_info_remembers_the_peaks(tmp_path):
     assert "not measured yet: tilewright info --peak" in command("info", **place).stdout
     assert json.loads(command("info", "--json", **place).stdout)["peak"] is None
     text = command("info", "--peak", **place).stdout
-    for word in ("peak float32", "peak float64", "peak reads, L1", "GFLOP/s on one core", "GB/s"):
+    wanted = ["peak float32", "peak float64", "GFLOP/s on one core", "GB/s"]
+    wanted += [f"peak {what}, {at}" for what in ("reads", "writes", "copies") for at in ("L1", "L2")]
+    for word in wanted:
         assert word in text
     peak = json.loads(command("info", "--json", **place).stdout)["peak"]
     assert peak["flops"]["float32"]["one"] > 1e9
-    assert peak["reads"]["L1"]["all"] > 1e9
+    for what in ("reads", "writes", "copies"):
+        assert peak[what]["L1"]["all"] > 1e9
     assert f"{peak['flops']['float32']['one'] / 1e9:.0f} GFLOP/s" in text
 
 

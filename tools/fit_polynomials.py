@@ -185,6 +185,34 @@ def power_exponential(dtype: str) -> list[float]:
     )
 
 
+def power_tail(dtype: str) -> list[float]:
+    """(2 atanh(s) / s - 2) / s**2 / log(2) in s**2: what powers of usual size need beside the first
+    term of log2(x)."""
+    top = ((mp.sqrt(2) - 1) / (1 + mp.sqrt(2))) ** 2 * mpf("1.0001")
+    return fit(
+        lambda z: (2 * mp.atanh(mp.sqrt(z)) / mp.sqrt(z) - 2) / z / mp.log(2),
+        lambda z: z * mp.log(2) / 2, 0, top, 4 if dtype == "float32" else 8, dtype,
+    )  # fmt: skip
+
+
+def sine_half_turn(dtype: str) -> list[float]:
+    """(sin(r) / r - 1) / r**2 in r**2, |r| <= pi / 2."""
+    return fit(
+        lambda z: (mp.sin(mp.sqrt(z)) / mp.sqrt(z) - 1) / z,
+        lambda z: z * mp.sqrt(z) / mp.sin(mp.sqrt(z)),
+        0, (mp.pi / 2) ** 2 * mpf("1.003"), 5 if dtype == "float32" else 8, dtype,
+    )  # fmt: skip
+
+
+def exponential_of_double(dtype: str) -> list[float]:
+    """(exp(2 r) - 1) / r, |r| <= log(2) / 4 (float32 only)."""
+    half = mp.log(2) / 4 * mpf("1.001")
+    return fit(
+        lambda r: mp.expm1(2 * r) / r if r else mpf(2),
+        lambda r: r / mp.exp(2 * r), -half, half, 6, dtype,
+    )  # fmt: skip
+
+
 BESSEL_BOUND = 8
 
 
@@ -244,8 +272,12 @@ def _numbers(text: str) -> tuple[float, ...]:
 
 FITS = (
     exponential, logarithm, logarithm_tail, sine, cosine, error_near, error_far, tangent,
-    arcsine, arctangent, exponential_of_two, inverse_cube_root,
+    arcsine, arctangent, exponential_of_two, inverse_cube_root, power_tail, sine_half_turn,
+    exponential_of_double,
 )  # fmt: skip
+ABSENT = {
+    (logarithm_tail, "float32"), (tangent, "float64"), (exponential_of_double, "float64"),
+}  # fmt: skip
 
 
 def main() -> None:
@@ -253,7 +285,7 @@ def main() -> None:
     print(HEADER)
     for function in FITS:
         for dtype in UNITS:
-            if (function, dtype) in ((logarithm_tail, "float32"), (tangent, "float64")):
+            if (function, dtype) in ABSENT:
                 continue
             print(function.__name__, file=sys.stderr)
             print(listing(f"{function.__name__.upper()}_{dtype.upper()}", function(dtype)))

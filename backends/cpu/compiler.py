@@ -11,6 +11,7 @@ from ...lowering.schedules.loop import loop
 from ...lowering.schedules.ordered import ordered_reduction, ordered_rows
 from ...lowering.schedules.reduction import reduction
 from ...lowering.schedules.rowwise import rowwise
+from ...lowering.schedules.safe import one_by_one
 from ...lowering.schedules.scatter import scatter
 
 SCHEDULES: dict[str, Schedule] = {
@@ -21,6 +22,8 @@ SCHEDULES: dict[str, Schedule] = {
     "scatter": scatter,
     "loop": loop,
 }
+# What takes a group that the schedule of its kind refuses.
+SAFE: dict[str, Schedule] = {"map": one_by_one, "row": ordered_rows, "reduce": ordered_reduction}
 REPRODUCIBLE_SCHEDULES = SCHEDULES | {"row": ordered_rows, "reduce": ordered_reduction}
 
 
@@ -29,7 +32,8 @@ class CpuCompiler:
 
     def __init__(self, host: machine.Machine) -> None:
         self.target, self.reproducible = host.target, host.reproducible
-        self.schedules = Rules(REPRODUCIBLE_SCHEDULES if host.reproducible else SCHEDULES, host)
+        table = REPRODUCIBLE_SCHEDULES if host.reproducible else SCHEDULES
+        self.schedules = Rules(table, host, SAFE)
 
     def object_code(self, source: KernelSource) -> bytes:
         return codegen.object_code(source, self.target, self.reproducible)

@@ -6,6 +6,7 @@ from ...dsl.sizes import symbols
 from ...lowering.fusion import Group
 from ...lowering.kernel import BufferSpec, KernelSource
 from ...lowering.knobs import Refused, Space
+from ...lowering.rules import Described
 
 
 class NullCompiler:
@@ -18,6 +19,10 @@ class NullCompiler:
     def space(self, group: Group) -> Space:
         """Raises Refused: there is nothing to tune."""
         raise Refused("this device computes nothing")
+
+    def describe(self, name: str, group: Group, choice: str = "") -> Described:
+        """There is one way to compute nothing."""
+        return Described("null", "", False, "")
 
     def schedule(self, name: str, group: Group, choice: str = "") -> KernelSource:
         """A kernel of no phases with the group's buffers."""

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from .. import primitives as p
+from ..dtypes import DType, at_least_float32, promote
 from ..errors import ShapeError
 from ..primitives.families import zeros_like
 from .arithmetic import maximum
@@ -57,24 +58,35 @@ def softplus(x: ArrayLike) -> Array:
     return maximum(x, 0) + p.log1p(p.exp(-p.abs_(x)))
 
 
+def _wide(x: ArrayLike) -> tuple[Array, DType]:
+    """x in the type in which it is computed, and the type of the result: half types through
+    float32, as PyTorch has it."""
+    a = _float(x)
+    return convert(a, at_least_float32(a.dtype)), a.dtype
+
+
 def softmax(x: ArrayLike, axis: Axis = -1) -> Array:
-    """exp(x) / sum(exp(x)) over `axis`, without overflow.
+    """exp(x) / sum(exp(x)) over `axis`, without overflow; half types through float32.
 
     >>> softmax([0.0, 0.0])
     array([0.5, 0.5])
     """
-    x = _float(x)
-    axes = many_axes("softmax", axis, x.ndim)
-    powers = exp(x - p.stop_gradient(max_(x, axes, keepdims=True)))
-    return powers / sum_(powers, axes, keepdims=True)
+    a, dtype = _wide(x)
+    axes = many_axes("softmax", axis, a.ndim)
+    if 0 in (a.shape[i] for i in axes):
+        return convert(exp(a), dtype)  # no element: there is no largest one
+    powers = exp(a - p.stop_gradient(max_(a, axes, keepdims=True)))
+    return convert(powers / sum_(powers, axes, keepdims=True), dtype)
 
 
 def log_softmax(x: ArrayLike, axis: Axis = -1) -> Array:
     """The logarithm of `softmax`, exact also where that underflows."""
-    a = _float(x)
+    a, dtype = _wide(x)
     axes = many_axes("log_softmax", axis, a.ndim)
+    if 0 in (a.shape[i] for i in axes):
+        return convert(exp(a), dtype)
     shifted: Array = a - p.stop_gradient(max_(a, axes, keepdims=True))
-    return shifted - log(sum_(exp(shifted), axes, keepdims=True))
+    return convert(shifted - log(sum_(exp(shifted), axes, keepdims=True)), dtype)
 
 
 def layer_norm(
@@ -85,32 +97,42 @@ def layer_norm(
     axis: Axis = -1,
     eps: float = 1e-5,
 ) -> Array:
-    """x moved and scaled to mean 0 and variance 1 over `axis`, times weight, plus bias."""
-    x = _float(x)
-    axes = many_axes("layer_norm", axis, x.ndim)
-    centred = x - mean(x, axes, keepdims=True)
+    """x moved and scaled to mean 0 and variance 1 over `axis`, times weight, plus bias.
+
+    Half types are computed in float32.
+    """
+    a, dtype = _wide(x)
+    axes = many_axes("layer_norm", axis, a.ndim)
+    centred = a - mean(a, axes, keepdims=True)
     scale = rsqrt(mean(square(centred), axes, keepdims=True) + eps)
-    return _affine(centred * scale, weight, bias)
+    return _affine("layer_norm", centred * scale, weight, bias, dtype)
 
 
 def rms_norm(
     x: ArrayLike, weight: ArrayLike | None = None, *, axis: Axis = -1, eps: float = 1e-5
 ) -> Array:
-    """x scaled to mean square 1 over `axis`, times weight."""
-    x = _float(x)
-    axes = many_axes("rms_norm", axis, x.ndim)
-    return _affine(x * rsqrt(mean(square(x), axes, keepdims=True) + eps), weight, None)
+    """x scaled to mean square 1 over `axis`, times weight; half types through float32."""
+    a, dtype = _wide(x)
+    axes = many_axes("rms_norm", axis, a.ndim)
+    scaled = a * rsqrt(mean(square(a), axes, keepdims=True) + eps)
+    return _affine("rms_norm", scaled, weight, None, dtype)
 
 
-def _affine(x: Array, weight: ArrayLike | None, bias: ArrayLike | None) -> Array:
+def _affine(
+    name: str, x: Array, weight: ArrayLike | None, bias: ArrayLike | None, dtype: DType
+) -> Array:
+    """x * weight + bias in `dtype`, or in what a wider weight or bias asks for."""
+    given = [None if p is None else asarray(p) for p in (weight, bias)]
     result = x
-    if weight is not None:
-        result = result * asarray(weight)
-    if bias is not None:
-        result = result + asarray(bias)
+    if given[0] is not None:
+        result = result * given[0]
+    if given[1] is not None:
+        result = result + given[1]
     if result.shape != x.shape:
-        raise ShapeError(f"layer_norm: got weight or bias that do not fit {x.shape}")
-    return result
+        raise ShapeError(f"{name}: got weight or bias that do not fit {x.shape}")
+    for other in given:
+        dtype = dtype if other is None else promote(dtype, other.dtype)
+    return convert(result, dtype)
 
 
 __all__ = [

@@ -177,7 +177,7 @@ sum_ = reduction(
     _fold(lambda dtype: 0, lambda t, a, b: a + b),
     dtypes=ALL_NUMBERS,
     vjp=lambda ct, out, x, *, axes: (expand(ct, axes, x.shape),),
-    ulp=ulps(2, complex=2),
+    ulp=ulps(3, complex=2),
 )
 sum_of_squares = reduction(
     "sum_of_squares",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from math import log
 from typing import TYPE_CHECKING
 
 from . import coefficients
-from .exponential import power_of_two, reduced, scaled, small_limit
+from .exponential import LN2_HIGH, power_of_two, reduced, scaled, small_limit
 from .real import Expr, Real, real
 
 if TYPE_CHECKING:
@@ -27,10 +28,12 @@ def single_tanh(m: Real, x: Expr) -> Expr:
     square = m.let(x * x)
     series = m.polynomial(square, coefficients.TANGENT_FLOAT32)
     near = m.fma(m.let(square * x), series, x)
-    doubled = m.at_most(m.let(size * m.const(2.0)), 20.0)
-    parts = reduced(m, doubled, compensated=False)
-    y = m.let(m.const(1.0) + parts.whole)
-    below = m.fma(power_of_two(m, parts.word), y, m.const(1.0))
+    bounded = m.at_most(size, 10.0)
+    shifted = m.fma(bounded, m.const(2 / log(2)), m.const(m.shifter))
+    # of at most 29 halves of log(2), whose low part far results do not show
+    r = m.fma(m.let(shifted - m.const(m.shifter)), m.const(-LN2_HIGH[0] / 2), bounded)
+    y = m.fma(r, m.polynomial(r, coefficients.EXPONENTIAL_OF_DOUBLE_FLOAT32), m.const(1.0))
+    below = m.fma(power_of_two(m, m.bits(shifted)), y, m.const(1.0))
     far = m.let(m.const(1.0) - m.let(m.const(2.0) / below))
     # the sign for both: the polynomial gives +0 for -0
     return m.copysign(m.select(size < m.const(0.6), near, far), x)

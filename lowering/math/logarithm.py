@@ -34,6 +34,7 @@ class Parts:
 
 def split(m: Real, x: Expr, subnormals: bool = True) -> Parts:
     """Take a positive x apart, with the significand from sqrt(1/2) to sqrt(2)."""
+    subnormals = subnormals and not m.t.usual
     fraction, lowest = m.fraction_bits, m.bits_of(sqrt(0.5))
     extra = m.const(2.0**fraction + m.bias)
     if subnormals:
@@ -69,6 +70,8 @@ def combined(m: Real, k: Expr, f: Expr, low: Expr) -> Expr:
 
 def with_special(m: Real, x: Expr, y: Expr) -> Expr:
     """y where x is positive and finite; the logarithm of the others."""
+    if m.t.usual:
+        return y
     y = m.select(x < m.const(inf), y, x)
     not_positive = m.select(m.equal(x, m.const(0.0)), m.const(-inf), m.const(nan))
     return m.select(x > m.const(0.0), y, not_positive)

@@ -1,4 +1,9 @@
-"""pow: exp(y log|x|) with the logarithm to more bits than the result, and C's special cases."""
+"""pow: exp(y log|x|) with the logarithm to more bits than the result, and C's special cases.
+
+What is usual goes a short way: positive normal x, and a result from 2**-64 to 2**64, for which the
+logarithm needs but six bits more than the result. An element goes its way by its own value alone;
+kernels that have seen that a block has usual ones only (schedules/guarded.py) leave the other out.
+"""
 
 from __future__ import annotations
 
@@ -8,23 +13,61 @@ from typing import TYPE_CHECKING
 from ..tvm_api import tirx
 from . import coefficients
 from .exponential import LN2_HIGH, LN2_LOW, exponential, power_of_two
-from .logarithm import split
+from .logarithm import LOG2_E, LOG2_E_LOW, split
 from .real import Expr, Pair, Real, real
 
 if TYPE_CHECKING:
     from ..vocabulary import TirxVocabulary
 
+USUAL = 64.0  # the largest exponent of two in the short way
+# 2 log2(e) = these and their low parts, for float32 and for float64
+TWO_LOG2_E = (LOG2_E[0] * 2, LOG2_E[1] * 2)
+TWO_LOG2_E_LOW = (LOG2_E_LOW[0] * 2, LOG2_E_LOW[1] * 2)
 TWO_THIRDS_LOW = float.fromhex("0x1.5555555555555p-55")
 
 
 def pow(t: TirxVocabulary, x: Expr, y: Expr) -> Expr:
     """x**y as C's pow: pow(x, 0) = pow(1, y) = 1, negative x only to integers."""
     m = real(t, x)
+    quick, product = usual_power(m, x, y)
+    if t.usual:
+        return quick
+    is_normal = tirx.And(x >= m.const(2.0 ** (1 - m.bias)), x < m.const(inf))
+    is_usual = tirx.And(is_normal, m.abs(product) <= m.const(USUAL))
+    return m.select(is_usual, quick, any_power(m, x, y))
+
+
+def any_power(m: Real, x: Expr, y: Expr) -> Expr:
+    """x**y for all x and y."""
     if m.is_single:
-        size, exponent = (t.let(tirx.Cast("float64", v)) for v in (m.abs(x), y))
-        power = single_power(Real(t, "float64"), size, exponent)
-        return signed(m, x, y, t.let(tirx.Cast("float32", power)))
+        size, exponent = (m.let(tirx.Cast("float64", v)) for v in (m.abs(x), y))
+        power = single_power(Real(m.t, "float64"), size, exponent)
+        return signed(m, x, y, m.let(tirx.Cast("float32", power)))
     return signed(m, x, y, double_power(m, m.abs(x), y))
+
+
+def usual_power(m: Real, x: Expr, y: Expr) -> Pair:
+    """x**y for positive normal x if the second, y log2(x), is at most USUAL in magnitude."""
+    parts = split(m, x, subnormals=False)
+    s, s_low = atanh_argument(m, m.let(parts.significand - m.const(1.0)))
+    square = m.let(s * s)
+    # log2(significand) = factor s + s**3 tail, whose slope is about factor (1 + s**2)
+    factor, factor_low = m.const(m.pick(*TWO_LOG2_E)), m.const(m.pick(*TWO_LOG2_E_LOW))
+    first, low = m.two_product(s, factor)
+    low = m.fma(s, factor_low, low)
+    low = m.fma(s_low, m.fma(square, factor, factor), low)
+    tail = m.polynomial(square, m.pick(coefficients.POWER_TAIL_FLOAT32,
+                                       coefficients.POWER_TAIL_FLOAT64))  # fmt: skip
+    low = m.fma(m.let(square * s), tail, low)
+    high, error = m.fast_two_sum(parts.k, first)
+    product, product_low = m.two_product(y, high)
+    product_low = m.fma(y, m.let(error + low), product_low)
+    shifted = m.let(m.let(product + product_low) + m.const(m.shifter))
+    r = m.let(m.let(product - m.let(shifted - m.const(m.shifter))) + product_low)
+    fit = m.pick(coefficients.EXPONENTIAL_OF_TWO_FLOAT32, coefficients.EXPONENTIAL_OF_TWO_FLOAT64)
+    value = m.fma(r, m.polynomial(r, fit), m.const(1.0))
+    scale = m.shift_left(m.bits(shifted), m.fraction_bits)
+    return m.from_bits(m.let(m.bits(value) + scale)), product
 
 
 def signed(m: Real, x: Expr, y: Expr, power: Expr) -> Expr:

@@ -5,9 +5,9 @@ the pieces of 2/pi that matter for the size of x: pieces above them would give m
 quarter turns. Vectors cannot look pieces up in a table quickly, so selects choose them: a shift
 register of constants, shifted by 2**i places where bit i of the size's class is set.
 
-Of float32 angles below NEAR a product in float64 less a multiple of pi/2 in two parts is enough,
-at half the cost. An element is reduced by its own size alone; kernels that have seen that all of a
-block's angles are near (schedules/guarded.py) leave the other way out.
+Of angles below NEAR three products with the parts of pi are enough, and for sin and cos one
+polynomial over half a turn. An element is reduced by its own size alone; kernels that have seen
+that all of a block's angles are near (schedules/guarded.py) leave the other ways out.
 """
 
 from __future__ import annotations
@@ -25,30 +25,72 @@ if TYPE_CHECKING:
 # pi / 2 = high + low, for float32 and for float64
 HALF_PI = (float.fromhex("0x1.921fb6p+0"), pi / 2)
 HALF_PI_LOW = (float.fromhex("-0x1.777a5cp-25"), float.fromhex("0x1.1a62633145c07p-54"))
-NEAR = 2.0**28
+# pi = the sum of these, for float32 and for float64
+PI_PARTS = (
+    tuple(map(float.fromhex, ("0x1.921fb6p+1", "-0x1.777a5cp-24", "-0x1.ee59dap-49"))),
+    tuple(
+        map(
+            float.fromhex,
+            ("0x1.921fb54442d18p+1", "0x1.1a62633145c07p-53", "-0x1.f1976b7ed8fbcp-109"),
+        )
+    ),
+)
+NEAR = 2.0**15
 Registers = list[list[Expr]]
 
 
 def sin(t: TirxVocabulary, x: Expr) -> Expr:
     """The sine; NaN for infinities."""
     m = real(t, x)
-    quarter, r, r_low = quarter_turns(m, m.abs(x))
+    word = usual_wave(m, m.abs(x), 0)
     negative = m.let(m.bits(x) & m.word(1 << (m.fraction_bits + m.pick(8, 11))))
-    return m.from_bits(flipped(m, wave(m, quarter, r, r_low), quarter) ^ negative)
+    return m.from_bits(word ^ negative)
 
 
 def cos(t: TirxVocabulary, x: Expr) -> Expr:
     """The cosine; NaN for infinities."""
     m = real(t, x)
-    quarter, r, r_low = quarter_turns(m, m.abs(x))
-    quarter = m.let(quarter + m.word(1))
-    return m.from_bits(flipped(m, wave(m, quarter, r, r_low), quarter))
+    return m.from_bits(usual_wave(m, m.abs(x), 1))
+
+
+def usual_wave(m: Real, size: Expr, quarters: int) -> Expr:
+    """The bits of sin(size + quarters pi / 2) for size >= 0 and no or one quarter turn."""
+    near = near_wave(m, size, quarters)
+    if m.t.usual:
+        return near
+    far = m.select(size < m.const(inf), size, m.let(size - size))
+    quarter, r, r_low = far_quarters(m, far) if m.is_single else double_turns(m, far)
+    quarter = m.let(quarter + m.word(quarters))
+    value = flipped(m, wave(m, quarter, r, r_low), quarter)
+    return m.let(tirx.Select(size < m.const(NEAR), near, value))
+
+
+def near_wave(m: Real, size: Expr, quarters: int) -> Expr:
+    """The same for a size below NEAR: size = n pi + r (or (n + 1/2) pi + r), |r| <= pi / 2.
+
+    The first product is exact, as all bits of the difference fit; the square's lost part counts
+    where |r| is more than 1."""
+    turned = m.fma(size, m.const(1 / pi), m.const(-0.5 if quarters else m.shifter))
+    turned = m.let(turned + m.const(m.shifter)) if quarters else turned
+    n = m.let(turned - m.const(m.shifter))
+    n = m.fma(n, m.const(2.0), m.const(1.0)) if quarters else n
+    r = size
+    for part in m.pick(*PI_PARTS):
+        r = m.fma(n, m.const(-part / (1 + quarters)), r)
+    square = m.let(r * r)
+    lost = m.let(m.fma(r, r, m.neg(square)) * m.let(r * m.const(-0.12)))
+    cube = m.let(square * r)
+    fit = m.pick(coefficients.SINE_HALF_TURN_FLOAT32, coefficients.SINE_HALF_TURN_FLOAT64)
+    tail = m.fma(cube, m.polynomial(square, fit), lost)
+    sign = m.let(m.bits(turned) + m.word(quarters))
+    sign = m.shift_left(sign, m.fraction_bits + m.pick(8, 11))
+    return m.let(m.bits(m.let(r + tail)) ^ sign)
 
 
 def tan(t: TirxVocabulary, x: Expr) -> Expr:
     """The tangent: sine over cosine of the rest, or the negative inverse; NaN for infinities."""
     m = real(t, x)
-    quarter, r, r_low = quarter_turns(m, m.abs(x), needs_low=True)
+    quarter, r, r_low = quarter_turns(m, m.abs(x))
     is_odd = tirx.NE(quarter & m.word(1), m.word(0))
     parts = sine_and_cosine(m, r, r_low)
     (sine, sine_low), (cosine, cosine_low) = (m.fast_two_sum(*pair) for pair in parts)
@@ -135,43 +177,40 @@ def flipped(m: Real, value: Expr, quarter: Expr) -> Expr:
     return m.let(m.bits(value) ^ sign)
 
 
-def quarter_turns(m: Real, x: Expr, needs_low: bool = False) -> tuple[Expr, Expr, Expr]:
-    """x = n pi / 2 + r + r_low for x >= 0: n in the low bits of a word, |r| <= pi / 4.
+def quarter_turns(m: Real, x: Expr) -> tuple[Expr, Expr, Expr]:
+    """x = n pi / 2 + r + r_low for x >= 0: n in the low bits of a word, |r| <= pi / 4."""
+    near = near_quarters(m, x)
+    if m.t.usual:
+        return near
+    far = m.select(x < m.const(inf), x, m.let(x - x))
+    others = far_quarters(m, far) if m.is_single else double_turns(m, far)
+    is_near = x < m.const(NEAR)
+    n, r, r_low = (m.let(tirx.Select(is_near, *pair)) for pair in zip(near, others, strict=True))
+    return n, r, r_low
 
-    For float32 there is an r_low (else None) if it is needed."""
-    if m.is_single:
-        return single_turns(m, x, needs_low)
-    return double_turns(m, m.select(x < m.const(inf), x, m.let(x - x)))
+
+def near_quarters(m: Real, x: Expr) -> tuple[Expr, Expr, Expr]:
+    """The same for x below NEAR, by the parts of pi: the first product is exact."""
+    turned = m.fma(x, m.const(2 / pi), m.const(m.shifter))
+    n = m.neg(m.let(turned - m.const(m.shifter)))
+    high, middle, low = (m.const(part / 2) for part in m.pick(*PI_PARTS))
+    product, lost = m.two_product(n, middle)
+    r, error = m.two_sum(m.fma(n, high, x), product)
+    return m.bits(turned), r, m.fma(n, low, m.let(error + lost))
 
 
-def single_turns(m: Real, x: Expr, needs_low: bool) -> tuple[Expr, Expr, Expr]:
-    """The reduction of a float32, by its size."""
+def far_quarters(m: Real, x: Expr) -> tuple[Expr, Expr, Expr]:
+    """The reduction of any float32 by pieces of 2/pi."""
     wide = Real(m.t, "float64")
-    turned, angle = near_turns(wide, m.let(tirx.Cast("float64", x)))
-    if not m.t.near_angles:
-        far_x = m.select(x < m.const(inf), x, m.let(x - x))
-        far_turned, far_angle = far_turns(wide, m.let(tirx.Cast("float64", far_x)))
-        is_near = m.let(tirx.Cast("float64", x)) < wide.const(NEAR)
-        turned = wide.select(is_near, turned, far_turned)
-        angle = wide.select(is_near, angle, far_angle)
+    turned, angle = far_turns(wide, m.let(tirx.Cast("float64", x)))
+    quarter = m.let(tirx.Cast("uint32", wide.bits(turned)))
     r = m.let(tirx.Cast("float32", angle))
-    n = m.let(tirx.Cast("uint32", wide.bits(turned)))
-    if not needs_low:
-        return n, r, None
-    return n, r, m.let(tirx.Cast("float32", angle - tirx.Cast("float64", r)))
-
-
-def near_turns(wide: Real, size: Expr) -> Pair:
-    """The nearest number of quarter turns, in the low bits of a float64, and the angle left of a
-    float32 below NEAR: products with its multiple have bits to spare."""
-    turned = wide.fma(size, wide.const(2 / pi), wide.const(wide.shifter))
-    whole = wide.neg(wide.let(turned - wide.const(wide.shifter)))
-    rest = wide.fma(whole, wide.const(HALF_PI[1]), size)
-    return turned, wide.fma(whole, wide.const(HALF_PI_LOW[1]), rest)
+    return quarter, r, m.let(tirx.Cast("float32", angle - tirx.Cast("float64", r)))
 
 
 def far_turns(wide: Real, size: Expr) -> Pair:
-    """The same for every float32, by pieces of 2/pi.
+    """The nearest number of quarter turns, in the low bits of a float64, and the angle left of a
+    float32, by pieces of 2/pi.
 
     From 2**78 on a float32 times the first piece of 2/pi, a multiple of 2**-53, is a multiple of
     four: then the next three pieces do what the first three do for smaller numbers.

@@ -76,6 +76,19 @@ class Accumulator:
         new = t.evaluate(lambda: self.reducer.step(t, state, element, position))
         self._put(self._apart(new), lane)
 
+    @property
+    def folds(self) -> bool:
+        """Whether neighbours may be added in the elements' own type before they are taken in."""
+        return self.node.primitive.name == "sum" and self.node.inputs[0].aval.dtype is float32
+
+    def take_folded(self, xs: Sequence[Expr], lane: Expr | None = None) -> None:
+        """Take in a power of two of elements, added as a tree in their own type: one conversion
+        for all of them, and log2 of their number roundings more."""
+        while len(xs) > 1:
+            half = len(xs) // 2
+            xs = [self.frame.t.let(a + b) for a, b in zip(xs[:half], xs[half:], strict=True)]
+        self.merge([self.frame.t.let(self.frame.t.cast(xs[0], self.components[0]))], lane)
+
     def merge(self, state: Sequence[Expr], lane: Expr | None = None) -> None:
         """Join another state into a lane."""
         lane = int64(0) if lane is None else lane

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ...dsl.graph import Var
+from ...dsl.graph import Node, Var
 from ...dsl.primitive import Expr
 from ...dsl.sizes import Dim, Shape, ceil_divide, known, product
 from ..frame import Frame, KernelFrame
@@ -23,7 +23,7 @@ from ..machine import Machine
 from ..spaces import without_ones
 from ..tvm_api import tirx
 from ..vocabulary import int64
-from .guarded import angles, guarded
+from .guarded import VECTORS, guarded, guards
 from .nest import (
     Block,
     block_range,
@@ -120,13 +120,28 @@ def _flat(kernel: KernelFrame, group: Group, width: int, knobs: ElementwiseKnobs
         whole = tirx.Min(frame.end * w, n)
         if isinstance(size, int) and size % width == 0:
             whole = frame.end * w
-        given = angles(group)
-        if given and size != 0 and width > 1 and not knobs.halves:
-            guarded(frame, given, width, whole, size, body)
+        watched = _watched(group, width, size, knobs)
+        if watched:
+            block = int64(width * VECTORS)
+            first = t.let(low)
+            blocks = tirx.truncdiv(whole - first + int64(width * VECTORS - 1), block)
+            with scope.loop("block", int64(0), blocks) as number:
+                start = t.let(first + number * block)
+                end = t.let(tirx.Min(whole, start + block))
+                guarded(frame, watched, width, (start, end, size), body, _along_one_axis)
         else:
             vectors(scope, width, low, whole, size, body, knobs.halves)
     cost = element_cost(group, width) * width
     kernel.close(frame, statements, ceil_divide(size, width), cost, knobs.grain)
+
+
+def _along_one_axis(shape: Shape, j: Expr) -> Index:
+    return index_at(shape, [(len(without_ones(shape)), j)])
+
+
+def _watched(group: Group, width: int, size: Dim, knobs: ElementwiseKnobs) -> tuple[Node, ...]:
+    """The nodes that get a shorter body for blocks of usual arguments."""
+    return guards(group) if size != 0 and width > 1 and not knobs.halves else ()
 
 
 def _rows(
@@ -134,6 +149,39 @@ def _rows(
 ) -> None:
     frame = kernel.open()
     t, scope = frame.t, frame.scope
+    blocks = _blocks(group, runs, knobs)
+    counts = [b.count for b in blocks]
+    watched = _watched(group, width, blocks[-1].size, knobs)
+
+    def nest(level: int, numbers: list[Expr], position: list[tuple[int, Expr]]) -> None:
+        n_axes = len(runs[level])
+        if level < len(runs) - 1 and blocks[level].length == 1:
+            nest(level + 1, numbers, [*position, (n_axes, numbers[level])])
+            return
+        low, high = block_range(t, blocks[level], numbers[level])
+        if level < len(runs) - 1:
+            with scope.loop("i", low, high) as i:
+                nest(level + 1, numbers, [*position, (n_axes, i)])
+            return
+
+        def body(j: Expr) -> None:
+            store_outputs(frame, group.outputs, [*position, (n_axes, j)])
+
+        span = low, high, blocks[level].size
+        if watched:
+            guarded(frame, watched, width, span, body,
+                    lambda shape, j: index_at(shape, [*position, (n_axes, j)]))  # fmt: skip
+        else:
+            vectors(scope, width, *span, body, knobs.halves)
+
+    with scope.block() as statements, scope.loop("unit", frame.begin, frame.end) as unit:
+        nest(0, split_unit(t, unit, counts), [])
+    inner = _elements_of_unit(blocks)
+    kernel.close(frame, statements, product(tuple(counts)), element_cost(group, width) * inner)
+
+
+def _blocks(group: Group, runs: list[list[int]], knobs: ElementwiseKnobs) -> list[Block]:
+    """The runs of axes in blocks: whole tiles of a transposed run and the last one."""
     tiled = _transposed_run(group, runs)
     blocks = []
     for i, axes in enumerate(runs):
@@ -141,31 +189,15 @@ def _rows(
         is_last = i == len(runs) - 1
         length = knobs.tile if i == tiled else (knobs.block if is_last else 1)
         blocks.append(Block(size, 2 * knobs.tile if is_last and tiled is not None else length))
-    counts = [b.count for b in blocks]
+    return blocks
 
-    def nest(level: int, numbers: list[Expr], position: list[tuple[int, Expr]]) -> None:
-        n_axes = len(runs[level])
-        if level == len(runs) - 1:
-            low, high = block_range(t, blocks[level], numbers[level])
-            vectors(
-                scope, width, low, high, blocks[level].size,
-                lambda j: store_outputs(frame, group.outputs, [*position, (n_axes, j)]),
-                knobs.halves,
-            )  # fmt: skip
-        elif blocks[level].length == 1:
-            nest(level + 1, numbers, [*position, (n_axes, numbers[level])])
-        else:
-            low, high = block_range(t, blocks[level], numbers[level])
-            with scope.loop("i", low, high) as i:
-                nest(level + 1, numbers, [*position, (n_axes, i)])
 
-    with scope.block() as statements, scope.loop("unit", frame.begin, frame.end) as unit:
-        nest(0, split_unit(t, unit, counts), [])
+def _elements_of_unit(blocks: list[Block]) -> int:
     inner = 1
     for b in blocks:
         if b.length > 1:
             inner *= min(b.size, b.length) if isinstance(b.size, int) else b.length
-    kernel.close(frame, statements, product(tuple(counts)), element_cost(group, width) * inner)
+    return inner
 
 
 def _transposed_run(group: Group, runs: list[list[int]]) -> int | None:

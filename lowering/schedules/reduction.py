@@ -101,7 +101,7 @@ def default_knobs(group: Group, machine: Machine) -> ReductionKnobs:
 
 
 @tunable(
-    ReductionKnobs, choices=reduction_choices, default=default_knobs, refuse=_refuse, revision=2
+    ReductionKnobs, choices=reduction_choices, default=default_knobs, refuse=_refuse, revision=3
 )
 def reduction(
     name: str, group: Group, machine: Machine, knobs: ReductionKnobs | None = None
@@ -181,7 +181,7 @@ class ReductionKernel:
     def _across(self) -> None:
         frame = self.kernel.open()
         t, scope = frame.t, frame.scope
-        state = Accumulator(frame, self.node, self._width(), "s")
+        state = self._accumulator(frame)
         kept = self.axes.kept
         with scope.block() as statements, scope.loop("unit", frame.begin, frame.end) as unit:
             row, number = split_unit(t, unit, [kept, self.blocks])
@@ -192,6 +192,13 @@ class ReductionKernel:
         inner = length * (1 if self._outer_reduced() == 1 else product(self.axes.runs[-1][0]))
         units = kept * self.blocks if not self.single else kept
         self.kernel.close(frame, statements, units, self._cost() * inner, self.knobs.grain)
+
+    def _accumulator(self, frame: Frame) -> Accumulator:
+        """The state along a row: where vectors are folded first, one vector of lanes."""
+        state = Accumulator(frame, self.node, self._width(), "s")
+        if not state.folds or state.width <= self.lanes:
+            return state
+        return Accumulator(frame, self.node, self.lanes, "folded")
 
     def _width(self) -> int:
         """Elements of a row that are taken in side by side."""
@@ -217,14 +224,13 @@ class ReductionKernel:
         self, frame: Frame, state: Accumulator, row: Expr, outer: Expr, low: Expr, high: Expr,
         join: bool = True,
     ) -> None:  # fmt: skip
-        t, scope, width = frame.t, frame.scope, state.width
+        t, scope, width = frame.t, frame.scope, self._width()
         last = self.axes.last
+        n_folded = width // self.lanes if state.width < width else 1
 
         def take(j: Expr, lane: Expr | None) -> None:
-            var = self.node.inputs[0]
-            index = self._input_index(t, row, outer, j)
             position = j if self._outer_reduced() == 1 else outer * t.size(last) + j
-            state.take(scope.element(var, index), position, lane)
+            state.take(self._along(frame, row, outer, j), position, lane)
 
         # Wide steps, then what is left of them by single vectors, then one by one.
         for step in dict.fromkeys((width, min(width, self.lanes))):
@@ -232,14 +238,25 @@ class ReductionKernel:
                 continue
             end = t.let(low + tirx.truncdiv(high - low, int64(step)) * int64(step))
             steps = tirx.truncdiv(end - low, int64(step))
-            with scope.loop("j", int64(0), steps) as i, scope.lanes(step) as lane:
-                take(low + i * int64(step) + lane, lane)
+            parts = n_folded if step == width else 1
+            with scope.loop("j", int64(0), steps) as i, scope.lanes(step // parts) as lane:
+                first = low + i * int64(step) + lane
+                if parts == 1:
+                    take(first, lane)
+                else:
+                    places = [first + int64(n * self.lanes) for n in range(parts)]
+                    state.take_folded([self._along(frame, row, outer, j) for j in places], lane)
             low = end
         if join and width > 1:
             state.join_lanes()
         if width == 1 or not isinstance(last, int) or last % min(width, self.lanes):
             with scope.loop("rest", low, high) as j:
                 take(j, None)
+
+    def _along(self, frame: Frame, row: Expr, outer: Expr, j: Expr) -> Expr:
+        """The element at position j of a row."""
+        index = self._input_index(frame.t, row, outer, j)
+        return frame.scope.element(self.node.inputs[0], index)
 
     def _input_index(self, t: TirxVocabulary, row: Expr, outer: Expr, lane: Expr) -> Index:
         """The position in the input: kept runs from `row`, reduced ones from `outer`; the last
@@ -314,8 +331,13 @@ class ReductionKernel:
 
         def take(first: Expr, rows: int) -> None:
             def body(j: Expr) -> None:
-                for row in range(rows):
-                    self._take_column(frame, state, item, first + int64(row), (low + j, j))
+                places = [first + int64(row) for row in range(rows)]
+                if state.folds and rows in (2, 4, 8):
+                    xs = [self._along(frame, item, k, low + j) for k in places]
+                    state.take_folded(xs, j)
+                    return
+                for k in places:
+                    self._take_column(frame, state, item, k, (low + j, j))
 
             each(body)
 

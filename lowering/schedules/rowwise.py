@@ -78,12 +78,27 @@ class Pass:
     kept: tuple[Var, ...]
 
 
-@tunable(RowKnobs, choices=row_choices, refuse=_refuse)
+def default_knobs(group: Group, machine: Machine) -> RowKnobs:
+    """As many registers side by side as hide the latency of a chain; in rows that they do not
+    divide only where the rest is small beside the row."""
+    length, lanes = product(group.space[group.n_outer :]), vector_lanes(group, machine)
+    if not isinstance(length, int):
+        return RowKnobs()
+    for vectors in (4, 2):
+        width = vectors * lanes
+        if length >= width and length % width == 0:
+            return RowKnobs(vectors=vectors)
+        if length >= 16 * width:
+            return RowKnobs(vectors=vectors, halves=True)
+    return RowKnobs()
+
+
+@tunable(RowKnobs, choices=row_choices, default=default_knobs, refuse=_refuse, revision=1)
 def rowwise(
     name: str, group: Group, machine: Machine, knobs: RowKnobs | None = None
 ) -> KernelSource:
     """The kernel of a row-wise group."""
-    knobs = knobs or RowKnobs()
+    knobs = knobs or default_knobs(group, machine)
     return threaded(row_kernel(name, group, machine, knobs, RowWriter), knobs.threads)
 
 
@@ -100,7 +115,8 @@ def row_kernel(
     for area, var in zip(areas, kept, strict=True):
         frame.buffers[var] = frame.scratch[area.name]
     width = vector_lanes(group, machine) * knobs.vectors
-    writer = make(frame, group, length, width, knobs.halves)
+    n_folded = 1 if knobs.halves else knobs.vectors
+    writer = make(frame, group, length, width, knobs.halves, n_folded)
     rows = product(group.space[: group.n_outer])
     scope = frame.scope
     with scope.block() as statements, scope.loop("row", frame.begin, frame.end) as row:
@@ -196,16 +212,21 @@ def _needed(p: Pass, producer: dict[Var, Node]) -> Iterator[Var]:
 class RowWriter:
     """Writes the passes over one row, in vectors of `width` elements."""
 
-    def __init__(self, frame: Frame, group: Group, length: Dim, width: int, halves: bool) -> None:
+    def __init__(
+        self, frame: Frame, group: Group, length: Dim, width: int, halves: bool, n_folded: int
+    ) -> None:
         self.frame, self.group, self.length, self.halves = frame, group, length, halves
         fits = not isinstance(length, int) or length >= width
-        self.width = width if fits else 1
+        self.width, self.n_folded = (width, n_folded) if fits else (1, 1)
         self.states = {n: self._state(n, f"s{i}") for i, n in enumerate(group.anchors)}
         self.n_inner = len(group.space) - group.n_outer
 
     def _state(self, node: Node, tag: str) -> Any:
         """What takes the elements of a reduction in."""
-        return Accumulator(self.frame, node, self.width, tag)
+        state = Accumulator(self.frame, node, self.width, tag)
+        if state.folds and self.n_folded > 1:  # the registers side by side are added first
+            return Accumulator(self.frame, node, self.width // self.n_folded, tag)
+        return state
 
     def row(self, row: Expr, passes: list[Pass]) -> None:
         """All passes over a row, and what is stored once for it."""
@@ -228,8 +249,7 @@ class RowWriter:
         size = t.size(self.length)
         if width > 1:
             count = tirx.truncdiv(size, int64(width))
-            with scope.loop("j", zero, count) as i, scope.lanes(width) as lane:
-                self._element(row, i * int64(width) + lane, p, lane)
+            self._vectors(row, p, count)
             low = count * int64(width)
         is_ragged = width == 1 or not isinstance(self.length, int) or bool(self.length % width)
         by_halves = is_ragged and self.halves and width > 1
@@ -242,7 +262,24 @@ class RowWriter:
             with scope.loop("rest", low, size) as j:
                 self._element(row, j, p, None)
 
-    def _element(self, row: Expr, j: Expr, p: Pass, lane: Expr | None) -> None:
+    def _vectors(self, row: Expr, p: Pass, count: Expr) -> None:
+        """The elements of a row that fill vectors."""
+        scope, width = self.frame.scope, self.width
+        folds = any(self.states[n].folds for n in p.reduces) and self.n_folded > 1
+        step = width // self.n_folded if folds else width
+        with scope.loop("j", int64(0), count) as i, scope.lanes(step) as lane:
+            folded: dict[Node, list[Expr]] = {}
+            for at in range(0, width, step):
+                place = lane + int64(at)
+                self._element(row, i * int64(width) + place, p, place, folded if folds else None)
+            for node, found in folded.items():
+                self.states[node].take_folded(found, lane)
+
+    def _element(
+        self, row: Expr, j: Expr, p: Pass, lane: Expr | None,
+        folded: dict[Node, list[Expr]] | None = None,
+    ) -> None:  # fmt: skip
+        """One element; what `folded` collects is taken in by who gave it."""
         scope, frame = self.frame.scope, self.frame
         indices: dict[object, Index] = {}
 
@@ -259,7 +296,11 @@ class RowWriter:
             frame.store(var, value, address(frame.t, index_of(var)))
         for node in p.reduces:
             var = node.inputs[0]
-            self.states[node].take(scope.element(var, index_of(var)), j, lane)
+            value = scope.element(var, index_of(var))
+            if folded is not None and self.states[node].folds:
+                folded.setdefault(node, []).append(value)
+            else:
+                self.states[node].take(value, j, lane)
 
     def _index(self, shape: tuple[Dim, ...], row: Expr, j: Expr) -> Index:
         runs = [(self.group.n_outer, row)] if self.group.n_outer else []

@@ -29,6 +29,7 @@ from . import fft as fft
 from . import linalg as linalg  # after the dsl, which they are made of
 from .dsl import core_links, dtypes, engine, interop
 from .dsl import device as placing
+from .dsl import explaining as explainers
 from .dsl import primitives as primitives
 from .dsl.array import Array, binary_slow
 from .dsl.autodiff import enable_grad, no_grad
@@ -123,6 +124,10 @@ def _make_engine(of: placing.Device, reproducible: builtins.bool) -> Any:
     return _devices().engine_of(of, choices)
 
 
+def _explain(call: Any) -> Any:
+    return importlib.import_module(".explaining", __name__).explain(call)
+
+
 def _numpy_names() -> ModuleType:
     """The namespace of the array API: NumPy's names, loaded when it is first asked for."""
     return importlib.import_module(".numpy", __name__)
@@ -149,6 +154,7 @@ def _wire() -> None:
     _native.set_errors(ours | files | others | of_values)
     engine.install_factory(_make_engine)
     placing.install(_LazyDevices())
+    explainers.install(_explain)
     interop.install_namespace(_numpy_names)
 
 

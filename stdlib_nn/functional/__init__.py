@@ -26,14 +26,20 @@ from .activations import (
     softplus,
     tanh,
 )
+from .attention import scaled_dot_product_attention
 from .linear import linear
+from .norms import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
 
 __all__ = [
+    "batch_norm",
     "elu",
     "gelu",
+    "group_norm",
     "hardsigmoid",
     "hardswish",
     "hardtanh",
+    "instance_norm",
+    "layer_norm",
     "leaky_relu",
     "linear",
     "log_softmax",
@@ -41,6 +47,8 @@ __all__ = [
     "mish",
     "relu",
     "relu6",
+    "rms_norm",
+    "scaled_dot_product_attention",
     "sigmoid",
     "silu",
     "softmax",

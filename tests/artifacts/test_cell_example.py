@@ -52,6 +52,20 @@ def test_the_runner_gives_the_bits_of_the_staged_cell(cell: ModuleType, tmp_path
                     np.testing.assert_allclose(found[0], module(sign * x, h)[0].numpy(), rtol=1e-5)
 
 
+def test_in_reproducible_mode_the_runner_gives_the_bits_of_eager_code(
+    cell: ModuleType, tmp_path: Path
+) -> None:
+    tw.seed(0)
+    x, h = (tw.random.default_rng(i).normal(size=(3, 4), dtype="float32") for i in range(2))
+    with tw.config(reproducible=True):
+        for name, module in (("plain", cell.Cell()), ("gated", cell.GatedCell())):
+            tw.compile(tw.script(module), x, h).save(tmp_path / f"{name}.tw")
+            for sign in (1, -1):
+                found = cell.run_without_python(tmp_path / f"{name}.tw", sign * x, h)
+                for y, z in zip(found, module(sign * x, h), strict=True):
+                    np.testing.assert_array_equal(y, z.numpy())
+
+
 def test_prints_and_checks_without_python(tmp_path: Path) -> None:
     def f(x: Any) -> Any:
         tw.debug.print("x {:.1f}", x)

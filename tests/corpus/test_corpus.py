@@ -80,3 +80,13 @@ def test_gradients_equal_those_of_the_tape(name: str) -> None:
         found = tw.grad(total(staged), argnums=floats)(*arrays(given))
         for x, y in zip(leaves(found), leaves(expected), strict=True):
             np.testing.assert_allclose(x.numpy(), y.numpy(), rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_reproducible_bits_are_those_of_eager_code(name: str) -> None:
+    program = OURS[name]
+    with tw.config(reproducible=True):
+        eager = program.function(*arrays(program.first))
+        found = tw.script(program.function)(*arrays(program.first))
+    for x, y in zip(leaves(found), leaves(eager), strict=True):
+        np.testing.assert_array_equal(np.asarray(x), np.asarray(y))

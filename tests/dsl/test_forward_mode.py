@@ -180,15 +180,15 @@ def test_complex_tangents_are_derivatives_along_a_line() -> None:
     ("call", "message"),
     [
         (lambda x: tw.jvp(tw.sin, x, x), "primals is a Array; it must be a tuple"),
-        (lambda x: tw.jvp(tw.sin, (x,), (x, x)), "the tangents of sin have another structure"),
+        (lambda x: tw.jvp(tw.sin, (x,), (x, x)), "got 2 arrays in .* for the tangents of sin"),
         (
             lambda x: tw.jvp(tw.sin, (x,), (x[:1],)),
-            r"the tangent 0 of sin is float64\[1\]; it must be float64\[2\]",
+            r"the tangents of sin\[0\] is float64\[1\]; it must be float64\[2\]",
         ),
         (lambda x: tw.jvp(tw.sin, (tw.array([1, 2]),), (x,)), "argument 0 of sin is int64"),
         (lambda x: tw.vjp(lambda a: (a, 1), x), r"the result\[1\] of <lambda> is int"),
         (lambda x: tw.vjp(tw.sin, x)[1](x[:1]), r"the cotangent is float64\[1\]; it must be"),
-        (lambda x: tw.vjp(tw.sin, x)[1]((x, x)), "the cotangent has 2 arrays"),
+        (lambda x: tw.vjp(tw.sin, x)[1]((x, x)), "got 2 arrays in .* for the cotangent"),
         (
             lambda x: tw.grad(lambda a, b: a.sum(), 1)(x, {"k": tw.array([1])}),
             r"argument 1\['k'\] of <lambda> is int64",

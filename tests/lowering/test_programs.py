@@ -168,3 +168,16 @@ def test_values_without_inputs() -> None:
     graph = b.graph(b("full", shape=(3,), value=2.0, dtype=float32), b("iota", size=5, dtype=int32))
     ones, numbers = run(graph)
     assert ones.tolist() == [2, 2, 2] and numbers.tolist() == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("name", ["maximum", "minimum"])
+def test_limits_that_are_constants(name: str) -> None:
+    """One instruction each, to NumPy's meaning of NaN on either side and of zeros."""
+    x = np.asarray([-np.inf, -1.5, -0.0, 0.0, 0.5, 2.0, np.inf, np.nan] * 5, np.float32)
+    for limit in (-1.5, 0.0, -0.0, 0.5, np.inf, -np.inf, np.nan):
+        b = Build()
+        given_x, at = b.input(x.shape), b("broadcast_to", b.full((), limit), shape=x.shape)
+        found = run(b.graph(b(name, given_x, at), b(name, at, given_x)), x)
+        expected = getattr(np, name)(x, np.float32(limit))
+        for out in found:
+            np.testing.assert_array_equal(out, expected)

@@ -80,6 +80,55 @@ def test_calls_from_many_threads() -> None:
     in_threads(many)
 
 
+def test_two_programs_at_once_both_make_progress() -> None:
+    """One thread's work is split at a time; the other's runs on its own thread meanwhile."""
+    stop, done = threading.Event(), [0, 0]
+
+    def work(number: int) -> None:
+        while not stop.is_set():
+            check_run(20_000)
+            done[number] += 1
+
+    started = [threading.Thread(target=work, args=(i,)) for i in range(2)]
+    for thread in started:
+        thread.start()
+    deadline = time.monotonic() + 30
+    while min(done) < 50 and time.monotonic() < deadline:
+        time.sleep(0.001)
+    stop.set()
+    for thread in started:
+        thread.join(30)
+        assert not thread.is_alive()
+    assert min(done) >= 50
+
+
+def test_short_work_is_split_while_a_worker_waits() -> None:
+    """What takes 5 to 20 microseconds goes to workers that spin, and wakes none that sleep."""
+    source = """#include <stdint.h>
+    void k(const int64_t* x, int64_t* y, int64_t begin, int64_t end, int64_t n) {
+      for (int64_t i = begin; i < end; ++i) {
+        volatile int r;  // on the thread's own stack
+        for (r = 0; r < 2000; ++r) {}
+        y[i] = (int64_t)&r >> 20;
+      }
+    }"""
+    n = 64
+    long, short = (
+        c_kernel(source, kernel_words([("k", symbol(0), 1, cost // n)], buffers=2))
+        for cost in (40_000_000, 10_000_000)
+    )
+    x, y = array(np.zeros(n, "i8")), array(np.zeros(n, "i8"))
+    deadline, stacks = time.monotonic() + 30, set[int]()
+    while len(stacks) < 2 and time.monotonic() < deadline:
+        long([x, y], [n])
+        short([x, y], [n])
+        stacks = set(numpy(y).tolist())
+    assert len(stacks) >= 2
+    time.sleep(0.05)
+    short([x, y], [n])
+    assert len(set(numpy(y).tolist())) == 1
+
+
 def test_the_number_of_threads_changes_under_load() -> None:
     stop = threading.Event()
 

@@ -172,7 +172,7 @@ void Kernel::run_phase(const LaunchPlan& plan, int phase, int threads, char* mem
     call(function, mine);
   };
   const LaunchPlan::Phase& sizes = plan.phases[phase];
-  if (sizes.cost < kParallelCost)
+  if (sizes.cost < kAwakeCost || sizes.cost < parallel_cost())
     body(0, 0, sizes.extent);
   else
     parallel(sizes.extent, sizes.grain, threads, body);
@@ -180,7 +180,7 @@ void Kernel::run_phase(const LaunchPlan& plan, int phase, int threads, char* mem
 
 void Kernel::run(const LaunchPlan& plan, void* const* buffers) const {
   const timeline::LaunchSpan span(label_);
-  if (scratch_.empty() && plan.cost < kParallelCost) {
+  if (scratch_.empty() && (plan.cost < kAwakeCost || plan.cost < parallel_cost())) {
     const int32_t label = n_phases() == 1 ? phases_[0].label : label_;
     const timeline::Span kernel(timeline::Category::Kernel, label, plan.phases[0].extent,
                                 span.number());

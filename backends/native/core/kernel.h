@@ -17,9 +17,6 @@ constexpr int kMaxArguments = 160;  // a loop may have many values
 constexpr int kMaxPhases = 16;
 constexpr int kMaxScratch = 16;
 
-// A phase shorter than this (in picoseconds) runs on the calling thread.
-constexpr int64_t kParallelCost = 20'000'000;
-
 // What a run needs to know about its sizes, once they are known.
 struct LaunchPlan {
   int64_t sizes[kMaxArguments];

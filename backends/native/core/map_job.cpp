@@ -81,7 +81,7 @@ void MapJob::run(const Kernel& kernel, const LaunchPlan& plan) {
   const int64_t rows = outer();
   void* pointers[kMaxMapInputs + 1];
   // Long rows are split over threads themselves, and launches of their own.
-  if (rows == 1 || kernel.n_scratch() || plan.cost >= 8 * kParallelCost) {
+  if (rows == 1 || kernel.n_scratch() || plan.cost >= 8 * kAsleepCost) {
     for (int64_t row = 0; row < rows; ++row) {
       pointers_at(row, pointers);
       kernel.run(plan, pointers);
@@ -99,10 +99,10 @@ void MapJob::run(const Kernel& kernel, const LaunchPlan& plan) {
     }
   };
   const int64_t row_cost = plan.cost + 10'000;  // a call takes about 10 ns
-  if (row_cost < kParallelCost / rows)
+  if (row_cost < parallel_cost() / rows)
     body(0, 0, rows);
   else
-    parallel(rows, 1 + kParallelCost / 4 / row_cost, kMaxThreads, body);
+    parallel(rows, 1 + kAwakeCost / row_cost, kMaxThreads, body);
 }
 
 }  // namespace tilewright

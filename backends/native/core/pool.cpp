@@ -49,6 +49,8 @@ bool spin_until(Condition condition) {
   return false;
 }
 
+std::atomic<int> waiting{0};  // workers that spin, ready to take work at once
+
 thread_local bool inside = false;  // this thread runs a part of a job
 
 struct Job {
@@ -138,7 +140,10 @@ class Pool {
     pthread_setname_np(pthread_self(), ("tilewright-" + std::to_string(thread)).c_str());
     uint64_t seen = 0;
     while (!stop_.load()) {
-      if (!spin_until([&] { return news(seen); })) {
+      waiting.fetch_add(1, std::memory_order_relaxed);
+      const bool met = spin_until([&] { return news(seen); });
+      waiting.fetch_sub(1, std::memory_order_relaxed);
+      if (!met) {
         std::unique_lock<std::mutex> lock(sleep_);
         sleepers_.fetch_add(1);
         wake_.wait(lock, [&] { return news(seen); });
@@ -181,6 +186,7 @@ void forget_after_fork() {
   manager_instance = new Manager;
   manager_instance->threads.store(threads);
   inside = false;
+  waiting.store(0);
 }
 
 Manager& manager() {
@@ -216,6 +222,10 @@ int num_threads() {
   if (threads) return threads;
   m.threads.store(available_cores());
   return m.threads.load();
+}
+
+int64_t parallel_cost() {
+  return waiting.load(std::memory_order_relaxed) > 0 ? kAwakeCost : kAsleepCost;
 }
 
 void set_num_threads(int64_t count) {

@@ -91,6 +91,9 @@ class Program::Run {
 
  private:
   void call(const Instruction& step, const RoutinePlan& plan) {
+    // A routine's work counts as a launch; its name is looked up only while somebody records.
+    const timeline::LaunchSpan span(timeline::enabled() ? timeline::intern(step.routine->name)
+                                                        : 0);
     void* pointers[kMaxRoutineBuffers];
     for (size_t i = 0; i < step.slots.size(); ++i) pointers[i] = data_[size_t(step.slots[i])];
     step.routine->run(*step.routine, plan, pointers);

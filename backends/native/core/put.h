@@ -18,4 +18,7 @@ struct PutJob {
 
 void put_elements(const PutJob& job);
 
+// Whether all places are 0 to n - 1.
+bool places_fit(const int64_t* places, int64_t count, int64_t n);
+
 }  // namespace tilewright

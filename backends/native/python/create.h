@@ -16,6 +16,10 @@ py::object raw(py::handle cell);
 py::object reinterpret(py::handle cell, int64_t code, py::handle shape);
 void assign(py::handle cell, py::handle value);
 void write(py::handle cell, py::handle value);
+// cell[key] = value at once, where the key is an array of int64 places that are all in range, and
+// the value a single element or of the result's shape; false: nothing was done.
+bool put_at(Cell* cell, PyObject* key, py::handle value);
+
 // The same at places (int64) of the middle axis of a contiguous cell, seen as outer x n x inner.
 void put(py::handle cell, py::handle places, py::handle value, int64_t outer, int64_t n,
          int64_t inner);

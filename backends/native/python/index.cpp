@@ -165,8 +165,12 @@ py::object plain_value(Cell* target, PyObject* value) {
 
 bool put_fast(Cell* cell, PyObject* key, PyObject* value) {
   BasicKey found;
-  if (!on_host_now(cell) || (thread_flags.grad && taped(cell)) || !read_key(cell, key, found))
-    return false;
+  if (!on_host_now(cell) || (thread_flags.grad && taped(cell))) return false;
+  if (as_cell(key)) {
+    const py::object plain = plain_value(cell, value);
+    return plain && put_at(cell, key, plain);
+  }
+  if (!read_key(cell, key, found)) return false;
   const py::object plain = plain_value(cell, value);
   if (!plain || reinterpret_cast<Cell*>(plain.ptr())->ndim > found.window.ndim) return false;
   const py::object view = object_from(view_at(cell, found));

@@ -1,6 +1,8 @@
 // Writes at computed places: the function of the module.
 #include "../core/put.h"
 
+#include <algorithm>
+
 #include "create.h"
 #include "gil.h"
 
@@ -16,6 +18,27 @@ BufferRef elements(Cell* cell, int64_t wanted, const char* what) {
 }
 
 }  // namespace
+
+bool put_at(Cell* cell, PyObject* key, py::handle value) {
+  Cell* where = as_cell(key);
+  if (!where || where->type != DType::Int64 || !where->ndim || !cell->ndim) return false;
+  if (!cell->contiguous || !where->contiguous || !ready(cell) || !ready(where)) return false;
+  const Cell* updates = reinterpret_cast<Cell*>(value.ptr());
+  const int rest = cell->ndim - 1;
+  const bool is_whole = updates->ndim == where->ndim + rest &&
+                        std::equal(where->dims, where->dims + where->ndim, updates->dims) &&
+                        std::equal(cell->dims + 1, cell->dims + cell->ndim,
+                                   updates->dims + where->ndim);
+  if (updates->ndim != 0 && !is_whole) return false;
+  {
+    const BufferRef held = BufferRef::share(root_of(where)->buffer);
+    const auto* places = reinterpret_cast<const int64_t*>(data_of(where));
+    ReleaseGil release(copy_cost(where->size * 8));
+    if (!places_fit(places, where->size, cell->dims[0])) return false;
+  }
+  put(object_of(cell), key, value, 1, cell->dims[0], product(rest, cell->dims + 1));
+  return true;
+}
 
 void put(py::handle target, py::handle places, py::handle value, int64_t outer, int64_t n,
          int64_t inner) {
