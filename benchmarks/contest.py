@@ -19,6 +19,7 @@ from .harness import BEST, OURS, Goal
 NUMPY, TORCH, COMPILED, JAX = "NumPy", "PyTorch", "torch.compile", "JAX"
 ORT, OPENVINO, NUMEXPR, NUMBA = "ONNX Runtime", "OpenVINO", "numexpr", "numba"
 PEERS = (NUMPY, TORCH, COMPILED, JAX, ORT, OPENVINO, NUMEXPR, NUMBA)
+_WITH_GRADIENTS = (TORCH, COMPILED, JAX)
 _BY_TORCH = (COMPILED, ORT, OPENVINO)  # these stage or are given PyTorch's function
 
 Function = Callable[..., Any]  # function(library, *arrays) -> an array or a tuple of arrays
@@ -72,15 +73,14 @@ class Contest:
         return self.functions.get(TORCH) if peer in _BY_TORCH else None
 
     def peers(self) -> list[str]:
-        """Who takes part, ours first. Runtimes of graphs have no gradients."""
-        known = [OURS, *(p for p in PEERS if not self.gradient or p not in (ORT, OPENVINO))]
+        """Who takes part, ours first; with gradients those who have them."""
+        known = [OURS, *(_WITH_GRADIENTS if self.gradient else PEERS)]
         return [p for p in known if self.function(p) is not None]
 
     @property
     def referee(self) -> str:
-        """Who computes the reference. NumPy has no gradients."""
-        possible = [JAX] if self.gradient else [NUMPY, TORCH, JAX]
-        possible = [TORCH, *possible] if self.gradient else possible
+        """Who computes the reference."""
+        possible = [TORCH, JAX] if self.gradient else [NUMPY, TORCH, JAX]
         found = [p for p in possible if _is_plain(self.functions.get(p))]
         return self.reference or (found[0] if found else "")
 

@@ -145,14 +145,21 @@ class Result:
 
 
 def measure(
-    cases: Iterable[Any], options: Options, contested: Callable[[Any], Result] | None = None
+    cases: Iterable[Any],
+    options: Options,
+    apart: Callable[[Any], Result],
+    is_one_process: bool = False,
 ) -> Iterator[Result]:
-    """Check each case, then time it; what is no `Case` is a contest, which `contested` measures."""
+    """Check each case, then time it. `apart` measures contests, and cases too, with a process for
+    each contender; with `is_one_process` cases are timed here."""
     for case in cases:
         if not re.search(options.only, case.name):
             continue
-        if contested is not None and not isinstance(case, Case):
-            yield contested(case)
+        if not isinstance(case, Case):
+            yield apart(case)
+            continue
+        if not (is_one_process or case.times_itself):
+            yield _kept(apart(case))
             continue
         try:
             case.check()

@@ -31,6 +31,7 @@ _THREADS = (
     "NUMBA_NUM_THREADS",
     "NPROC",  # XLA's
 )
+_NOTE = "TILEWRIGHT_BENCH_CLEARED"
 _TICKS = os.sysconf("SC_CLK_TCK")
 QUIET = 0.05  # share of the processor that others may use before a figure means little
 
@@ -41,9 +42,16 @@ def cores() -> int:
 
 
 def fair_environment(threads: int) -> dict[str, str]:
-    """The environment, made the same for every contender."""
+    """The environment, made the same for every contender; what was cleared is kept in a note."""
     kept = {k: v for k, v in os.environ.items() if k not in HANDICAPS}
+    cleared = [name for name in HANDICAPS if name in os.environ]
+    kept |= {_NOTE: ",".join([*before_clearing(), *cleared])}
     return kept | dict.fromkeys(_THREADS, str(threads))
+
+
+def before_clearing() -> list[str]:
+    """The handicaps that were set where this run was started, and cleared."""
+    return [name for name in os.environ.get(_NOTE, "").split(",") if name]
 
 
 def torch_module(threads: int) -> Any | None:

@@ -16,18 +16,19 @@ from typing import Any
 import numpy as np
 
 from . import machine
-from .contest import OPENVINO, ORT, PEERS, TORCH, Contest, Made
+from .contest import COMPILED, OPENVINO, ORT, PEERS, TORCH, Contest, Made
 from .harness import OURS, Case, Options, Result
 from .libraries import LIBRARIES
 from .peer_process import PeerError, PeerProcess
 
 
 class Referee:
-    """The processes of a run, and the contests between them. A context: at its end they end."""
+    """The processes of a script, and the contests between them. A context: at its end they end."""
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self.available = [p for p in (OURS, *PEERS) if _is_wanted(p, options.peers)]
+        kept = [p for p in PEERS if options.torch or p not in (TORCH, COMPILED)]
+        self.available = [p for p in (OURS, *kept) if _is_wanted(p, options.peers)]
         self._processes: dict[str, PeerProcess] = {}
         self._folder = tempfile.TemporaryDirectory(prefix="tilewright-bench-")
 
@@ -45,14 +46,34 @@ class Referee:
         """What each peer that has run says of its kernels."""
         told = {}
         for peer, process in self._processes.items():
+            if peer not in LIBRARIES:
+                continue
             try:
                 told[peer] = str(process.ask("facts")["facts"])
             except PeerError as error:
                 told[peer] = f"unknown: {error}"
         return told
 
-    def measure(self, script: str, contest: Contest) -> Result:
+    def measure(self, script: str, row: Contest | Case) -> Result:
         """Check everyone's result, then time those whose result is right."""
+        return self._contest(script, row) if isinstance(row, Contest) else self._case(script, row)
+
+    def _case(self, script: str, case: Case) -> Result:
+        """A case of a script that imports what it measures: each of its runs in a process."""
+        notes: dict[str, str] = {}
+        names = list(case.runs)
+        try:
+            ready = {}
+            for peer in (OURS, *(n for n in names if n != OURS)):
+                try:
+                    ready[peer] = self._peer(peer).ask("take", script=script, case=case.name)
+                except PeerError as error:
+                    notes[peer] = str(error)
+            return self._timed(case, {n: ready[n] for n in names if n in ready}, notes)
+        finally:
+            self._drop(names)
+
+    def _contest(self, script: str, contest: Contest) -> Result:
         case = Case(
             contest.name, {}, contest.goal, _checked, contest.flops,
             bytes=contest.bytes, dtype=contest.dtype,
@@ -60,12 +81,17 @@ class Referee:
         names = [p for p in contest.peers() if p in self.available]
         notes: dict[str, str] = {}
         try:
-            ready = self._prepare(script, contest, names, notes)
-            if OURS in notes:
-                return Result(case, {}, error=notes[OURS], notes=notes)
-            turns, others, processors = self._quietest({p: n["calls"] for p, n in ready.items()})
+            return self._timed(case, self._prepare(script, contest, names, notes), notes)
         finally:
             self._drop(names)
+
+    def _timed(
+        self, case: Case, ready: dict[str, dict[str, Any]], notes: dict[str, str]
+    ) -> Result:
+        """The turns of those who are ready; none if we are not."""
+        if OURS not in ready:
+            return Result(case, {}, error=notes.get(OURS, "not made"), notes=notes)
+        turns, others, processors = self._quietest({p: n["calls"] for p, n in ready.items()})
         first = {p: float(n["first"]) for p, n in ready.items()}
         return Result(case, turns, others, notes=notes, first=first, processors=processors)
 

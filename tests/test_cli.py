@@ -111,7 +111,7 @@ def test_a_damaged_record_of_peaks_is_none_at_all(tmp_path):
     assert record.find(path) == good
     text = path.read_text()
     broken = [text[:-9], "[]", "1", "null", "[" * 100_000, text.replace("2.0", "-1")]
-    broken += [text.replace("2.0", "NaN"), text.replace("2.0", '"x"'), text.replace("1,", "9,", 1)]
+    broken += [text.replace("2.0", "NaN"), text.replace("2.0", '"x"'), text.replace('"format": ', '"format": 9')]
     for damaged in broken:
         path.write_text(damaged)
         assert record.find(path) is None

@@ -85,14 +85,17 @@ def find(path: Path) -> Peaks | None:
     """The record, or None if there is none, or none that is sound."""
     try:
         with path.open(encoding="utf-8") as file:
-            return _checked(json.loads(file.read(_MOST_BYTES)))
+            raw = json.loads(file.read(_MOST_BYTES))
+        return from_plain(raw) if raw["format"] == _FORMAT else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 
-def _checked(raw: Any) -> Peaks:
-    if raw["format"] != _FORMAT or not isinstance(raw["date"], str):
-        raise ValueError("another format")
+def from_plain(raw: Any) -> Peaks:
+    """The record from what `dataclasses.asdict` makes of one; ValueError, KeyError, TypeError or
+    AttributeError if it is not sound."""
+    if not isinstance(raw["date"], str):
+        raise ValueError("no date")
     others = None if raw["others"] is None else _positive(raw["others"], 0.0)
     threads = int(_positive(raw["threads"], 1.0))
     flops, reads, writes, copies = (_rates(raw[k]) for k in ("flops", "reads", "writes", "copies"))
