@@ -92,11 +92,14 @@ def test_info_remembers_the_peaks(tmp_path):
     assert "not measured yet: tilewright info --peak" in command("info", **place).stdout
     assert json.loads(command("info", "--json", **place).stdout)["peak"] is None
     text = command("info", "--peak", **place).stdout
-    for word in ("peak float32", "peak float64", "peak reads, L1", "GFLOP/s on one core", "GB/s"):
+    wanted = ["peak float32", "peak float64", "GFLOP/s on one core", "GB/s"]
+    wanted += [f"peak {what}, {at}" for what in ("reads", "writes", "copies") for at in ("L1", "L2")]
+    for word in wanted:
         assert word in text
     peak = json.loads(command("info", "--json", **place).stdout)["peak"]
     assert peak["flops"]["float32"]["one"] > 1e9
-    assert peak["reads"]["L1"]["all"] > 1e9
+    for what in ("reads", "writes", "copies"):
+        assert peak[what]["L1"]["all"] > 1e9
     assert f"{peak['flops']['float32']['one'] / 1e9:.0f} GFLOP/s" in text
 
 
@@ -108,7 +111,7 @@ def test_a_damaged_record_of_peaks_is_none_at_all(tmp_path):
     assert record.find(path) == good
     text = path.read_text()
     broken = [text[:-9], "[]", "1", "null", "[" * 100_000, text.replace("2.0", "-1")]
-    broken += [text.replace("2.0", "NaN"), text.replace("2.0", '"x"'), text.replace("1,", "9,", 1)]
+    broken += [text.replace("2.0", "NaN"), text.replace("2.0", '"x"'), text.replace('"format": ', '"format": 9')]
     for damaged in broken:
         path.write_text(damaged)
         assert record.find(path) is None
