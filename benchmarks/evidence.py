@@ -68,7 +68,9 @@ def onednn() -> str:
 
 def _jax(jax: Any) -> str:
     kind = jax.devices()[0].device_kind
-    return f"{jax.__version__}, jaxlib {metadata.version('jaxlib')}, XLA on {kind} (this host's ISA)"
+    return (
+        f"{jax.__version__}, jaxlib {metadata.version('jaxlib')}, XLA on {kind} (this host's ISA)"
+    )
 
 
 def _onnxruntime(lib: Any) -> str:

@@ -27,6 +27,7 @@ from . import machine
 OURS = "tilewright"
 BEST_PEER = "the best of PyTorch and JAX"
 BEST = "the best peer"  # of all that took part
+ANY = 1e-4  # a ratio that every case reaches: of goals that are on the geometric mean alone
 _PEERS = {BEST_PEER: ("PyTorch", "JAX")}
 _TURN = 10e-3  # seconds of calls in one turn; at least one call
 _PAUSE = 120e-3
@@ -54,6 +55,7 @@ class Case:
 
     `check()` raises AssertionError unless our result is right; it is called before the timing.
     `also` is a second goal of the same turns. `flops` and `bytes` are what the work needs at least.
+    A run that takes long may have `most_rounds` set.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Case:
     also: Goal | None = None
     bytes: float = 0.0
     dtype: str = "float32"
+    most_rounds: int | None = None
 
 
 @dataclass(frozen=True)
@@ -87,9 +90,9 @@ class Options:
 class Result:
     """All turns of a case in seconds a call, by contender; `others`: share of foreign load.
 
-    `error` says how a result was wrong; then nothing was timed. Of contests: `notes` says why a peer
-    took no part, `first` the seconds of making and calling it once, `processors` how many it kept
-    busy."""
+    `error` says how a result was wrong; then nothing was timed. Of contests: `notes` says why a
+    peer took no part, `first` the seconds of making and calling it once, `processors` how many it
+    kept busy."""
 
     case: Case
     turns: Mapping[str, list[float]]
@@ -193,7 +196,8 @@ class _Rounds:
     """The turns of one case."""
 
     def __init__(self, case: Case, options: Options) -> None:
-        self.case, self.rounds = case, options.rounds
+        self.case = case
+        self.rounds = min(options.rounds, case.most_rounds or options.rounds)
         self.clock = time.thread_time if options.threads == 1 else time.perf_counter
         self.calls = {name: self._calls(run) for name, run in case.runs.items()}
 

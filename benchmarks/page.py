@@ -57,7 +57,9 @@ def _facts(facts: Mapping[str, Any]) -> str:
     rows = [(k, v) for k, v in facts.items() if not isinstance(v, Mapping)]
     rows += list(facts["kernels"].items())
     cells = "".join(f"<tr><th>{escape(k)}</th><td>{escape(str(v))}</td></tr>" for k, v in rows)
-    return f"<details><summary>Machine, libraries, kernels</summary><table>{cells}</table></details>"
+    return (
+        f"<details><summary>Machine, libraries, kernels</summary><table>{cells}</table></details>"
+    )
 
 
 def _summary(rows: Sequence[Mapping[str, Any]], scripts: Sequence[str]) -> str:
@@ -74,7 +76,9 @@ def _summary(rows: Sequence[Mapping[str, Any]], scripts: Sequence[str]) -> str:
     if not lines:
         return ""
     head = "<tr><th>script</th><th>cases</th><th>geometric mean</th><th>worst</th></tr>"
-    return f"<p>Ratios above 1 are faster than the best peer.</p><table>{head}{''.join(lines)}</table>"
+    return (
+        f"<p>Ratios above 1 are faster than the best peer.</p><table>{head}{''.join(lines)}</table>"
+    )
 
 
 def _ratio(value: float | None) -> str:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +39,19 @@ class PeerError(Exception):
 class PeerProcess:
     """A peer that answers; its standard error goes to a file of its own."""
 
-    def __init__(self, peer: str, threads: int, log: Path) -> None:
+    def __init__(
+        self, peer: str, threads: int, log: Path, variables: Mapping[str, str] | None = None
+    ) -> None:
+        """`variables` are added to the environment."""
         self.peer, self.log = peer, log
         command = [sys.executable, "-P", "-c", _BOOT, str(_FOLDER), peer, str(threads)]
         with log.open("ab") as errors:
             self.process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                env={**os.environ, **(variables or {})},
             )
         self._pending = b""
 

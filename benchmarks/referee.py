@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -36,7 +36,10 @@ class Referee:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
     ) -> None:
         for process in self._processes.values():
             process.end()
@@ -85,9 +88,7 @@ class Referee:
         finally:
             self._drop(names)
 
-    def _timed(
-        self, case: Case, ready: dict[str, dict[str, Any]], notes: dict[str, str]
-    ) -> Result:
+    def _timed(self, case: Case, ready: dict[str, dict[str, Any]], notes: dict[str, str]) -> Result:
         """The turns of those who are ready; none if we are not."""
         if OURS not in ready:
             return Result(case, {}, error=notes.get(OURS, "not made"), notes=notes)
@@ -186,14 +187,13 @@ def _checked() -> None:
     """The check of a case whose results were compared already."""
 
 
+def is_installed(peer: str) -> bool:
+    """Whether a peer's library can be imported here."""
+    return importlib.util.find_spec(LIBRARIES[peer].module) is not None
+
+
 def _is_wanted(peer: str, chosen: Sequence[str]) -> bool:
-    is_here = importlib.util.find_spec(LIBRARIES[peer].module) is not None
-    return is_here and (peer == OURS or not chosen or peer in chosen)
-
-
-def missing() -> Iterator[str]:
-    """The peers that are not installed."""
-    return (p for p in PEERS if importlib.util.find_spec(LIBRARIES[p].module) is None)
+    return is_installed(peer) and (peer == OURS or not chosen or peer in chosen)
 
 
 def read(path: Path) -> list[Any]:

@@ -17,7 +17,7 @@ from tilewright.peaks import measure, record
 
 from . import machine
 from .contest import COMPILED, JAX, NUMBA, NUMEXPR, NUMPY, OPENVINO, ORT, TORCH
-from .harness import BEST, OURS, Case, Options, Result
+from .harness import ANY, BEST, OURS, Case, Options, Result
 
 _LIBRARIES = (
     "tilewright", "numpy", "torch", "jax", "onnxruntime", "openvino", "numexpr", "numba",
@@ -79,9 +79,7 @@ def table(results: Sequence[Result], title: str, told: dict[str, Any]) -> Table:
 _ORDER = (NUMPY, NUMEXPR, NUMBA, TORCH, COMPILED, JAX, ORT, OPENVINO, "untuned")
 
 
-def _row(
-    result: Result, peers: list[str], timed: list[str], told: dict[str, Any]
-) -> list[str]:
+def _row(result: Result, peers: list[str], timed: list[str], told: dict[str, Any]) -> list[str]:
     known = result.turns
     ours = OURS in known
     times = [
@@ -126,6 +124,8 @@ def _verdict(result: Result) -> str:
     if not result.can_judge:
         return f"{wanted}: no {goal.peer}"
     busy = " (busy)" if (result.others or 0) > machine.QUIET else ""
+    if goal.ratio == ANY:
+        return f"mean {goal.mean:g}x {peer}{busy}"
     return f"{wanted}: {'[green]met' if result.is_met else '[red]missed'}[/]{busy}"
 
 

@@ -25,7 +25,7 @@ import numpy as np
 from . import evidence, machine
 from .contest import Contest
 from .harness import OURS, Case, Options
-from .libraries import LIBRARIES, Library, Run
+from .libraries import LIBRARIES, Library, Run, Torch
 
 _TURN = 10e-3  # seconds of calls in one turn; at least one call
 _MOST_CALLS = 5000
@@ -53,9 +53,9 @@ class Desk:
     def make(self, script: str, case: str, model: str, result: str) -> dict[str, Any]:
         """Make the run of a contest, call it for the first time, write its result."""
         contest = self._rows.contest(script, case)
-        hosts = inputs_of(contest)
+        hosts, library = inputs_of(contest), self.library
         start = time.perf_counter()
-        self.run = self.library.make(contest, self.peer, hosts, Path(model) if model else None)
+        self.run = library.make(contest, self.peer, hosts, Path(model) if model else None)
         first = self.run()
         seconds = time.perf_counter() - start
         self._write(first, Path(result))
@@ -110,8 +110,10 @@ class Desk:
     def export(self, script: str, case: str, model: str) -> dict[str, Any]:
         """The function as an ONNX file; PyTorch's alone can do it."""
         contest = self._rows.contest(script, case)
-        export = getattr(self.library, "export")  # noqa: B009: of one library
-        export(contest, inputs_of(contest), Path(model))
+        library = self.library
+        if not isinstance(library, Torch):
+            raise TypeError(f"export: {self.peer} writes no ONNX files")
+        library.export(contest, inputs_of(contest), Path(model))
         return {}
 
     def facts(self) -> dict[str, Any]:

@@ -85,6 +85,7 @@ class _Kernels:
         own = {"TILEWRIGHT_KERNELS": place / library, "TILEWRIGHT_CACHE_DIR": place / cache}
         return {**os.environ, **{name: str(path) for name, path in own.items()}}
 
+
 ONE_PROCESS = True  # its runs share what is made for them, or start processes themselves
 
 

@@ -56,7 +56,7 @@ def bench(
 
     Each contender has a process, they take turns with equal threads, results are compared before
     anything is timed, and a figure that other programs disturbed is marked: use an idle machine.
-    Who is not installed is left out (pip install 'tilewright[bench,torch]').
+    Who is not installed is left out (pip install 'tilewright[bench]').
 
     The exit code is 1 if a result was wrong; a goal that is missed is no error.
 

@@ -33,9 +33,7 @@ class Dot:
 
 # bfloat16's (vdpbf16ps) are out of reach: vectors of bfloat16 end TVM 0.27's code generator by a
 # segmentation fault, and LLVM takes no other type there. Our kernels compute it in float32.
-_DOTS = (
-    Dot("int8", "avx512_vnni", "llvm.x86.avx512.vpdpbusd.512", int32, "int8x64", 4),
-)
+_DOTS = (Dot("int8", "avx512_vnni", "llvm.x86.avx512.vpdpbusd.512", int32, "int8x64", 4),)
 
 
 def dots() -> list[Dot]:

@@ -28,9 +28,7 @@ def copying(piece: int, units: int, repeats: int) -> tuple[Callable[[], Any], in
     return _streaming("copying", piece // 2, units, repeats)
 
 
-def _streaming(
-    name: str, piece: int, units: int, repeats: int
-) -> tuple[Callable[[], Any], int]:
+def _streaming(name: str, piece: int, units: int, repeats: int) -> tuple[Callable[[], Any], int]:
     host = machine.host()
     lanes = host.vector_bytes // _ITEM
     chains = min(host.n_vector_registers // 2, 8)
