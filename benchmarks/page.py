@@ -93,8 +93,8 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> str:
     head = "".join(f"<th>{escape(p)}, us (spread)</th>" for p in peers)
     body = "".join(_row(row, peers) for row in rows)
     return (
-        f"<table><tr><th>case</th><th>to the best peer</th><th>of the roof</th>{head}"
-        f"<th>goal</th></tr>{body}</table>"
+        "<table><tr><th>case</th><th>to the best peer</th><th>of the roof</th>"
+        f"<th>our first call, s</th>{head}<th>goal</th></tr>{body}</table>"
     )
 
 
@@ -104,11 +104,13 @@ def _row(row: Mapping[str, Any], peers: Sequence[str]) -> str:
         f"<td>{t['median'] * 1e6:.4g} ({t['spread']:.0%})</td>" if t else "<td></td>" for t in times
     )
     share = row["share_of_roof"]
+    first = row["seconds"].get("tilewright", {}).get("first")
     busy = " (busy)" if (row["other_load"] or 0) > machine.QUIET else ""
     told = f"wrong: {row['error']}" if row["error"] else _met(row) + busy
     return (
         f"<tr><td>{escape(row['case'])}</td><td>{_ratio(row['ratio_to_best'])}</td>"
-        f"<td>{f'{share:.0%}' if share else ''}</td>{cells}<td>{escape(told)}</td></tr>"
+        f"<td>{f'{share:.0%}' if share else ''}</td>"
+        f"<td>{f'{first:.2f}' if first else ''}</td>{cells}<td>{escape(told)}</td></tr>"
     )
 
 

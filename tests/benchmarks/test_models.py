@@ -40,20 +40,38 @@ def test_models_have_their_sizes(name, adds, numbers):
     assert ROWS[name].bytes / 4 == pytest.approx(numbers, rel=0.01)
 
 
-@pytest.mark.parametrize("name", ["encode", "decode"])
-@pytest.mark.parametrize("batch", [1, 3])
-def test_small_transformers_beside_pytorch(name, batch, monkeypatch, oracle, rng):
-    torch = oracle("torch")
+@pytest.fixture(params=["encode", "decode"])
+def small(request, monkeypatch, rng):
+    """A small transformer: the model, its inputs and its weights."""
     monkeypatch.setattr(transformers, "TOKENS", 7)
     monkeypatch.setattr(transformers, "CACHED", 5)
-    make = transformers.encoder if name == "encode" else transformers.decoder
-    row = make("small", SMALL, batch)
+    make = transformers.encoder if request.param == "encode" else transformers.decoder
+    row = make("small", SMALL, 3)
     hosts = row.inputs(rng)
-    model = partial(getattr(transformers, name), SMALL)
-    with torch.no_grad():
-        expected = model(torch, *(torch.from_numpy(wide(x)) for x in hosts))
-    arrays = [tw.asarray(x) for x in hosts]
-    weights = [arrays[i] for i in row.constants]
-    found = tw.jit(lambda *given: model(tw, *given, *weights))(*arrays[: -len(weights)])
+    n = len(hosts) - len(row.constants)
+    return partial(getattr(transformers, request.param), SMALL), hosts[:n], hosts[n:]
+
+
+def check(found, expected):
     both = [x if isinstance(x, tuple) else (x,) for x in (found, expected)]
     assert difference(*([np.asarray(y) for y in x] for x in both), TOLERANCE) == ""
+
+
+def in_torch(torch, model, hosts):
+    with torch.no_grad():
+        return model(torch, *(torch.from_numpy(wide(x)) for x in hosts))
+
+
+def test_small_transformers_beside_pytorch(small, oracle):
+    model, inputs, weights = small
+    expected = in_torch(oracle("torch"), model, [*inputs, *weights])
+    captured = [tw.asarray(w) for w in weights]
+    staged = tw.jit(lambda *given: model(tw, *given, *captured))
+    check(staged(*map(tw.asarray, inputs)), expected)
+
+
+def test_small_transformers_of_jax_beside_pytorch(small, oracle):
+    model, inputs, weights = small
+    expected = in_torch(oracle("torch"), model, [*inputs, *weights])
+    jax = oracle("jax")
+    check(model(jax, *map(jax.numpy.asarray, [*inputs, *weights])), expected)
