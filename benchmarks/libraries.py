@@ -187,7 +187,8 @@ class Compiled(Torch):
         """Forget earlier contests: after some shapes it would go over to unknown sizes, and after
         some more to eager code."""
         importlib.import_module("torch._dynamo").reset()
-        importlib.import_module("torch._inductor.config").freezing = freezing
+        inductor: Any = importlib.import_module("torch._inductor.config")
+        inductor.freezing = freezing
 
 
 class Jax(Library):

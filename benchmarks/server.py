@@ -170,12 +170,12 @@ class Rows:
         """Let go of the row at hand, whose arrays may be large."""
         self._here = None
 
-    def _find(self, script: str, name: str, kind: type) -> Any:
+    def _find(self, script: str, name: str, kind: type[Contest] | type[Case]) -> Any:
         if self._script == script and isinstance(self._here, kind) and self._here.name == name:
             return self._here
-        starts = [lambda: self._walk] if self._script == script else []
-        for start in (*starts, lambda: self._cases(script)):
-            self._script, self._walk = script, start()
+        for is_new in (False, True) if self._script == script else (True,):
+            if is_new:
+                self._script, self._walk = script, self._cases(script)
             for found in self._walk:
                 if isinstance(found, kind) and found.name == name:
                     self._here = found

@@ -65,19 +65,15 @@ def bench(
         tilewright bench --list
         tilewright bench chain matmul --rounds 30
         tilewright bench overhead --json turns.json --profile trace.json
-        tilewright bench tuning --tune-seconds 10
         tilewright bench eager --only 'float32 1e6'
         tilewright bench products --html products.html --peer NumPy --peer JAX
     """
     runner = importlib.import_module("..benchmarks.run", __package__)
     if show_list:
-        for name, told in runner.scripts().items():
-            typer.echo(f"{name:<16}{told}")
+        typer.echo("\n".join(f"{name:<16}{told}" for name, told in runner.scripts().items()))
         return
-    chosen = tuple(dict.fromkeys(names or ()))
-    threads = threads or len(os.sched_getaffinity(0))
     plan = runner.Plan(
-        chosen, rounds, threads, patience, torch, markdown, json, profile, tune_seconds, only,
-        html, tuple(peer or ()),
+        tuple(dict.fromkeys(names or ())), rounds, threads or len(os.sched_getaffinity(0)),
+        patience, torch, markdown, json, profile, tune_seconds, only, html, tuple(peer or ()),
     )  # fmt: skip
     raise typer.Exit(runner.run(plan))
