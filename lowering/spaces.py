@@ -93,7 +93,7 @@ def edge_of(source: Var, node: Node, mapping: Mapping | None, shape: Shape) -> E
         return Edge(source, node, False, None)
     read = [a for a, n in zip(mapping, source.aval.shape, strict=True) if n != 1]
     place = {a: i for i, a in enumerate(a for a, n in enumerate(shape) if n != 1)}
-    kept = tuple(place.get(a, -1) for a in read)  # type: ignore[call-overload]
+    kept = tuple(-1 if a is None else place.get(a, -1) for a in read)
     if list(kept) != sorted(set(kept)) or -1 in kept:
         return Edge(source, node, False, None)
     return Edge(source, node, len(kept) == len(place), kept)

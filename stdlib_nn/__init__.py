@@ -10,6 +10,7 @@ from . import functional
 from .attention import MultiheadAttention, TransformerEncoderLayer
 from .checkpoints import load, save
 from .data import DataLoader
+from .functional import cross_entropy, mse_loss, nll_loss
 from .layers import (
     GELU,
     Dropout,
@@ -22,8 +23,17 @@ from .layers import (
     Sigmoid,
     Tanh,
 )
-from .losses import cross_entropy, mse_loss, nll_loss
 from .module import Module, Parameter
+from .norms import (
+    BatchNorm1d,
+    BatchNorm2d,
+    BatchNorm3d,
+    GroupNorm,
+    InstanceNorm1d,
+    InstanceNorm2d,
+    InstanceNorm3d,
+    RMSNorm,
+)
 from .optim import SGD, Adam, AdamW, Optimizer
 
 __all__ = [
@@ -31,16 +41,24 @@ __all__ = [
     "SGD",
     "Adam",
     "AdamW",
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "BatchNorm3d",
     "DataLoader",
     "Dropout",
     "Embedding",
     "Flatten",
+    "GroupNorm",
+    "InstanceNorm1d",
+    "InstanceNorm2d",
+    "InstanceNorm3d",
     "LayerNorm",
     "Linear",
     "Module",
     "MultiheadAttention",
     "Optimizer",
     "Parameter",
+    "RMSNorm",
     "ReLU",
     "Sequential",
     "Sigmoid",

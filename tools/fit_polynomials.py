@@ -281,8 +281,8 @@ def _numbers(text: str) -> tuple[float, ...]:
 '''
 
 FITS = (
-    exponential, exponential_whole, logarithm, logarithm_tail, sine, cosine, error_near, error_far, tangent,
-    arcsine, arctangent, exponential_of_two, inverse_cube_root, power_tail, sine_half_turn,
+    exponential, exponential_whole, logarithm, logarithm_tail, sine, cosine, error_near, error_far,
+    tangent, arcsine, arctangent, exponential_of_two, inverse_cube_root, power_tail, sine_half_turn,
     exponential_of_double,
 )  # fmt: skip
 ABSENT = {

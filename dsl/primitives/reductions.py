@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..dtypes import ALL, DType, at_least_float32, bool_, int64, uint8
+from ..dtypes import ALL, FLOATS, DType, at_least_float32, bool_, int64, uint8
 from ..primitive import Expr, Reducer, Vocabulary
 from ..sizes import Shape, product
 from .comparison import eq, where
 from .complex import conj
-from .elementwise import ALL_NUMBERS, FLOATS, NUMBERS
+from .elementwise import ALL_NUMBERS, NUMBERS
 from .families import reduction, ulps
 from .movement import broadcast_to, reshape, transpose
 from .samples import Numpy

@@ -34,6 +34,13 @@ from .row_writer import RowWriter
 from .rowwise import RowKnobs, default_knobs, row_kernel
 
 
+def count(shape: Shape) -> int:
+    """The number of positions; the sizes of columns are known."""
+    found = product(shape)
+    assert isinstance(found, int), f"columns of unknown size {found}"
+    return found
+
+
 @dataclass(frozen=True)
 class ColumnKnobs:
     """`strip`: vectors of results in a unit; `rows`: rows taken in for one pass over the states;
@@ -47,8 +54,8 @@ class ColumnKnobs:
     def default(cls, group: Group, machine: Machine) -> ColumnKnobs:
         """Strips that fit into half of the second-level cache, and are enough for all threads."""
         lines, lanes = Lines.of(group), vector_lanes(group, machine)
-        inner = product(lines.runs[-1][1])
-        length, items = product(lines.reduced), product(lines.results) // inner
+        inner = count(lines.runs[-1][1])
+        length, items = count(lines.reduced), count(lines.results) // inner
         values = (*group.inputs, *group.outputs)
         bytes_ = sum(v.aval.dtype.itemsize for v in values if lines.is_full(v.aval.shape))
         one_pass = len(plan(group)) == 1
@@ -89,7 +96,7 @@ def _strip_kernel(name: str, group: Group, machine: Machine, make: Any) -> Kerne
         item, strip = split_unit(t, unit, counts)
         writer.unit(item, *block_range(t, writer.strips, strip))
     width = writer.strips.length if writer.strips.count != 1 else writer.strips.size
-    cost = element_cost(group, writer.lanes) * len(writer.passes) * product(lines.reduced)
+    cost = element_cost(group, writer.lanes) * len(writer.passes) * count(lines.reduced)
     kernel.close(frame, statements, product(tuple(counts)), cost * width)
     return kernel.source()
 
@@ -99,8 +106,8 @@ class StripWriter:
 
     def __init__(self, frame: RangeFrame, group: Group, lanes: int, knobs: ColumnKnobs) -> None:
         self.frame, self.group, self.lines, self.rows = frame, group, Lines.of(group), knobs.rows
-        self.inner = product(self.lines.runs[-1][1])
-        self.items = product(self.lines.results) // self.inner
+        self.inner = count(self.lines.runs[-1][1])
+        self.items = count(self.lines.results) // self.inner
         self.lanes = lanes if self.inner >= lanes else 1
         self.strips = Block(self.inner, knobs.strip * lanes)
         self.width = knobs.strip * lanes
@@ -165,7 +172,7 @@ class StripWriter:
         """A pass, several rows at once where that saves states from being loaded and stored."""
         for node in p.reduces:
             self.each(self.states[node].reset_lane)
-        length = product(self.lines.reduced)
+        length = count(self.lines.reduced)
         step = self.rows if p.reduces and length >= self.rows else 1
         scope, whole = self.frame.scope, length // step * step
         with scope.loop("pass", int64(0), int64(length // step)) as k:
@@ -259,4 +266,4 @@ class OrderedStripWriter(StripWriter):
 
         for state in states:
             self.each(state.total.reset_lane)
-        OrderedColumns.walk(self.frame, states, product(self.lines.reduced), self.each, take)
+        OrderedColumns.walk(self.frame, states, count(self.lines.reduced), self.each, take)

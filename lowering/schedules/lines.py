@@ -45,7 +45,7 @@ class Lines:
         found: list[tuple[bool, Shape]] = []
         for is_kept, axes in runs_of_axes(self.kept, len(self.space)):
             whole = tuple(self.space[a] for a in axes)
-            inside = self.cut - axes[0] if self.cut in axes[1:] else 0  # type: ignore[operator]
+            inside = axes.index(self.cut) if self.cut in axes else 0
             parts = (whole[:inside], whole[inside:]) if inside else (whole,)
             found += [(is_kept, part) for part in parts]
         return found

@@ -113,7 +113,7 @@ def batch_norm(
     weight: Array | None = None,
     bias: Array | None = None,
     training: bool = False,
-    momentum: float = 0.1,
+    momentum: float | Array = 0.1,
     eps: float = 1e-5,
 ) -> Array:
     """input (N, C, ...) to mean 0 and variance 1 in each channel, * weight (C) + bias (C).
@@ -196,7 +196,7 @@ def instance_norm(
     weight: Array | None = None,
     bias: Array | None = None,
     use_input_stats: bool = True,
-    momentum: float = 0.1,
+    momentum: float | Array = 0.1,
     eps: float = 1e-5,
 ) -> Array:
     """input (N, C, ...) to mean 0 and variance 1 in each channel of each item, * weight (C) +
