@@ -143,7 +143,7 @@ def batch_norm(
 
 def _by_input(
     name: str, input: Array, axes: tuple[int, ...], running: Sequence[Array | None],
-    weight: Array | None, bias: Array | None, momentum: float, eps: float,
+    weight: Array | None, bias: Array | None, momentum: float | Array, eps: float,
 ) -> Array:  # fmt: skip
     """By the statistics of the input over `axes`, which are mixed into the running ones."""
     _enough(name, input, axes)
@@ -169,7 +169,7 @@ def _by_statistics(
 
 
 def _mix(
-    input: Array, axes: tuple[int, ...], running: Sequence[Array | None], momentum: float
+    input: Array, axes: tuple[int, ...], running: Sequence[Array | None], momentum: float | Array
 ) -> None:
     """Statistics over `axes` into the running ones, averaged over the items if each has its own."""
     with no_grad():
