@@ -1,8 +1,8 @@
 """A primitive is one record with all its rules; the registry of all of them.
 
 In every rule arrays are positional and parameters are keyword. `lower` says what the primitive
-computes in one of four forms (`Map`, `Reduce`, `Contract`, `Scatter`), and the schedules in
-`lowering/` decide how; or it names a routine of the native core (`Native`), or runs graphs that are
+computes in one of five forms (`Map`, `Reduce`, `Contract`, `Scatter`, `Attend`), and the schedules
+in `lowering/` decide how; or it names a routine of the native core (`Native`), or runs graphs that are
 its parameters (`Control`), or does something beside computing (`Effect`). Rules are handed their
 vocabulary `t`, so records never import a compiler.
 """
@@ -103,6 +103,17 @@ class Scatter:
 
 
 @dataclass(frozen=True)
+class Attend:
+    """Softmax of products, times values, streamed over tiles (primitives/attention.py).
+
+    `parts(*arrays, **params)` says the same by other primitives, for devices without a schedule for
+    it; `operations(*avals, out=Aval, **params)` counts its arithmetic."""
+
+    parts: Callable[..., Any]
+    operations: Callable[..., Dim]
+
+
+@dataclass(frozen=True)
 class Native:
     """The routine `name` of the native core: for what kernels can't say, such as sorting.
 
@@ -132,7 +143,7 @@ class Effect:
     kind: str
 
 
-Lower = Map | Reduce | Contract | Scatter | Native | Control | Effect
+Lower = Map | Reduce | Contract | Scatter | Attend | Native | Control | Effect
 
 
 @dataclass(frozen=True)

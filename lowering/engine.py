@@ -20,6 +20,7 @@ from ..dsl.errors import CompileError
 from ..dsl.graph import Aval, Graph, graph_text
 from ..dsl.sizes import evaluate, symbols
 from . import dump, pipeline, selfcheck
+from .attention import attention_as_products
 from .cache import FORMAT, Cache, default_folder, key_of, sources_digest
 from .entry import KernelEntry, ProgramEntry
 from .fusion import Group
@@ -56,6 +57,8 @@ class Engine:
         rules: pipeline.Rewrites = RULES,
     ) -> None:
         self.backend, self.rules = backend, rules
+        if not backend.attention_kernels:
+            self.rules = (*rules, attention_as_products)
         self.choices = choices
         self.library = library
         self.cache = Cache(default_folder()) if cache is None else cache

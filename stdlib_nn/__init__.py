@@ -8,6 +8,7 @@
 
 from . import functional
 from .attention import MultiheadAttention, TransformerEncoderLayer
+from .cache import KVCache
 from .checkpoints import load, save
 from .data import DataLoader
 from .layers import (
@@ -35,6 +36,7 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Flatten",
+    "KVCache",
     "LayerNorm",
     "Linear",
     "Module",

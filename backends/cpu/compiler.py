@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...lowering import codegen, machine
 from ...lowering.kernel import KernelSource
 from ...lowering.rules import Rules, Schedule
+from ...lowering.schedules.attention import attend
 from ...lowering.schedules.contract import contract
 from ...lowering.schedules.elementwise import elementwise
 from ...lowering.schedules.loop import loop
@@ -20,6 +21,7 @@ SCHEDULES: dict[str, Schedule] = {
     "reduce": reduction,
     "contract": contract,
     "scatter": scatter,
+    "attend": attend,
     "loop": loop,
 }
 # What takes a group that the schedule of its kind refuses.
