@@ -2,9 +2,9 @@
 
 In every rule arrays are positional and parameters are keyword. `lower` says what the primitive
 computes in one of five forms (`Map`, `Reduce`, `Contract`, `Scatter`, `Attend`), and the schedules
-in `lowering/` decide how; or it names a routine of the native core (`Native`), or runs graphs that are
-its parameters (`Control`), or does something beside computing (`Effect`). Rules are handed their
-vocabulary `t`, so records never import a compiler.
+in `lowering/` decide how; or it names a routine of the native core (`Native`), or runs graphs that
+are its parameters (`Control`), or does something beside computing (`Effect`). Rules are handed
+their vocabulary `t`, so records never import a compiler.
 """
 
 from __future__ import annotations
@@ -104,12 +104,11 @@ class Scatter:
 
 @dataclass(frozen=True)
 class Attend:
-    """Softmax of products, times values, streamed over tiles (primitives/attention.py).
+    """Softmax of products, times values, streamed over tiles (primitives/attention.py); products
+    of whole scores where a device has no schedule for it (lowering/attention.py).
 
-    `parts(*arrays, **params)` says the same by other primitives, for devices without a schedule for
-    it; `operations(*avals, out=Aval, **params)` counts its arithmetic."""
+    `operations(*avals, out=Aval, **params)` counts its arithmetic."""
 
-    parts: Callable[..., Any]
     operations: Callable[..., Dim]
 
 

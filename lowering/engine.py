@@ -56,11 +56,9 @@ class Engine:
         library: Library | None = None,
         rules: pipeline.Rewrites = RULES,
     ) -> None:
-        self.backend, self.rules = backend, rules
-        if not backend.attention_kernels:
-            self.rules = (*rules, attention_as_products)
-        self.choices = choices
-        self.library = library
+        self.backend = backend
+        self.rules = rules if backend.attention_kernels else (*rules, attention_as_products)
+        self.choices, self.library = choices, library
         self.cache = Cache(default_folder()) if cache is None else cache
         self._programs: dict[str, Any] = {}
         self._entries: dict[str, ProgramEntry] = {}
@@ -101,11 +99,9 @@ class Engine:
         """The one kernel of a graph whose buffers are the graph's inputs and outputs in order."""
 
         def only(entry: ProgramEntry) -> Any:
-            if len(entry.kernels) == 1:
+            if (count := len(entry.kernels)) == 1:
                 return self.load_kernel(entry.kernels[0])
-            raise CompileError(
-                f"kernel: graph {graph.name} has {len(entry.kernels)} kernels; it must have 1"
-            )
+            raise CompileError(f"kernel: graph {graph.name} has {count} kernels; it must have 1")
 
         with self._lock:
             return self._made(graph, graph_text(graph), only)

@@ -97,9 +97,7 @@ class KVCache(Module):
         scale = 1.0 / math.sqrt(width) if scale is None else float(scale)
         grouped = reshape(query, (b, h, query.shape[1] // h, *query.shape[2:]))
         length = reshape(self.length, (1,))
-        out = attend(
-            grouped, self.keys, self.values, scale=scale, causal="end", length=length
-        )
+        out = attend(grouped, self.keys, self.values, scale=scale, causal="end", length=length)
         return reshape(out, (*query.shape[:3], self.values.shape[3]))
 
     def reset(self) -> None:

@@ -20,7 +20,6 @@ from ..sizes import Dim
 from .attention_parts import (
     CAUSAL,
     EXTRAS,
-    attention_parts,
     gradient_parts,
     mask_slope,
     slopes_of,
@@ -85,12 +84,6 @@ def _check_length(length: Aval, q: Aval) -> None:
             f"attention: got a length of {length.dtype} {length.shape}; it must be int64, "
             f"(1,) or ({q.shape[0]},)"
         )
-
-
-def _parts(*inputs: Array, sums: bool, **params: Any) -> Array:
-    """The same by other primitives."""
-    made = attention_parts(terms_of(*inputs, **params), sums=sums)
-    return made if sums else cast(made, dtype=inputs[0].dtype)
 
 
 def _operations(q: Aval, k: Aval, v: Aval, *rest: Aval, out: Aval, **params: Any) -> Dim:
@@ -171,8 +164,7 @@ def _reference(
 
 
 def _scale(q: Numpy, k: Numpy, v: Numpy, *rest: Numpy) -> Numpy:
-    """The largest value and the largest score, times 1 + the sum of sizes of a score's terms: a
-    weight's relative error is a score's error."""
+    """1 + the largest value, times 1 + the sum of the sizes of a score's terms at most."""
     largest = [np.abs(x).max(initial=0) for x in (q, k, v)]
     score = largest[0] * largest[1] * q.shape[-1]
     added = sum(np.abs(x[np.isfinite(x)]).max(initial=0) for x in rest if x.dtype.kind == "f")
@@ -181,14 +173,12 @@ def _scale(q: Numpy, k: Numpy, v: Numpy, *rest: Numpy) -> Numpy:
 
 _SHAPES: tuple[tuple[tuple[int, ...], int, int, dict[str, Any]], ...] = (
     # B, H, G, L, E; S; V
-    ((2, 1, 2, 3, 4), 5, 3, {}),
+    ((2, 1, 2, 3, 4), 5, 3, {"extras": ("mask",), "sums": True}),
     ((1, 2, 1, 1, 17), 37, 5, {"sums": True}),
-    ((1, 1, 1, 4, 3), 4, 2, {"causal": "start", "sums": True}),
     ((2, 1, 1, 2, 3), 5, 2, {"causal": "end", "extras": ("length",)}),
-    ((1, 2, 1, 2, 3), 4, 2, {"extras": ("mask",), "sums": True}),
     ((1, 1, 1, 50, 2), 66, 3, {"causal": "start"}),
-    ((1, 1, 2, 3, 2), 0, 2, {}),
-    ((1, 1, 1, 0, 2), 3, 2, {"sums": True}),
+    ((1, 1, 1, 2, 2), 0, 3, {"causal": "start"}),
+    ((1, 1, 1, 0, 2), 3, 3, {"causal": "start"}),
 )
 
 
@@ -209,7 +199,7 @@ attention: Primitive = register(
     Primitive(
         name="attention",
         infer=_infer_attention,
-        lower=Attend(_parts, _operations),
+        lower=Attend(_operations),
         vjp=_vjp_attention,
         batch=_batch_attention,
         reference=_reference,

@@ -14,12 +14,12 @@ from ..dtypes import at_least_float32, bool_, int64
 from ..sizes import Shape
 from .comparison import cast, eq, le, where
 from .contraction import matmul
-from .elementwise import add, exp, log, stop_gradient
+from .elementwise import add, exp, stop_gradient
 from .families import zeros_like
 from .movement import broadcast_to, reshape, sum_to, turned
 from .reductions import max_, sum_
 from .sources import full, iota
-from .windows import concatenate, slice_
+from .windows import slice_
 
 if TYPE_CHECKING:
     from ..array import Array
@@ -115,42 +115,27 @@ def _finite(rows: Array) -> Array:
     return where(eq(rows, none), zeros_like(rows), rows)
 
 
-@dataclass(frozen=True)
-class _Powers:
-    """The exponentials of the scores less the largest of each row, and their sums."""
-
-    powers: Array
-    most: Array
-    total: Array
-
-    @property
-    def divisor(self) -> Array:
-        """The sums, 1 where no key is seen."""
-        none = zeros_like(self.total)
-        return where(eq(self.total, none), none + 1, self.total)
-
-
-def _powers_of(t: Terms) -> _Powers:
+def _powers_of(t: Terms) -> tuple[Array, Array]:
+    """The exponentials of the scores, and their sums along each row, 1 where no key is seen."""
     scores = scores_of(t)
     most = _largest(scores)
     powers = exp(scores - broadcast_to(most, shape=scores.shape))
-    return _Powers(powers, most, reshape(sum_(powers, axes=(4,)), shape=most.shape))
+    total = reshape(sum_(powers, axes=(4,)), shape=most.shape)
+    return powers, where(eq(total, zeros_like(total)), zeros_like(total) + 1, total)
 
 
-def attention_parts(t: Terms, keep: Array | None = None, sums: bool = False) -> Array:
+def attention_parts(t: Terms, keep: Array) -> Array:
     """softmax(scores) v, (B, H, G, L, V); rows without keys are 0. The weights are multiplied by
-    `keep` (B, H, G, L, S), where it is given, after they have been scaled to a sum of 1. `sums`:
-    behind the values stands the logarithm of the row's sum of exponentials, (..., V + 1)."""
-    found = _powers_of(t)
-    weighted = matmul(found.powers if keep is None else found.powers * keep, shared(t.v))
-    values = weighted / broadcast_to(found.divisor, shape=weighted.shape)
-    return concatenate(values, found.most + log(found.total), axis=4) if sums else values
+    `keep` (B, H, G, L, S) after they have been scaled to a sum of 1."""
+    powers, divisor = _powers_of(t)
+    weighted = matmul(powers * keep, shared(t.v))
+    return weighted / broadcast_to(divisor, shape=weighted.shape)
 
 
 def weights_of(t: Terms) -> Array:
     """softmax(scores), (B, H, G, L, S); rows without keys are 0."""
-    found = _powers_of(t)
-    return found.powers / broadcast_to(found.divisor, shape=found.powers.shape)
+    powers, divisor = _powers_of(t)
+    return powers / broadcast_to(divisor, shape=powers.shape)
 
 
 # --------------------------------------------------------------------------- gradients

@@ -21,6 +21,7 @@ from ..index import from_components
 from ..machine import Machine
 from ..tvm_api import tirx
 from ..vocabulary import computed, int64
+from .nest import vectors
 
 TO_POWERS_OF_TWO = log2(e)  # exp(x) = 2**(x * this)
 
@@ -194,13 +195,12 @@ class Item:
         total = t.let(total)
         none = tirx.EQ(total, tirx.FloatImm(spec.dtype, 0.0))
         divisor = t.let(tirx.Select(none, self.constant(1.0), total))
-        with frame.scope.loop("whole", int64(0), t.size(spec.n_values // spec.lanes)) as i:
-            with frame.scope.lanes(spec.lanes) as lane:
-                place = i * int64(spec.lanes) + lane
-                frame.store(out, t.rounded(value(place) / divisor, out.aval.dtype), at + place)
-        done = spec.n_values // spec.lanes * spec.lanes
-        with frame.scope.loop("rest", t.size(done), t.size(spec.n_values)) as i:
+
+        def one(i: Expr) -> None:
             frame.store(out, t.rounded(value(i) / divisor, out.aval.dtype), at + i)
+
+        n_values = t.size(spec.n_values)
+        vectors(frame.scope, spec.lanes, int64(0), n_values, spec.n_values, one)
         if spec.sums:
             power = t.let(most) + t.call("log2", total)
             made = power * self.constant(1 / TO_POWERS_OF_TWO)

@@ -12,7 +12,7 @@ from ..tvm_api import tirx
 from ..vocabulary import int64
 from .matmul_tir import load, splat, store
 
-UNROLL = 4
+UNROLL = 2
 
 
 @dataclass(frozen=True)

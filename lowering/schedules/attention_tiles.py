@@ -148,8 +148,7 @@ class _Tile:
         """A whole number of vectors."""
         with self.scope.loop("i", int64(0), size // int64(self.lanes)) as i:
             at = i * int64(self.lanes)
-            self.t.emit(store(self._area(name), tirx.Broadcast(value, self.lanes)
-                              if self.lanes > 1 else value, at, self.lanes))  # fmt: skip
+            self.t.emit(store(self._area(name), splat(value, self.lanes), at, self.lanes))
 
     def _clear(self) -> None:
         nothing, item = zero(self.spec.dtype), self.item
@@ -195,24 +194,18 @@ class _Tile:
     # ------------------------------------------------------------------ scores
 
     def _scores(self) -> None:
-        """Products of keys and queries, by groups of vectors of queries."""
-        t, most = self.t, self.forms.vectors
-        with self.scope.loop("group", int64(0), t.let(tirx.truncdiv(self.n_vectors, int64(most)))) as g:
-            self._score_group(t.let(g * int64(most * self.lanes)), most)
-        left = t.let(tirx.truncmod(self.n_vectors, int64(most)))
-        at = t.let((self.n_vectors - left) * int64(self.lanes))
-        for count in self._rests():
-            with self.scope.block() as body:
-                self._score_group(at, count)
-            t.emit(tirx.IfThenElse(tirx.EQ(left, int64(count)), sequence(body), None))
-
-    def _rests(self) -> list[int]:
-        """How many vectors of a group may be left."""
-        rows, most = self.spec.rows, self.forms.vectors
-        if not isinstance(rows, int):
-            return list(range(1, most))
-        left = -(-(rows % ROWS) // self.lanes) % most
-        return [left] if left else []
+        """Products of keys and queries, by groups of vectors of queries; what is left of a number
+        that is not known goes vector by vector."""
+        t, most, lanes = self.t, self.forms.vectors, int64(self.lanes)
+        whole = t.let(tirx.truncdiv(self.n_vectors, int64(most)))
+        with self.scope.loop("group", int64(0), whole) as group:
+            self._score_group(t.let(group * (int64(most) * lanes)), most)
+        rows, done = self.spec.rows, whole * int64(most)
+        rest = -(-(rows % ROWS) // self.lanes) % most if isinstance(rows, int) else 1
+        if rest:
+            groups = tirx.truncdiv(self.n_vectors - done, int64(rest))
+            with self.scope.loop("rest", int64(0), t.let(groups)) as group:
+                self._score_group(t.let((done + group * int64(rest)) * lanes), rest)
 
     def _score_group(self, column: Expr, n_vectors: int) -> None:
         forms, t, width = self.forms, self.t, self.t.size(self.spec.width)
@@ -277,7 +270,9 @@ class _Tile:
             self._along_keys(column, zero(self.spec.dtype), self._take_power)
             self._add_total(column)
 
-    def _along_keys(self, column: Expr, first: Expr, body: Callable[[Expr, int, Expr], None]) -> None:
+    def _along_keys(
+        self, column: Expr, first: Expr, body: Callable[[Expr, int, Expr], None]
+    ) -> None:
         """`body(place of a score, start of a chain, lane)` for each key, the chains by turns."""
         t, scope, many = self.t, self.scope, int64(CHAINS)
         starts = [c * self.lanes for c in range(CHAINS)]

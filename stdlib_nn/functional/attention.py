@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 from ... import _native
 from ...dsl.array import Array
@@ -10,9 +11,9 @@ from ...dsl.autodiff import is_tracked
 from ...dsl.dtypes import bool_
 from ...dsl.errors import ArgumentError, DTypeError, ShapeError
 from ...dsl.functions import broadcast_to, random, reshape, where
+from ...dsl.functions.convert import common_shape
 from ...dsl.primitives.attention import attention
 from ...dsl.primitives.attention_parts import Terms, attention_parts, terms_of
-from ...dsl.functions.convert import common_shape
 from ...dsl.sizes import Dim, Shape, known, product
 
 NAME = "scaled_dot_product_attention"
@@ -53,12 +54,8 @@ def scaled_dot_product_attention(
     q, k, v = _operands(query, key, value, lead, shared_by)
     mask = _mask(attn_mask, query, (*of_queries, q.shape[-2], k.shape[-2]), shared_by)
     causal = "start" if is_causal else ""
-    if dropout_p:
-        extras, given = named_extras(mask=mask)
-        terms = terms_of(q, k, v, *given, scale=float(scale), causal=causal, extras=extras)
-        out = attention_parts(terms, _kept(terms, dropout_p)).astype(query.dtype)
-    else:
-        out = attend(q, k, v, mask=mask, scale=float(scale), causal=causal)
+    attending = partial(_attend_and_drop, dropout_p=dropout_p) if dropout_p else attend
+    out = attending(q, k, v, mask=mask, scale=float(scale), causal=causal)
     front = of_queries if max(query.ndim, key.ndim, value.ndim) > 2 else ()
     return reshape(out, (*front, *out.shape[-2:]))
 
@@ -79,6 +76,22 @@ def attend(
     sums = _native.grad_enabled() and any(map(is_tracked, (q, k, v, *given)))
     out = attention(q, k, v, *given, sums=sums, scale=scale, causal=causal, extras=extras)
     return out[..., :-1].astype(v.dtype) if sums else out
+
+
+def _attend_and_drop(
+    q: Array,
+    k: Array,
+    v: Array,
+    *,
+    scale: float,
+    causal: str,
+    mask: Array | None,
+    dropout_p: float,
+) -> Array:
+    """The same, with weights that are dropped: of weights in memory."""
+    extras, given = named_extras(mask=mask)
+    terms = terms_of(q, k, v, *given, scale=scale, causal=causal, extras=extras)
+    return attention_parts(terms, _kept(terms, dropout_p)).astype(q.dtype)
 
 
 def named_extras(**arrays: Array | None) -> tuple[tuple[str, ...], list[Array]]:
