@@ -64,7 +64,7 @@ def table(results: Sequence[Result], title: str, told: dict[str, Any]) -> Table:
     found = dict.fromkeys(n for r in results for n in r.turns if n != OURS)
     peers = [n for n in _ORDER if n in found] + [n for n in found if n not in _ORDER]
     timed = [*peers, OURS] if len(peers) <= _FEW else [OURS]
-    made.add_column("case")
+    made.add_column("case", min_width=24)
     for name in timed:
         made.add_column(f"{name} (spread)", justify="right")
     for name in peers:
