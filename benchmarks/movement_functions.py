@@ -25,7 +25,7 @@ class Move:
 
 
 def _copied(x: Any) -> Any:
-    """NumPy's transposes are views; all others make arrays of their own at the end of a function."""
+    """NumPy's transposes are views; the others make arrays of their own."""
     return numpy.ascontiguousarray(x) if isinstance(x, numpy.ndarray) else x
 
 

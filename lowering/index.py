@@ -199,6 +199,26 @@ def _covering(runs: list[Run], source: Shape) -> Index:
     return Index((*ones, *runs) if is_first else (*runs, *ones))
 
 
+def sliced_index(
+    t: TirxVocabulary, index: Index, start: Shape, steps: tuple[int, ...], source: Shape
+) -> Index:
+    """The position in `source` of a window on it; a run along which only the first axis is shorter
+    is kept."""
+    runs: list[Run] = []
+    axis = 0
+    for run in index.runs:
+        axes = range(axis, axis + len(run.shape))
+        axis = axes.stop
+        sizes = source[axes.start : axes.stop]
+        if run.shape[1:] == sizes[1:] and steps[axes.start] == 1:
+            first = start[axes.start] * product(sizes[1:])
+            runs.append(Run(sizes, run.position if first == 0 else run.position + t.size(first)))
+            continue
+        parts = zip(axes, split(t, run.position, run.shape), strict=True)
+        runs += [Run((source[a],), t.size(start[a]) + i * t.size(steps[a])) for a, i in parts]
+    return Index(tuple(runs))
+
+
 def shifted_index(t: TirxVocabulary, index: Index, start: Shape, source: Shape) -> Index:
     """The position in a source that starts at `start`; along its first axis (of more than one
     element) alone a run may be shorter there."""

@@ -23,6 +23,7 @@ from .index import (
     from_components,
     reshaped_index,
     shifted_index,
+    sliced_index,
     transposed_index,
     without_last,
 )
@@ -39,6 +40,9 @@ MOVERS: dict[str, Mover] = {
     "broadcast_to": lambda t, index, node: broadcast_index(t, index, node.inputs[0].aval.shape),
     "transpose": lambda t, index, node: transposed_index(t, index, node.params["axes"]),
     "reshape": lambda t, index, node: reshaped_index(t, index, node.inputs[0].aval.shape),
+    "slice": lambda t, index, node: sliced_index(
+        t, index, node.params["start"], node.params["strides"], node.inputs[0].aval.shape
+    ),
 }
 
 

@@ -183,7 +183,18 @@ def _cuts(node: Node, space: Shape) -> set[int]:
         return {i for i in range(1, len(axes)) if axes[i] != axes[i - 1] + 1}
     if name in SAME_BYTES:
         return set()
+    if name == "slice":
+        return _window_cuts(node)
     return set(range(1, len(space)))
+
+
+def _window_cuts(node: Node) -> set[int]:
+    """Before each axis that is shorter than the source's (or stepped along), as it ends a run of
+    the source; behind it if the window has one element there."""
+    source, out = node.inputs[0].aval.shape, node.output.aval.shape
+    spans = enumerate(zip(source, out, node.params["strides"], strict=True))
+    places = {len(without_ones(out[:a])) for a, (n, m, step) in spans if n != m or step != 1}
+    return {place for place in places if 0 < place < len(without_ones(out))}
 
 
 def _real_axes(node: Node) -> list[bool]:

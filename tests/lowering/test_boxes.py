@@ -116,7 +116,9 @@ def test_pads(shape: tuple[int, ...], widths: tuple[tuple[int, int], ...]) -> No
 
 
 @pytest.mark.parametrize("step", [1, 2, -1])
-@pytest.mark.parametrize(("start", "size"), [((0, 0), (3, 40)), ((2, 7), (5, 30)), ((6, 39), (1, 1))])
+@pytest.mark.parametrize(
+    ("start", "size"), [((0, 0), (3, 40)), ((2, 7), (5, 30)), ((6, 39), (1, 1))]
+)
 def test_windows(start: tuple[int, int], size: tuple[int, int], step: int) -> None:
     x, window = numbers(7, 40), -numbers(*size)
 
