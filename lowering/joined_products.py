@@ -80,7 +80,8 @@ class _Finder:
             return None
         left, right = node.inputs
         known = all(isinstance(n, int) for n in right.aval.shape)
-        if left in self.static or not known or right.aval.ndim != 2 or 0 in right.aval.shape:
+        is_shared = all(n == 1 for n in right.aval.shape[:-2])
+        if left in self.static or not known or not is_shared or 0 in right.aval.shape:
             return None
         bias, result = self._added(node.output)
         return _Product(node, bias, result) if self._is_read_through(result) else None
@@ -141,7 +142,8 @@ def _joined(products: list[_Product]) -> tuple[list[Node], dict[Var, Var]]:
         nodes.append(apply(name, *inputs, like=like, **params))
         return nodes[-1].output
 
-    weights = add("concatenate", *(p.node.inputs[1] for p in products), axis=1)
+    ndim = like.inputs[1].aval.ndim
+    weights = add("concatenate", *(p.node.inputs[1] for p in products), axis=ndim - 1)
     whole = add("matmul", like.inputs[0], weights)
     shape = whole.aval.shape
     if products[0].bias is not None:

@@ -15,7 +15,7 @@ from itertools import accumulate, pairwise
 
 from ...dsl.graph import Node, Var
 from ...dsl.primitive import Map
-from ...dsl.sizes import Dim, Shape
+from ...dsl.sizes import Dim, Shape, known
 from ..fusion import Group
 from ..index import Pick
 
@@ -146,19 +146,18 @@ def _merged(edges: list[Edges], size: Dim) -> Edges | None:
     if len(different) == 1:
         return different[0]
     numbers = [e for found in different for e in found if isinstance(e, int)]
-    known = len(numbers) == sum(map(len, different))
-    return tuple(sorted(set(numbers))) if known else None
+    are_known = len(numbers) == sum(map(len, different))
+    return tuple(sorted(set(numbers))) if are_known else None
 
 
 def _number(edges: Edges, low: Dim, high: Dim) -> int:
-    """Which stretch between its own edges one between the edges of all lies in."""
-    for i, (first, last) in enumerate(pairwise(edges)):
-        if (first, last) == (low, high):
-            return i
-        known = isinstance(first, int) and isinstance(last, int)
-        if known and isinstance(low, int) and isinstance(high, int) and first <= low < high <= last:
-            return i
-    raise AssertionError(f"{low} to {high} lies between no two of {edges}")
+    """Which stretch between its own edges one between the edges of all lies in. (Several nodes
+    have different edges only where all are numbers.)"""
+    own = list(pairwise(edges))
+    if (low, high) in own:
+        return own.index((low, high))
+    (place,) = known((low,))
+    return next(i for i, (first, last) in enumerate(map(known, own)) if first <= place < last)
 
 
 def _settled(box: Box, choices: list[_Choice]) -> Box:

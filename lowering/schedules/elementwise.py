@@ -213,10 +213,10 @@ def _boxed(
             with scope.loop("unit", low, high) as unit:
                 nest.level(split_unit(t, unit, [b.count for b in nest.blocks]), [])
             first = first + nest.count
-    elements, units = product(space), first
-    known_sizes = isinstance(elements, int) and isinstance(units, int)
-    inner = elements // units if known_sizes else knobs.block
-    kernel.close(frame, statements, units, max(1, element_cost(group, width) * inner))
+    elements, inner = product(space), knobs.block
+    if isinstance(elements, int) and isinstance(first, int):
+        inner = max(1, elements // max(first, 1))
+    kernel.close(frame, statements, first, element_cost(group, width) * inner)
 
 
 class _BoxNest:
@@ -233,12 +233,12 @@ class _BoxNest:
         self.starts = [
             box.start[axes[0]] * product(tuple(box.sizes[a] for a in axes[1:])) for axes in runs
         ]
-        left = knobs.block
         self.blocks: list[Block] = []
+        left = knobs.block
         for axes in reversed(runs):
             size = product(tuple(box.sizes[a] for a in axes))
             self.blocks.insert(0, Block(size, max(left, 1)))
-            left = left // max(size, 1) if isinstance(size, int) else 0
+            left = left // max(size, 1) if isinstance(size, int) else 1
         self.count: Dim = product(tuple(b.count for b in self.blocks))
 
     def level(self, numbers: list[Expr], position: list[tuple[int, Expr]]) -> None:
