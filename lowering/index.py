@@ -229,7 +229,8 @@ def shifted_index(t: TirxVocabulary, index: Index, start: Shape, source: Shape) 
         position = run.position
         for a in range(axis, end):
             if start[a] != 0:
-                position = t.let(position - t.size(start[a] * product(source[a + 1 : end])))
+                # Without a name: lanes must be seen to be neighbours.
+                position = position - t.size(start[a] * product(source[a + 1 : end]))
         runs.append(Run(source[axis:end], position))
         axis = end
     return Index(tuple(runs))
