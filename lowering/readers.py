@@ -58,7 +58,8 @@ class InputReader:
         return self.var.aval
 
     def __call__(self, index: tuple[Expr, ...]) -> Expr:
-        return self.scope.element(self.var, from_components(self.var.aval.shape, tuple(index)))
+        with self.scope.t.for_all_lanes(*index):
+            return self.scope.element(self.var, from_components(self.var.aval.shape, tuple(index)))
 
 
 class Scope:
