@@ -46,7 +46,7 @@ class _Choice:
 
 def boxes_of(group: Group) -> tuple[Box, ...]:
     """The boxes of a group of maps; () if it has nothing to choose, or too much of it."""
-    choices = [c for node in _at_own_position(group) if (c := _choice(node)) is not None]
+    choices = [c for node in at_own_position(group) if (c := _choice(node)) is not None]
     if not choices or 0 in group.space:
         return ()
     boxes = [Box()]
@@ -63,8 +63,8 @@ def cut_axes(boxes: tuple[Box, ...], space: Shape) -> tuple[int, ...]:
     return tuple(a for a in range(len(space)) if any(b.sizes[a] != space[a] for b in boxes))
 
 
-def _at_own_position(group: Group) -> list[Node]:
-    """The nodes that are read at the position of the loop, and nowhere else."""
+def at_own_position(group: Group) -> list[Node]:
+    """The nodes of a group of maps that are read at the position of the loop, and nowhere else."""
     made = {var: node for node in group.nodes for var in node.outputs}
     seen: dict[Node, set[bool]] = {}
     pending: list[tuple[Var, bool]] = [(var, True) for var in group.outputs]

@@ -37,6 +37,7 @@ from .nest import (
     vector_lanes,
     vectors,
 )
+from .turning import Turner, last_place, turned_nodes
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def elementwise(
     elif len(runs) <= 1:
         _flat(kernel, group, width, knobs)
     else:
-        _rows(kernel, group, runs, width, knobs)
+        _rows(kernel, group, runs, machine, knobs)
     return threaded(kernel.source(), knobs.threads)
 
 
@@ -158,39 +159,98 @@ def _watched(group: Group, width: int, size: Dim, knobs: ElementwiseKnobs) -> tu
 
 
 def _rows(
-    kernel: KernelFrame, group: Group, runs: list[list[int]], width: int, knobs: ElementwiseKnobs
-) -> None:
+    kernel: KernelFrame, group: Group, runs: list[list[int]], machine: Machine,
+    knobs: ElementwiseKnobs,
+) -> None:  # fmt: skip
     frame = kernel.open()
-    t, scope = frame.t, frame.scope
+    width = vector_lanes(group, machine) * knobs.vectors
     blocks = _blocks(group, runs, knobs)
-    counts = [b.count for b in blocks]
-    watched = _watched(group, width, blocks[-1].size, knobs)
+    nest = _RowNest(frame, group, runs, blocks, width, knobs)
+    nest.turn(machine)
+    with (
+        frame.scope.block() as statements,
+        frame.scope.loop("unit", frame.begin, frame.end) as unit,
+    ):
+        nest.unit(split_unit(frame.t, unit, [b.count for b in blocks]))
+    units = product(tuple(b.count for b in blocks))
+    kernel.close(frame, statements, units, element_cost(group, width) * _elements_of_unit(blocks))
 
-    def nest(level: int, numbers: list[Expr], position: list[tuple[int, Expr]]) -> None:
-        n_axes = len(runs[level])
-        if level < len(runs) - 1 and blocks[level].length == 1:
-            nest(level + 1, numbers, [*position, (n_axes, numbers[level])])
+
+class _RowNest:
+    """The loops over runs of axes in blocks, the last one by vectors."""
+
+    def __init__(
+        self, frame: RangeFrame, group: Group, runs: list[list[int]], blocks: list[Block],
+        width: int, knobs: ElementwiseKnobs,
+    ) -> None:  # fmt: skip
+        self.frame, self.group, self.runs, self.blocks = frame, group, runs, blocks
+        self.width, self.knobs = width, knobs
+        self.watched = _watched(group, width, blocks[-1].size, knobs)
+        self.tiled = _transposed_run(group, runs)
+        self.turner: Turner | None = None
+        self.spans: list[tuple[Expr, Expr]] = []  # the block of each run
+
+    def turn(self, machine: Machine) -> None:
+        """Have transposes of inputs turned in registers, if there are any."""
+        if self.tiled is None:
             return
-        low, high = block_range(t, blocks[level], numbers[level])
-        if level < len(runs) - 1:
-            with scope.loop("i", low, high) as i:
-                nest(level + 1, numbers, [*position, (n_axes, i)])
-            return
+        nodes = turned_nodes(self.group, self.runs[self.tiled][-1])
+        ends = [b.size for b in (self.blocks[self.tiled], self.blocks[-1])]
+        lanes = machine.vector_bytes // 4
+        if nodes and not any(isinstance(n, int) and n < lanes for n in ends):
+            sides = self.knobs.tile, 2 * self.knobs.tile
+            self.turner = Turner(self.frame, self.group, nodes, machine, sides)
+
+    def unit(self, numbers: list[Expr]) -> None:
+        """The blocks of these numbers."""
+        self.spans = [
+            (n, n)
+            if b.length == 1 and b is not self.blocks[-1]
+            else block_range(self.frame.t, b, n)
+            for b, n in zip(self.blocks, numbers, strict=True)
+        ]
+        if self.turner is not None and self.tiled is not None:
+            rows, columns = self.spans[self.tiled], self.spans[-1]
+            self.turner.fill(rows, columns, lambda i, j: self._at(numbers, i, j))
+            if self.turner.is_all:
+                return
+        self._level([])
+
+    def _at(self, numbers: list[Expr], i: Expr, j: Expr) -> list[tuple[int, Expr]]:
+        """The position for elements of the turned run and of the last one."""
+        found = [*numbers[:-1], j]
+        found[self.tiled or 0] = i
+        return [(len(axes), n) for axes, n in zip(self.runs, found, strict=True)]
+
+    def _level(self, position: list[tuple[int, Expr]]) -> None:
+        level = len(position)
+        n_axes, (low, high) = len(self.runs[level]), self.spans[level]
+        if level == len(self.runs) - 1:
+            self._last(low, high, position)
+        elif self.blocks[level].length == 1:
+            self._level([*position, (n_axes, low)])
+        else:
+            with self.frame.scope.loop("i", low, high) as i:
+                self._level([*position, (n_axes, i)])
+
+    def _last(self, low: Expr, high: Expr, position: list[tuple[int, Expr]]) -> None:
+        def runs_at(j: Expr) -> list[tuple[int, Expr]]:
+            if self.turner is not None and self.tiled is not None:
+                row = position[self.tiled][1] - self.spans[self.tiled][0]
+                self.turner.places = row, j - low
+            return [*position, (len(self.runs[-1]), j)]
 
         def body(j: Expr) -> None:
-            store_outputs(frame, group.outputs, [*position, (n_axes, j)])
+            store_outputs(self.frame, self.group.outputs, runs_at(j))
 
-        span = low, high, blocks[level].size
-        if watched:
-            guarded(frame, watched, width, span, body,
-                    lambda shape, j: index_at(shape, [*position, (n_axes, j)]))  # fmt: skip
+        def at(shape: Shape, j: Expr) -> Index:
+            return index_at(shape, runs_at(j))
+
+        span = low, high, self.blocks[-1].size
+        if self.watched:
+            guarded(self.frame, self.watched, self.width, span, body, at)
         else:
-            vectors(scope, width, *span, body, knobs.halves)
-
-    with scope.block() as statements, scope.loop("unit", frame.begin, frame.end) as unit:
-        nest(0, split_unit(t, unit, counts), [])
-    inner = _elements_of_unit(blocks)
-    kernel.close(frame, statements, product(tuple(counts)), element_cost(group, width) * inner)
+            vectors(self.frame.scope, self.width, *span, body, self.knobs.halves)
 
 
 def _settled(boxes: tuple[Box, ...]) -> Collection[Node]:
@@ -292,9 +352,7 @@ def _transposed_run(group: Group, runs: list[list[int]]) -> int | None:
             continue
         if without_ones(node.output.aval.shape) != group.space:
             continue
-        shape = node.inputs[0].aval.shape
-        order = [a for a in node.params["axes"] if shape[a] != 1]
-        place = order.index(max(order))
+        place = last_place(node)
         found = next(i for i, axes in enumerate(runs) if place in axes)
         if found != len(runs) - 1:
             return found
