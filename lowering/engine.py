@@ -21,6 +21,7 @@ from ..dsl.graph import Aval, Graph, graph_text
 from ..dsl.sizes import evaluate, symbols
 from . import dump, pipeline, selfcheck
 from .cache import FORMAT, Cache, default_folder, key_of, sources_digest
+from .convolutions import CONVOLUTION_RULES
 from .entry import KernelEntry, ProgramEntry
 from .fusion import Group
 from .library import Library
@@ -55,7 +56,7 @@ class Engine:
         library: Library | None = None,
         rules: pipeline.Rewrites = RULES,
     ) -> None:
-        self.backend, self.rules = backend, rules
+        self.backend, self.rules = backend, (*CONVOLUTION_RULES, *rules)
         self.choices = choices
         self.library = library
         self.cache = Cache(default_folder()) if cache is None else cache
