@@ -54,7 +54,8 @@ def _elements(
         if 0 in x.aval.shape:
             yield value
         else:
-            yield read_tap(t, windows, x, index, [t.size(k) for k in tap], value)
+            places = [t.size(k) for k in tap]
+            yield t.call("let", read_tap(t, windows, x, index, places, value))
 
 
 def _lower_sum(
@@ -71,7 +72,7 @@ def _lower_max(
 ) -> Expr:
     best: Expr = None
     for element in _elements(t, index, x, taps, t.const(lowest(out.dtype), out.dtype), params):
-        best = element if best is None else t.call("maximum", best, element)
+        best = element if best is None else t.call("let", t.call("maximum", best, element))
     return best
 
 
@@ -86,9 +87,9 @@ def _lower_argmax(
         if best is None:
             best, place = element, t.const(number, int64)
             continue
-        better = _is_better(t, element, best, dtype)
-        best = t.select(better, element, best)
-        place = t.select(better, t.const(number, int64), place)
+        better = t.call("let", _is_better(t, element, best, dtype))
+        best = t.call("let", t.select(better, element, best))
+        place = t.call("let", t.select(better, t.const(number, int64), place))
     return place
 
 
