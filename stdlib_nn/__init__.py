@@ -8,6 +8,17 @@
 
 from . import functional
 from .checkpoints import load, save
+from .convolution import (
+    AdaptiveAvgPool2d,
+    AvgPool2d,
+    Conv1d,
+    Conv2d,
+    Conv3d,
+    ConvTranspose1d,
+    ConvTranspose2d,
+    ConvTranspose3d,
+    MaxPool2d,
+)
 from .data import DataLoader
 from .layers import (
     GELU,
@@ -49,4 +60,13 @@ __all__ = [
     "mse_loss",
     "nll_loss",
     "save",
+    "AdaptiveAvgPool2d",
+    "AvgPool2d",
+    "Conv1d",
+    "Conv2d",
+    "Conv3d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+    "ConvTranspose3d",
+    "MaxPool2d",
 ]

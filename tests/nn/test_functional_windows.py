@@ -11,7 +11,7 @@ F = tw.nn.functional
 CASES = {
     "conv1d": ("conv1d", [(2, 3, 9), (4, 3, 3), (4,)], {"padding": 1, "stride": 2}),
     "conv1d no batch": ("conv1d", [(3, 7), (2, 3, 2)], {}),
-    "conv2d same": ("conv2d", [(1, 3, 6, 5), (4, 3, 3, 2)], {"padding": "same"}),
+    "conv2d same": ("conv2d", [(1, 3, 6, 5), (4, 3, 3, 5)], {"padding": "same"}),
     "conv2d 1x1": ("conv2d", [(2, 5, 4, 3), (6, 5, 1, 1), (6,)], {"stride": (2, 1)}),
     "conv2d dilated": ("conv2d", [(2, 2, 9, 9), (3, 2, 3, 3)], {"dilation": 2, "padding": (2, 1)}),
     "conv2d groups": ("conv2d", [(2, 4, 5, 5), (6, 2, 3, 3), (6,)], {"groups": 2, "stride": 2}),
