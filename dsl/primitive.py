@@ -1,10 +1,10 @@
 """A primitive is one record with all its rules; the registry of all of them.
 
 In every rule arrays are positional and parameters are keyword. `lower` says what the primitive
-computes in one of four forms (`Map`, `Reduce`, `Contract`, `Scatter`), and the schedules in
-`lowering/` decide how; or it names a routine of the native core (`Native`), or runs graphs that are
-its parameters (`Control`), or does something beside computing (`Effect`). Rules are handed their
-vocabulary `t`, so records never import a compiler.
+computes in one of five forms (`Map`, `Reduce`, `Contract`, `Convolve`, `Scatter`), and the
+schedules in `lowering/` decide how; or it names a routine of the native core (`Native`), or runs
+graphs that are its parameters (`Control`), or does something beside computing (`Effect`). Rules are
+handed their vocabulary `t`, so records never import a compiler.
 """
 
 from __future__ import annotations
@@ -95,6 +95,12 @@ class Contract:
 
 
 @dataclass(frozen=True)
+class Convolve:
+    """`out[n, p, o] = sum over taps t and channels c of x[n, p + t, c] * w[t, c, o]`, with the
+    steps, borders and groups of dsl/primitives/convolution.py. Half types accumulate in float32."""
+
+
+@dataclass(frozen=True)
 class Scatter:
     """`out = x; out[..., indices[j], ...] = combine(out[...], updates[..., j, ...])` along
     `params["axis"]`, in order of j. Inputs: x, indices (1-D, int64, in range), updates."""
@@ -132,7 +138,7 @@ class Effect:
     kind: str
 
 
-Lower = Map | Reduce | Contract | Scatter | Native | Control | Effect
+Lower = Map | Reduce | Contract | Convolve | Scatter | Native | Control | Effect
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from .entry import KernelEntry
 from .fusion import Group, fuse
 from .fusion_text import group_text
 from .kernel import KernelSource
+from .layouts import with_channels_last
 from .program import Plan, Step, plan_program
 from .protocols import Compiler
 from .rewrites import RULES, Rule, rewrite
@@ -34,7 +35,7 @@ Rewrites = tuple[Rule, ...]
 
 def prepared(graph: Graph, rules: Rewrites = RULES) -> Graph:
     """The graph as it is fused."""
-    return rewrite(with_real_products(graph), rules)
+    return rewrite(with_channels_last(with_real_products(graph)), rules)
 
 
 def kernel_groups(graph: Graph, rules: Rewrites = RULES) -> tuple[Group, ...]:

@@ -7,6 +7,7 @@ from .bessel import i0, i1
 from .comparison import cast, eq, ge, gt, le, lt, ne, where
 from .complex import as_complex, as_real, conj_, imag, join, real, real_form
 from .contraction import matmul
+from .convolution import convolution
 from .elementwise import (
     abs_,
     add,
@@ -56,6 +57,8 @@ from .movement import (
     sum_to,
     transpose,
 )
+from .patches import fold, patches
+from .pooling import window_argmax, window_max, window_sum
 from .random import (
     random_advance,
     random_below,
@@ -128,6 +131,7 @@ __all__ = [
     "compress",
     "concatenate",
     "conj_",
+    "convolution",
     "copysign",
     "cos",
     "cosh",
@@ -148,6 +152,7 @@ __all__ = [
     "fmax",
     "fmin",
     "fmod",
+    "fold",
     "full",
     "gather",
     "gcd",
@@ -184,6 +189,7 @@ __all__ = [
     "nonzero_places",
     "pad",
     "partition",
+    "patches",
     "pow_",
     "prod",
     "qr",
@@ -235,4 +241,7 @@ __all__ = [
     "trunc",
     "update_slice",
     "where",
+    "window_argmax",
+    "window_max",
+    "window_sum",
 ]
