@@ -11,8 +11,10 @@ from typing import Any
 from ..dsl.dtypes import DType, float64, int64
 from ..dsl.errors import DeviceError
 from ..dsl.sizes import Dim
+from ..lowering.convolutions import CONVOLUTION_RULES
 from ..lowering.prepack import PackedSize
 from ..lowering.protocols import Compiler
+from ..lowering.rewrites import Rule
 
 
 def _no_routine(name: str) -> Callable[..., Any]:
@@ -77,6 +79,11 @@ class Manifest:
     @property
     def needs(self) -> tuple[str, ...]:
         return self.find_needs()
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """Rewrites that make of a graph what its schedules take; they come before all others."""
+        return CONVOLUTION_RULES
 
     def packed_size(
         self, m: Dim, n: Dim, k: Dim, items: Dim, dtype: DType

@@ -21,10 +21,8 @@ from ..dsl.graph import Aval, Graph, graph_text
 from ..dsl.sizes import evaluate, symbols
 from . import dump, pipeline, selfcheck
 from .cache import FORMAT, Cache, default_folder, key_of, sources_digest
-from .convolutions import CONVOLUTION_RULES
 from .entry import KernelEntry, ProgramEntry
 from .fusion import Group
-from .layouts import with_channels_last
 from .library import Library
 from .loops import with_loop_kernels
 from .memory import MemoryPlan
@@ -57,7 +55,7 @@ class Engine:
         library: Library | None = None,
         rules: pipeline.Rewrites = RULES,
     ) -> None:
-        self.backend, self.rules = backend, (*CONVOLUTION_RULES, *rules)
+        self.backend, self.rules = backend, (*backend.rules, *rules)
         self.choices = choices
         self.library = library
         self.cache = Cache(default_folder()) if cache is None else cache
@@ -308,9 +306,7 @@ class Engine:
 
     def split(self, graph: Graph, read_only: frozenset[int]) -> Any:
         size = self.backend.packed_size
-        if not read_only:
-            return None
-        return split_graph(with_channels_last(graph), read_only, size, self.rules)
+        return split_graph(graph, read_only, size, self.rules) if read_only else None
 
     def stage(self, graph: Graph, stage: str, read_only: frozenset[int] = frozenset()) -> str:
         """The text of a graph at a stage: graph, kernels, tir, asm or memory; of both parts, where

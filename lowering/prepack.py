@@ -15,6 +15,7 @@ from ..dsl.dtypes import DType
 from ..dsl.graph import Aval, Graph, Node, Var, without_dead_code
 from ..dsl.primitive import Contract, Primitive
 from ..dsl.sizes import Dim, product
+from .layouts import with_channels_last
 from .rewrites import RULES, Rule, rewrite
 from .spaces import MOVEMENT
 
@@ -64,7 +65,7 @@ def split_graph(
 ) -> Split | None:
     """Split at the inputs of these positions (constants count after the inputs); None if nothing
     depends on them alone that is worth keeping."""
-    return _Splitter(rewrite(graph, rules), read_only, packed_size).split()
+    return _Splitter(rewrite(with_channels_last(graph), rules), read_only, packed_size).split()
 
 
 class _Splitter:

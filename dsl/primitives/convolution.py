@@ -13,18 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..dtypes import DType, bool_
+from ..dtypes import DType
 from ..errors import DTypeError, ShapeError
 from ..graph import Aval
 from ..primitive import Convolve, Lanes, Primitive, Sample, register
-from ..sizes import Shape
-from .elementwise import ALL_NUMBERS
 from .families import check_dtype, ulps
 from .movement import reshape, transpose
 from .patches import (
+    DTYPES,
     GEOMETRIES,
     Ints,
+    all_items,
     check_windows,
+    host_counts,
     host_position,
     joined_lanes,
     parted_lanes,
@@ -37,8 +38,6 @@ from .windows import slice_
 
 if TYPE_CHECKING:
     from ..array import Array
-
-DTYPES = tuple(d for d in ALL_NUMBERS if not d.is_complex and d is not bool_)
 
 
 def _infer(x: Aval, w: Aval, *, groups: int, **params: Any) -> Aval:
@@ -67,7 +66,7 @@ def _infer(x: Aval, w: Aval, *, groups: int, **params: Any) -> Aval:
 def _reference(x: Numpy, w: Numpy, *, groups: int, **params: Any) -> Numpy:
     taps, (per_group, outputs) = w.shape[:-2], w.shape[-2:]
     windows = windows_of(x.shape, taps, params)
-    counts = [int(v.count) for v in windows]  # type: ignore[call-overload]
+    counts = host_counts(windows)
     out = np.zeros((x.shape[0], *counts, groups, outputs // groups), x.dtype)
     parted = x.reshape(*x.shape[:-1], groups, per_group)
     weights = w.reshape(*taps, per_group, groups, outputs // groups)
@@ -75,8 +74,7 @@ def _reference(x: Numpy, w: Numpy, *, groups: int, **params: Any) -> Numpy:
         for tap in product(*map(range, taps)):
             at = host_position(windows, place, tap)
             if at is not None:
-                element = parted[(slice(None), *at)]
-                out[(slice(None), *place)] += np.einsum("ngc,cgo->ngo", element, weights[tap])
+                out[all_items(place)] += np.einsum("ngc,cgo->ngo", parted[at], weights[tap])
     return out.reshape(*out.shape[:-2], outputs)
 
 
@@ -192,13 +190,12 @@ def _samples(dtype: DType) -> Iterator[Sample]:
         yield Sample((smooth(dtype, *shape), w), {**params, "groups": groups})
 
 
-_MORE: tuple[tuple[Shape, Ints, int, int, dict[str, Ints]], ...] = (
+_MORE: tuple[tuple[Ints, Ints, int, int, dict[str, Ints]], ...] = (
     ((1, 3, 4, 4), (3, 3), 6, 2, {}),  # groups
     ((1, 4, 4, 3), (3, 3), 3, 3, {}),  # depthwise
-    ((1, 3, 3, 2), (2, 2), 4, 2, {"strides": (2, 2)}),
     ((1, 5, 19, 17), (3, 3), 35, 1, {}),  # more than a tile
     ((2, 3, 3, 5), (1, 1), 7, 1, {"strides": (2, 1)}),
-)  # type: ignore[assignment]
+)
 
 convolution: Primitive = register(
     Primitive(

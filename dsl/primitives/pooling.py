@@ -12,9 +12,9 @@ from ..dtypes import DType, int64
 from ..errors import ShapeError
 from ..graph import Aval
 from ..primitive import REGISTRY, Expr, Lanes, Map, Primitive, Reader, Sample, Vocabulary, register
-from .elementwise import ALL_NUMBERS
 from .families import check_dtype, no_gradient, ulps
 from .patches import (
+    DTYPES,
     GEOMETRIES,
     Index,
     Ints,
@@ -33,11 +33,9 @@ from .samples import Numpy, smooth
 if TYPE_CHECKING:
     from ..array import Array
 
-ORDERED = tuple(d for d in ALL_NUMBERS if not d.is_complex)
-
 
 def _infer(name: str, x: Aval, *, taps: Ints, **params: Any) -> Aval:
-    check_dtype(name, x.dtype, ALL_NUMBERS if name == "window_sum" else ORDERED)
+    check_dtype(name, x.dtype, DTYPES)
     windows = check_windows(name, x, taps, params)
     if any(n < 1 for n in taps):
         raise ShapeError(f"{name}: got windows {taps}; they must have an element")
@@ -177,7 +175,7 @@ def _window(
 
 
 window_sum = _window(
-    "window_sum", _lower_sum, _host_sum, _vjp_sum, dtypes=ALL_NUMBERS, ulp=ulps(8, 8, 8)
+    "window_sum", _lower_sum, _host_sum, _vjp_sum, dtypes=DTYPES, ulp=ulps(8, 8, 8)
 )
-window_max = _window("window_max", _lower_max, _host_max, _vjp_max, dtypes=ORDERED)
-window_argmax = _window("window_argmax", _lower_argmax, _host_argmax, no_gradient, dtypes=ORDERED)
+window_max = _window("window_max", _lower_max, _host_max, _vjp_max, dtypes=DTYPES)
+window_argmax = _window("window_argmax", _lower_argmax, _host_argmax, no_gradient, dtypes=DTYPES)

@@ -8,6 +8,7 @@ from ...dsl import primitives as p
 from ...dsl.array import Array
 from ...dsl.errors import ArgumentError, DTypeError, ShapeError
 from ...dsl.primitives.convolution import turned
+from ...dsl.sizes import Shape
 from .axes import IntOrInts, Ints, batched, channels_first, channels_last, per_axis, unbatched
 
 
@@ -259,8 +260,8 @@ def _check_fit(
     high: Ints,
     spread: Ints | None = None,
 ) -> None:
-    taps = weight.shape[2:]
-    for i, (n, k, d) in enumerate(zip(x.shape[2:], taps, dilation, strict=True)):
+    sizes: Shape = x.shape[2:]
+    for i, (n, k, d) in enumerate(zip(sizes, weight.shape[2:], dilation, strict=True)):
         if not isinstance(n, int):
             continue
         length = max(0, (n - 1) * (spread[i] if spread else 1) + 1)
