@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..dtypes import FLOATS, DType, bool_, int32, int64
+from ..dtypes import FLOATS, DType, bool_, int32
 from ..errors import ShapeError
 from ..graph import Aval
 from ..primitive import Expr, Lanes, Map, Primitive, Reader, Sample, Vocabulary, register
@@ -199,12 +199,12 @@ def joined_lanes(lanes: Lanes, x: Array) -> Array:
 
 def parted_lanes(lanes: Lanes, x: Array) -> Array:
     """The items of a batch as lanes again."""
-    total: Dim = x.shape[0]
+    total: Any = x.shape[0]
     return x.reshape((lanes.count, total // lanes.count, *x.shape[1:]))
 
 
 # Of what becomes windows: images and their gradients.
-DTYPES = (*FLOATS, int32, int64)
+DTYPES = (*FLOATS, int32)
 
 GEOMETRIES: tuple[tuple[Ints, Ints, dict[str, Ints]], ...] = (
     ((2, 5, 3), (3,), {}),
@@ -265,8 +265,8 @@ def _lower_fold(
             inside = t.call("bitwise_and", inside, ok)
             found.append(at)
         element = y((n, *found, t.size(number), channel))
-        term = t.select(inside, element, zero)
-        total = term if total is None else total + term
+        term = t.call("let", t.select(inside, element, zero))
+        total = term if total is None else t.call("let", total + term)
     return total
 
 

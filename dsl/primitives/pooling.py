@@ -61,7 +61,7 @@ def _lower_sum(
 ) -> Expr:
     total: Expr = None
     for element in _elements(t, index, x, taps, t.const(0, out.dtype), params):
-        total = element if total is None else total + element
+        total = element if total is None else t.call("let", total + element)
     return total
 
 
