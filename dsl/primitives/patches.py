@@ -316,6 +316,6 @@ def _fold_samples(dtype: DType) -> Iterator[Sample]:
 fold: Primitive = register(
     Primitive(
         "fold", _infer_fold, Map(_lower_fold, cost=40), _host_fold, _fold_samples, DTYPES,
-        vjp=_vjp_fold, batch=_batch_fold, ulp=ulps(8, 8, 8),
+        vjp=_vjp_fold, batch=_batch_fold, ulp=ulps(8),
     )
 )  # fmt: skip

@@ -174,8 +174,6 @@ def _window(
     )
 
 
-window_sum = _window(
-    "window_sum", _lower_sum, _host_sum, _vjp_sum, dtypes=DTYPES, ulp=ulps(8, 8, 8)
-)
+window_sum = _window("window_sum", _lower_sum, _host_sum, _vjp_sum, dtypes=DTYPES, ulp=ulps(8))
 window_max = _window("window_max", _lower_max, _host_max, _vjp_max, dtypes=DTYPES)
 window_argmax = _window("window_argmax", _lower_argmax, _host_argmax, no_gradient, dtypes=DTYPES)
