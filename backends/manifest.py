@@ -38,8 +38,8 @@ class Manifest:
     `device_backend.py` does the rest. `default_float` is what arrays are made of that nothing else
     says the dtype of; where a device lacks it, float32. `pooled_temporaries`: the device cannot
     pass a place inside a block of memory to a kernel. `loop_kernels`: there is a schedule for
-    loops as kernels (kind `loop`). `find_routine` makes a native routine ready; without it each
-    one is a DeviceError.
+    loops as kernels (kind `loop`). `find_rules` gives rewrites of the device's
+    own. `find_routine` makes a native routine ready; without it each one is a DeviceError.
     """
 
     name: str
@@ -48,6 +48,7 @@ class Manifest:
     load_kernel: Callable[[bytes, bytes, Sequence[bytes]], Any] | None = None
     load_program: Callable[[bytes, Sequence[Any], str], Any] | None = None
     find_packed_size: PackedSize = _as_it_is
+    find_rules: Callable[[], tuple[Rule, ...]] = tuple
     find_routine: Callable[[str], Callable[..., Any]] = _no_routine
     find_needs: Callable[[], tuple[str, ...]] = tuple
     run_side: str = ""
@@ -83,7 +84,7 @@ class Manifest:
     @property
     def rules(self) -> tuple[Rule, ...]:
         """Rewrites that make of a graph what its schedules take; they come before all others."""
-        return CONVOLUTION_RULES
+        return (*self.find_rules(), *CONVOLUTION_RULES)
 
     def packed_size(
         self, m: Dim, n: Dim, k: Dim, items: Dim, dtype: DType

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from math import prod
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .dtypes import DType
@@ -94,10 +95,19 @@ class Contract:
     Half types accumulate in float32 and are rounded once."""
 
 
+def _window_products(x: Aval, w: Aval, *, out: Aval, **params: Any) -> Dim:
+    """Two operations for each tap and channel of a group that an output sees."""
+    *taps, per_group, _ = w.shape
+    return out.size * prod(taps) * per_group * 2
+
+
 @dataclass(frozen=True)
 class Convolve:
     """`out[n, p, o] = sum over taps t and channels c of x[n, p + t, c] * w[t, c, o]`, with the
-    steps, borders and groups of dsl/primitives/convolution.py. Half types accumulate in float32."""
+    steps, borders and groups of dsl/primitives/convolution.py. Half types accumulate in float32.
+    `operations(*avals, out, **params)` counts its arithmetic."""
+
+    operations: Callable[..., Dim] = _window_products
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ def convolution_as_product(node: Node, view: View) -> Found:
     if 0 in (*node.output.aval.shape, *x.aval.shape, *w.aval.shape):
         out = node.output.aval
         make("full", shape=out.shape, value=0, dtype=out.dtype)
-    elif _has_no_window(node) and node.params["groups"] == 1:
+    elif has_no_window(node) and node.params["groups"] == 1:
         make("matmul", _pixels(make, x, node), w)
     elif node.params["groups"] == 1:
         _product_of_patches(make, node)
@@ -54,7 +54,8 @@ def node_windows(node: Node) -> list[Windows]:
     return windows_of(x, w[:-2], {k: v for k, v in node.params.items() if k != "groups"})
 
 
-def _has_no_window(node: Node) -> bool:
+def has_no_window(node: Node) -> bool:
+    """Whether each output of a convolution sees one pixel."""
     return all((w.taps, w.low, w.high, w.spread) == (1, 0, 0, 1) for w in node_windows(node))
 
 

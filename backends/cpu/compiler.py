@@ -6,6 +6,7 @@ from ...lowering import codegen, machine
 from ...lowering.kernel import KernelSource
 from ...lowering.rules import Rules, Schedule
 from ...lowering.schedules.contract import contract
+from ...lowering.schedules.convolution import convolution
 from ...lowering.schedules.elementwise import elementwise
 from ...lowering.schedules.loop import loop
 from ...lowering.schedules.ordered import ordered_reduction, ordered_rows
@@ -19,6 +20,7 @@ SCHEDULES: dict[str, Schedule] = {
     "row": rowwise,
     "reduce": reduction,
     "contract": contract,
+    "convolution": convolution,
     "scatter": scatter,
     "loop": loop,
 }

@@ -169,7 +169,7 @@ class _Vector:
         return self.packer.a_value(self.batch, j, k)
 
     def add(self, total: Expr, x: Expr, w: Expr) -> Expr:
-        return self.micro.multiply_add(x, w, total, self.packer.dtype)
+        return multiply_add(self.build.machine, x, w, total, self.packer.dtype)
 
     def write(self, j: Expr, memory: Buffer, at: Expr) -> Statements:
         index = (i64(0), j) if self.one_row else (j, i64(0))
