@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from ...dsl.sizes import Dim, ceil_divide
 from ..kernel import Phase
 from .matmul_forms import Build, over_items
-from .matmul_micro import Micro, Operands, Place, write_element
+from .matmul_micro import Micro, Operands, Place, multiply_add, write_element
 from .matmul_pack import Packer
 from .matmul_tir import (
     Buffer,
