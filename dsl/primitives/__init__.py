@@ -8,6 +8,7 @@ from .bessel import i0, i1
 from .comparison import cast, eq, ge, gt, le, lt, ne, where
 from .complex import as_complex, as_real, conj_, imag, join, real, real_form
 from .contraction import matmul
+from .convolution import convolution
 from .elementwise import (
     abs_,
     add,
@@ -57,6 +58,8 @@ from .movement import (
     sum_to,
     transpose,
 )
+from .patches import fold, patches
+from .pooling import window_argmax, window_max, window_sum
 from .random import (
     random_advance,
     random_below,
@@ -130,6 +133,7 @@ __all__ = [
     "compress",
     "concatenate",
     "conj_",
+    "convolution",
     "copysign",
     "cos",
     "cosh",
@@ -150,6 +154,7 @@ __all__ = [
     "fmax",
     "fmin",
     "fmod",
+    "fold",
     "full",
     "gather",
     "gcd",
@@ -186,6 +191,7 @@ __all__ = [
     "nonzero_places",
     "pad",
     "partition",
+    "patches",
     "pow_",
     "prod",
     "qr",
@@ -237,4 +243,7 @@ __all__ = [
     "trunc",
     "update_slice",
     "where",
+    "window_argmax",
+    "window_max",
+    "window_sum",
 ]

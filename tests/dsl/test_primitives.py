@@ -28,9 +28,19 @@ from tilewright.dsl.dtypes import (
     uint32,
 )
 from tilewright.dsl.graph import Aval
-from tilewright.dsl.primitive import REGISTRY, Attend, Contract, Native, Primitive, Reduce, Sample
+from tilewright.dsl.primitive import (
+    REGISTRY,
+    Attend,
+    Contract,
+    Convolve,
+    Native,
+    Primitive,
+    Reduce,
+    Sample,
+)
 from tilewright.dsl.sizes import symbol
 
+PRODUCTS = Attend | Contract | Convolve
 CASES = [(p, d) for p in REGISTRY.values() for d in p.dtypes]
 
 
@@ -58,7 +68,7 @@ def cases(*dtypes: DType, only: Any = object) -> Any:
 
 
 # The kernels of a matrix product take seconds to compile, and differ little by dtype.
-every_case = cases(float16, float32, float64, int32, complex64, only=Contract | Attend)
+every_case = cases(float16, float32, float64, int32, complex64, only=PRODUCTS)
 staged_cases = cases(float32, int32, bool_, uint32, complex64)
 # --------------------------------------------------------------------------- values
 
@@ -82,7 +92,8 @@ def magnitude(primitive: Primitive, sample: Sample, expected: Any) -> Any:
         return np.full(expected.shape, np.abs(expected).max(initial=0))
     if primitive.scale is not None:
         return np.asarray(primitive.scale(*map(widened, sample.inputs)))
-    if not (isinstance(primitive.lower, Reduce | Contract) or primitive.name == "scatter_add"):
+    summing = Reduce | Contract | Convolve
+    if not (isinstance(primitive.lower, summing) or primitive.name == "scatter_add"):
         return np.abs(expected)
     inputs = [np.abs(x) if is_inexact(x) else x for x in map(widened, sample.inputs)]
     return np.asarray(primitive.reference(*inputs, **sample.params))
