@@ -7,7 +7,17 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from ..dsl.graph import Node
-from ..dsl.primitive import Contract, Control, Effect, Map, Native, Reduce, Scatter
+from ..dsl.primitive import (
+    Attend,
+    Contract,
+    Control,
+    Convolve,
+    Effect,
+    Map,
+    Native,
+    Reduce,
+    Scatter,
+)
 from ..dsl.sizes import Dim, Shape, product
 from .spaces import Edge, space_of, without_ones
 
@@ -45,7 +55,9 @@ def single(node: Node) -> Cluster:
     if isinstance(lower, Reduce):
         return _reduction(node)
     kind = "contract" if isinstance(lower, Contract) else "map"
+    kind = "convolution" if isinstance(lower, Convolve) else kind
     kind = "scatter" if isinstance(lower, Scatter) else kind
+    kind = "attend" if isinstance(lower, Attend) else kind
     kind = "native" if isinstance(lower, Native) else kind
     kind = "effect" if isinstance(lower, Effect) else kind
     if isinstance(lower, Control):
@@ -101,14 +113,17 @@ def _fit_columns(full: Shape, kept: Axes) -> bool:
     return math.prod(sizes[a] for a in last) >= VECTOR and results >= COLUMNS_LIMIT * STRIP
 
 
+_PRODUCTS = ("contract", "convolution")
+
+
 def unify(a: Cluster, b: Cluster) -> Cluster | None:
     """The cluster that two would make, or None if their spaces or kinds do not fit."""
     if b.kind == "map" and a.kind != "map":
         a, b = b, a
     if a.kind == "map" and b.kind == "map":
         return Cluster("map", a.full, None) if a.full == b.full else None
-    if a.kind == "map" and b.kind == "contract":
-        return Cluster("contract", b.full, None) if a.full == b.full else None
+    if a.kind == "map" and b.kind in _PRODUCTS:
+        return Cluster(b.kind, b.full, None) if a.full == b.full else None
     if a.kind == "map" and b.kind in _REDUCED:
         fits = a.full in (b.full, b.outer)
         return Cluster(b.kind, b.full, b.kept, fit=b.fit) if fits else None
@@ -132,6 +147,7 @@ _ALONE = {
     "effect": "an effect reads and writes memory only",
     "control": "control flow reads and writes memory only",
     "loop": "a loop is a kernel of its own",
+    "attend": "an attention is a kernel of its own: it reads keys and values many times",
     "scatter": "a scatter is a kernel of its own: its places are known while it runs",
 }
 
@@ -142,9 +158,9 @@ def why_apart(a: Cluster, b: Cluster) -> str:
         if kind in _ALONE:
             return _ALONE[kind]
     kinds = {a.kind, b.kind}
-    if a.kind == b.kind == "contract":
+    if a.kind in _PRODUCTS and b.kind in _PRODUCTS:
         return "two products: the second reads the first one's result many times"
-    if "contract" in kinds and kinds & set(_REDUCED):
+    if kinds & set(_PRODUCTS) and kinds & set(_REDUCED):
         return "a reduction needs whole rows, a product makes tiles of them"
     if kinds <= set(_REDUCED) and kinds != {"row"}:
         return "two reductions, at least one of them not along whole rows"

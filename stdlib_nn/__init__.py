@@ -8,7 +8,19 @@
 
 from . import functional
 from .attention import MultiheadAttention, TransformerEncoderLayer
+from .cache import KVCache
 from .checkpoints import load, save
+from .convolution import (
+    AdaptiveAvgPool2d,
+    AvgPool2d,
+    Conv1d,
+    Conv2d,
+    Conv3d,
+    ConvTranspose1d,
+    ConvTranspose2d,
+    ConvTranspose3d,
+    MaxPool2d,
+)
 from .data import DataLoader
 from .functional import cross_entropy, mse_loss, nll_loss
 from .layers import (
@@ -41,9 +53,17 @@ __all__ = [
     "SGD",
     "Adam",
     "AdamW",
+    "AdaptiveAvgPool2d",
+    "AvgPool2d",
     "BatchNorm1d",
     "BatchNorm2d",
     "BatchNorm3d",
+    "Conv1d",
+    "Conv2d",
+    "Conv3d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+    "ConvTranspose3d",
     "DataLoader",
     "Dropout",
     "Embedding",
@@ -52,8 +72,10 @@ __all__ = [
     "InstanceNorm1d",
     "InstanceNorm2d",
     "InstanceNorm3d",
+    "KVCache",
     "LayerNorm",
     "Linear",
+    "MaxPool2d",
     "Module",
     "MultiheadAttention",
     "Optimizer",
