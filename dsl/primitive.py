@@ -1,7 +1,7 @@
 """A primitive is one record with all its rules; the registry of all of them.
 
 In every rule arrays are positional and parameters are keyword. `lower` says what the primitive
-computes in one of five forms (`Map`, `Reduce`, `Contract`, `Convolve`, `Scatter`), and the
+computes in one of six forms (`Map`, `Reduce`, `Contract`, `Convolve`, `Scatter`, `Attend`), and the
 schedules in `lowering/` decide how; or it names a routine of the native core (`Native`), or runs
 graphs that are its parameters (`Control`), or does something beside computing (`Effect`). Rules are
 handed their vocabulary `t`, so records never import a compiler.
@@ -119,6 +119,16 @@ class Scatter:
 
 
 @dataclass(frozen=True)
+class Attend:
+    """Softmax of products, times values, streamed over tiles (primitives/attention.py); products
+    of whole scores where a device has no schedule for it (lowering/attention.py).
+
+    `operations(*avals, out=Aval, **params)` counts its arithmetic."""
+
+    operations: Callable[..., Dim]
+
+
+@dataclass(frozen=True)
 class Native:
     """The routine `name` of the native core: for what kernels can't say, such as sorting.
 
@@ -148,7 +158,7 @@ class Effect:
     kind: str
 
 
-Lower = Map | Reduce | Contract | Convolve | Scatter | Native | Control | Effect
+Lower = Map | Reduce | Contract | Convolve | Scatter | Attend | Native | Control | Effect
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ..dsl.graph import Node
-from ..dsl.primitive import Contract, Control, Convolve, Effect, Map, Native, Reduce, Scatter
+from ..dsl.primitive import (
+    Attend,
+    Contract,
+    Control,
+    Convolve,
+    Effect,
+    Map,
+    Native,
+    Reduce,
+    Scatter,
+)
 from ..dsl.sizes import Dim, Shape, product
 from .spaces import Edge, space_of, without_ones
 
@@ -30,6 +40,7 @@ def single(node: Node) -> Cluster:
     kind = "contract" if isinstance(lower, Contract) else "map"
     kind = "convolution" if isinstance(lower, Convolve) else kind
     kind = "scatter" if isinstance(lower, Scatter) else kind
+    kind = "attend" if isinstance(lower, Attend) else kind
     kind = "native" if isinstance(lower, Native) else kind
     kind = "effect" if isinstance(lower, Effect) else kind
     if isinstance(lower, Control):
@@ -76,6 +87,7 @@ _ALONE = {
     "effect": "an effect reads and writes memory only",
     "control": "control flow reads and writes memory only",
     "loop": "a loop is a kernel of its own",
+    "attend": "an attention is a kernel of its own: it reads keys and values many times",
     "scatter": "a scatter is a kernel of its own: its places are known while it runs",
 }
 

@@ -20,6 +20,7 @@ from ..dsl.errors import CompileError
 from ..dsl.graph import Aval, Graph, graph_text
 from ..dsl.sizes import evaluate, symbols
 from . import dump, pipeline, selfcheck
+from .attention import attention_as_products
 from .cache import FORMAT, Cache, default_folder, key_of, sources_digest
 from .entry import KernelEntry, ProgramEntry
 from .fusion import Group
@@ -55,9 +56,10 @@ class Engine:
         library: Library | None = None,
         rules: pipeline.Rewrites = RULES,
     ) -> None:
-        self.backend, self.rules = backend, (*backend.rules, *rules)
-        self.choices = choices
-        self.library = library
+        self.backend = backend
+        products = () if backend.attention_kernels else (attention_as_products,)
+        self.rules = (*backend.rules, *rules, *products)
+        self.choices, self.library = choices, library
         self.cache = Cache(default_folder()) if cache is None else cache
         self._programs: dict[str, Any] = {}
         self._entries: dict[str, ProgramEntry] = {}
@@ -98,11 +100,9 @@ class Engine:
         """The one kernel of a graph whose buffers are the graph's inputs and outputs in order."""
 
         def only(entry: ProgramEntry) -> Any:
-            if len(entry.kernels) == 1:
+            if (count := len(entry.kernels)) == 1:
                 return self.load_kernel(entry.kernels[0])
-            raise CompileError(
-                f"kernel: graph {graph.name} has {len(entry.kernels)} kernels; it must have 1"
-            )
+            raise CompileError(f"kernel: graph {graph.name} has {count} kernels; it must have 1")
 
         with self._lock:
             return self._made(graph, graph_text(graph), only)

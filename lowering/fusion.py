@@ -48,9 +48,10 @@ class Group:
     """One kernel: `nodes` in order (free ones included), what it reads and what it writes.
 
     `kind`: map, row (reductions of rows, with maps before, between and after), reduce (one
-    reduction), contract, scatter, native (a routine of the core), effect, loop (control flow as a
-    kernel) or control. `space` is the iteration space without axes of one element; its first
-    `n_outer` axes are those of a row reduction's result. `anchors` are the nodes that are not maps.
+    reduction), contract, scatter, attend, native (a routine of the core), effect, loop (control
+    flow as a kernel) or control. `space` is the iteration space without axes of one element; its
+    first `n_outer` axes are those of a row reduction's result. `anchors` are the nodes that are not
+    maps.
     `refused` tells which neighbours did not become part of it, and why.
     """
 

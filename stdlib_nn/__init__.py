@@ -8,6 +8,7 @@
 
 from . import functional
 from .attention import MultiheadAttention, TransformerEncoderLayer
+from .cache import KVCache
 from .checkpoints import load, save
 from .convolution import (
     AdaptiveAvgPool2d,
@@ -54,6 +55,7 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Flatten",
+    "KVCache",
     "LayerNorm",
     "Linear",
     "MaxPool2d",

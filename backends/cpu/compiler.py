@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...lowering import codegen, machine
 from ...lowering.kernel import KernelSource
 from ...lowering.rules import Rules, Schedule
+from ...lowering.schedules.attention import attend
 from ...lowering.schedules.contract import contract
 from ...lowering.schedules.convolution import convolution
 from ...lowering.schedules.elementwise import elementwise
@@ -22,6 +23,7 @@ SCHEDULES: dict[str, Schedule] = {
     "contract": contract,
     "convolution": convolution,
     "scatter": scatter,
+    "attend": attend,
     "loop": loop,
 }
 # What takes a group that the schedule of its kind refuses.

@@ -3,6 +3,7 @@
 Names that Python has taken end in an underscore: `p.sum_`, `p.slice_`.
 """
 
+from .attention import attention
 from .bessel import i0, i1
 from .comparison import cast, eq, ge, gt, le, lt, ne, where
 from .complex import as_complex, as_real, conj_, imag, join, real, real_form
@@ -117,6 +118,7 @@ __all__ = [
     "atan",
     "atan2",
     "atanh",
+    "attention",
     "bit_count",
     "bitwise_and",
     "bitwise_not",

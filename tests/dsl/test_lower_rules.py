@@ -17,6 +17,7 @@ from tilewright.dsl.dtypes import DType, bfloat16, dtype, float16, float32, to_n
 from tilewright.dsl.graph import Aval
 from tilewright.dsl.primitive import (
     REGISTRY,
+    Attend,
     Contract,
     Convolve,
     Map,
@@ -205,7 +206,7 @@ CASES = [
     pytest.param(p, dtype, id=f"{p.name}-{dtype}")
     for p in REGISTRY.values()
     for dtype in p.dtypes
-    if not isinstance(p.lower, Contract | Convolve | Scatter | Native)
+    if not isinstance(p.lower, Attend | Contract | Convolve | Scatter | Native)
 ]
 
 

@@ -30,6 +30,7 @@ from tilewright.dsl.dtypes import (
 from tilewright.dsl.graph import Aval
 from tilewright.dsl.primitive import (
     REGISTRY,
+    Attend,
     Contract,
     Convolve,
     Native,
@@ -39,7 +40,7 @@ from tilewright.dsl.primitive import (
 )
 from tilewright.dsl.sizes import symbol
 
-PRODUCTS = Contract | Convolve
+PRODUCTS = Attend | Contract | Convolve
 CASES = [(p, d) for p in REGISTRY.values() for d in p.dtypes]
 
 
@@ -58,7 +59,7 @@ def cases(*dtypes: DType, only: Any = object) -> Any:
             if d in device.facts.dtypes and not isinstance(p.lower, Native):
                 is_one = d is (float32 if float32 in p.dtypes else p.dtypes[0])
                 # Staged kernels are the eager ones fused.
-                is_one = is_one and (only is PRODUCTS or p.name in ON_DEVICES)
+                is_one = is_one and (only is not object or p.name in ON_DEVICES)
                 marks = () if is_one else pytest.mark.exhaustive
                 marked.append(pytest.param(p, d, device.name, marks=marks))
     return pytest.mark.parametrize(
