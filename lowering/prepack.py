@@ -15,6 +15,7 @@ from ..dsl.dtypes import DType
 from ..dsl.graph import Aval, Graph, Node, Var, without_dead_code
 from ..dsl.primitive import Contract, Primitive
 from ..dsl.sizes import Dim, product
+from .joined_products import join_products
 from .layouts import with_channels_last
 from .rewrites import RULES, Rule, rewrite
 from .spaces import MOVEMENT, reads_memory
@@ -65,7 +66,21 @@ def split_graph(
 ) -> Split | None:
     """Split at the inputs of these positions (constants count after the inputs); None if nothing
     depends on them alone that is worth keeping."""
-    return _Splitter(rewrite(with_channels_last(graph), rules), read_only, packed_size).split()
+    graph = rewrite(with_channels_last(graph), rules)
+    joined = join_products(graph, _static(graph, read_only))
+    if joined is not graph:
+        graph = rewrite(joined, rules)
+    return _Splitter(graph, read_only, packed_size).split()
+
+
+def _static(graph: Graph, read_only: frozenset[int]) -> set[Var]:
+    """The values that depend on these inputs alone."""
+    arguments = (*graph.inputs, *(v for v, _ in graph.constants))
+    found = {arguments[i] for i in read_only}
+    for node in graph.nodes:
+        if node.inputs and all(v in found for v in node.inputs):
+            found.update(node.outputs)
+    return found
 
 
 class _Splitter:
@@ -73,15 +88,12 @@ class _Splitter:
         self.graph, self.packed_size = graph, packed_size
         self.arguments = (*graph.inputs, *(v for v, _ in graph.constants))
         self.producer = {v: n for n in graph.nodes for v in n.outputs}
-        self.static = {self.arguments[i] for i in read_only}
+        self.static = _static(graph, read_only)
         self.derived: dict[Var, None] = {}
         self.packs: dict[tuple[Var, str], Node] = {}
         self.main: list[Node] = []
 
     def split(self) -> Split | None:
-        for node in self.graph.nodes:
-            if node.inputs and all(v in self.static for v in node.inputs):
-                self.static.update(node.outputs)
         for node in self.graph.nodes:
             if not set(node.outputs) <= self.static:
                 self._keep(node)
