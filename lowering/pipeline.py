@@ -36,8 +36,8 @@ Rewrites = tuple[Rule, ...]
 
 def prepared(graph: Graph, rules: Rewrites = RULES) -> Graph:
     """The graph as it is fused."""
-    graph = rewrite(with_channels_last(with_real_products(graph)), rules)
-    return without_unread_sums(graph)
+    graph = with_channels_last(with_real_products(graph))
+    return without_unread_sums(rewrite(graph, rules))
 
 
 def kernel_groups(graph: Graph, rules: Rewrites = RULES) -> tuple[Group, ...]:

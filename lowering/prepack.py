@@ -156,9 +156,9 @@ class _Splitter:
         derive = without_dead_code(
             Graph(self.arguments, made, (*whole, *packs), name=f"{graph.name}_derive")
         )
-        main = without_dead_code(
-            Graph(self.arguments, graph.outputs, tuple(self.main), name=graph.name)
-        )
+        # What one reader wants in memory, others that would move it themselves find there.
+        moved = tuple(n for n in self.main if not set(n.outputs) <= set(self.derived))
+        main = without_dead_code(Graph(self.arguments, graph.outputs, moved, name=graph.name))
         used = {v for n in main.nodes for v in n.inputs} | set(main.outputs)
         # Unknown sizes are read off the inputs, so those that may name one stay.
         kept = tuple(
