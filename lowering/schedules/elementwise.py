@@ -37,7 +37,7 @@ from .nest import (
     vector_lanes,
     vectors,
 )
-from .streaming import Stream, block_elements, streams
+from .streaming import Stream, block_elements, may_stream
 from .turning import Turner, last_place, turned_nodes
 
 
@@ -46,7 +46,7 @@ class ElementwiseKnobs:
     """`block`: elements of the last axes in a unit; `tile`: of a transposed run; `grain`: vectors
     (of one axis) that a thread takes at once, at least; `vectors`: registers that are computed
     side by side; `halves`: what fills no vector is done by half vectors, quarters and so on, not
-    one by one; `threads`: see `threaded`."""
+    one by one; `threads`: see `threaded`; `stream`: results are written past the caches."""
 
     block: int = 4096
     tile: int = 32
@@ -54,6 +54,7 @@ class ElementwiseKnobs:
     vectors: int = 1
     halves: bool = False
     threads: str = AUTO
+    stream: bool = False
 
 
 def elementwise_choices(group: Group, machine: Machine) -> Mapping[str, Sequence[Value]]:
@@ -64,6 +65,8 @@ def elementwise_choices(group: Group, machine: Machine) -> Mapping[str, Sequence
         return choices | {"block": (256, 1024, 4096, 16384, 65536)}
     if len(runs) <= 1:
         choices["grain"] = (1, 16, 64, 256, 1024)
+        if may_stream(group, machine):
+            choices["stream"] = (False, True)
     else:
         choices["block"] = (64, 256, 1024, 4096, 16384, 65536)
         if _transposed_run(group, runs) is not None:
@@ -130,7 +133,7 @@ def _flat(
     n, w = t.size(size), int64(width)
     watched = _watched(group, width, size, knobs)
     length = width * VECTORS if watched else block_elements(group, width)
-    stream = Stream(frame, group, length) if streams(group, machine, width) else None
+    stream = Stream(frame, group, length) if knobs.stream else None
 
     def body(position: Expr) -> None:
         store_outputs(frame, group.outputs, [(n_axes, position)] if n_axes else [])

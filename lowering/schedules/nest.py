@@ -212,14 +212,9 @@ PS_PER_BYTE = 15  # of memory traffic, much of it from caches
 
 def element_cost(group: Group, width: int) -> int:
     """Picoseconds that one element of the space takes, about."""
-    return max(1, sum(element_costs(group, width)))
-
-
-def element_costs(group: Group, width: int) -> tuple[int, int]:
-    """Picoseconds of arithmetic, and of memory traffic, for one element of the space, about."""
     instructions = 1
     for node in group.nodes:
         lower = node.primitive.lower
         instructions += lower.cost if isinstance(lower, Map) else 2
     n_bytes = sum(v.aval.dtype.itemsize for v in (*group.inputs, *group.outputs))
-    return instructions * PS_PER_INSTRUCTION // width, n_bytes * PS_PER_BYTE
+    return max(1, instructions * PS_PER_INSTRUCTION // width + n_bytes * PS_PER_BYTE)

@@ -1,11 +1,11 @@
-"""Results larger than the last cache are written past the caches.
+"""Results larger than the last cache, written past the caches: a choice for the tuner.
 
 A line that is written whole need not be read first, which is a third of what an addition moves; and
 what nobody finds in a cache later need not drive out what lies there. Blocks of a few lines are
-computed into a local buffer and copied from there by the core (core/stream.h): measured as fast as
-stores past the cache one by one (0.65 of the time of plain ones), and right for any alignment.
-Blocks of 16 KB lose all of it, as loads and stores then take turns; where arithmetic takes the time
-there is nothing to win (exponentials lost 15 %).
+computed into a local buffer and copied from there by the core (core/stream.h): as fast as stores
+past the cache one by one, and right for any alignment; blocks of 16 KB lose all of it, as loads and
+stores then take turns. It is not the default: alone, light maps of 1e7 elements took 0.65 to 0.9 of
+the time, exponentials 1.15; beside other programs that use the memory, all took more.
 """
 
 from __future__ import annotations
@@ -20,24 +20,16 @@ from ..fusion import Group
 from ..machine import Machine
 from ..tvm_api import tirx
 from ..vocabulary import int64
-from .nest import element_costs
 
 BLOCK_BYTES = 1024  # of the widest result
 
 
-def streams(group: Group, machine: Machine, width: int) -> bool:
-    """Whether the results of a group are written past the caches: they do not fit, and memory
-    takes at least twice as long as arithmetic."""
+def may_stream(group: Group, machine: Machine) -> bool:
+    """Whether writing past the caches is to be tried: the results do not fit into the last one."""
     sizes = [v.aval.nbytes for v in group.outputs]
     known = [n for n in sizes if isinstance(n, int)]
     plain = not any(v.aval.dtype.is_complex for v in group.outputs)
-    arithmetic, memory = element_costs(group, width)
-    return (
-        plain
-        and len(known) == len(sizes)
-        and sum(known) >= machine.l3
-        and (memory >= 2 * arithmetic)
-    )
+    return plain and len(known) == len(sizes) and sum(known) >= machine.l3
 
 
 def block_elements(group: Group, width: int) -> int:
