@@ -11,7 +11,7 @@ from typing import Any
 from ..dsl.dtypes import DType, float64, int64
 from ..dsl.errors import DeviceError
 from ..dsl.sizes import Dim
-from ..lowering.convolutions import CONVOLUTION_RULES
+from ..lowering.convolution_splits import rules_with
 from ..lowering.prepack import PackedSize
 from ..lowering.protocols import Compiler
 from ..lowering.rewrites import Rule
@@ -86,7 +86,7 @@ class Manifest:
     @property
     def rules(self) -> tuple[Rule, ...]:
         """Rewrites that make of a graph what its schedules take; they come before all others."""
-        return (*self.find_rules(), *CONVOLUTION_RULES)
+        return rules_with(self.find_rules())
 
     def packed_size(
         self, m: Dim, n: Dim, k: Dim, items: Dim, dtype: DType
