@@ -19,7 +19,7 @@ from ..dsl.sizes import Dim, ceil_divide, known
 from .convolutions import CONVOLUTION_RULES, Maker, node_windows
 from .rewrites import Found, Rule, View
 
-MOST_PLACES = 128  # of a window that gets a product for each
+MOST_PLACES = 25  # of a window that gets a product for each: each is a kernel to compile
 
 
 def convolution_without_spread(node: Node, view: View) -> Found:
