@@ -67,10 +67,6 @@ class DeviceBackend:
         return self.manifest.loop_kernels
 
     @property
-    def attention_kernels(self) -> bool:
-        return self.manifest.attention_kernels
-
-    @property
     def pooled_temporaries(self) -> bool:
         return self.manifest.pooled_temporaries
 

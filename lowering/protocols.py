@@ -71,10 +71,6 @@ class Backend(Protocol):
         """Whether there is a schedule for loops as kernels (kind `loop`)."""
 
     @property
-    def attention_kernels(self) -> bool:
-        """Whether there is a schedule for attention (kind `attend`)."""
-
-    @property
     def run_side(self) -> str:
         """The name of a device's table in the native core (core/device.h); "" for the host."""
 
