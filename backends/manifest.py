@@ -11,12 +11,8 @@ from typing import Any
 from ..dsl.dtypes import DType, float64, int64
 from ..dsl.errors import DeviceError
 from ..dsl.sizes import Dim
-<<<<<<< HEAD
-from ..lowering.convolution_splits import rules_with
-=======
 from ..lowering.attention import attention_as_products
-from ..lowering.convolutions import CONVOLUTION_RULES
->>>>>>> main
+from ..lowering.convolution_splits import rules_with
 from ..lowering.prepack import PackedSize
 from ..lowering.protocols import Compiler
 from ..lowering.rewrites import Rule
@@ -91,12 +87,8 @@ class Manifest:
     @property
     def rules(self) -> tuple[Rule, ...]:
         """Rewrites that make of a graph what its schedules take; they come before all others."""
-<<<<<<< HEAD
-        return rules_with(self.find_rules())
-=======
         attention = () if self.attention_kernels else (attention_as_products,)
-        return (*self.find_rules(), *attention, *CONVOLUTION_RULES)
->>>>>>> main
+        return (*rules_with(self.find_rules()), *attention)
 
     def packed_size(
         self, m: Dim, n: Dim, k: Dim, items: Dim, dtype: DType
