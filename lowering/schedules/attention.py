@@ -6,10 +6,12 @@ from __future__ import annotations
 from ..fusion import Group
 from ..kernel import KernelSource
 from ..machine import Machine
+from .attention_decode import few_rows, is_few
 from .attention_spec import spec_of
 from .attention_tiles import tiled
 
 
 def attend(name: str, group: Group, machine: Machine) -> KernelSource:
     """The kernel of one attention."""
-    return tiled(name, group, spec_of(group, machine))
+    spec = spec_of(group, machine)
+    return few_rows(name, group, spec) if is_few(spec) else tiled(name, group, spec)
