@@ -20,7 +20,7 @@ from ..dsl.errors import CompileError
 from ..dsl.graph import Aval, Graph, graph_text
 from ..dsl.sizes import evaluate, symbols
 from . import dump, pipeline, selfcheck
-from .attention import attention_as_products
+from .attention import AS_PRODUCTS
 from .cache import FORMAT, Cache, default_folder, key_of, sources_digest
 from .entry import KernelEntry, ProgramEntry
 from .fusion import Group
@@ -57,7 +57,7 @@ class Engine:
         rules: pipeline.Rewrites = RULES,
     ) -> None:
         self.backend = backend
-        self.rules = rules if backend.attention_kernels else (*rules, attention_as_products)
+        self.rules = rules if backend.attention_kernels else (*rules, *AS_PRODUCTS)
         self.choices, self.library = choices, library
         self.cache = Cache(default_folder()) if cache is None else cache
         self._programs: dict[str, Any] = {}

@@ -20,6 +20,7 @@ from ..math.exponential import exp2_of_negative
 from ..readers import sequence
 from ..tvm_api import tirx
 from ..vocabulary import int64
+from .attention_blocks import INFINITY
 from .attention_spec import AttentionSpec, Item
 from .attention_tiles import larger
 from .matmul_tir import load, store, zero
@@ -29,7 +30,6 @@ MOST_ROWS = 4
 CHUNK = 256  # keys
 VECTOR = 64  # bytes of a vector, however many registers it takes: sums are the same on all machines
 PS_PER_ELEMENT = 150  # of a key or a value, picoseconds: from memory or an outer cache
-INFINITY = float("inf")
 
 
 def is_few(spec: AttentionSpec) -> bool:

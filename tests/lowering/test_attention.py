@@ -15,7 +15,8 @@ from tilewright.dsl.dtypes import dtype as dtype_of
 from tilewright.dsl.graph import Aval, Graph, Node, Var
 from tilewright.dsl.primitive import REGISTRY
 from tilewright.lowering.attention import without_unread_sums
-from tilewright.lowering.schedules.attention_tiles import KEYS, ROWS
+from tilewright.lowering.schedules.attention_blocks import ROWS
+from tilewright.lowering.schedules.attention_tiles import KEYS
 
 attention = REGISTRY["attention"]
 EDGES = (0, 1, 2, 7, 15, 16, 17, ROWS - 1, ROWS, ROWS + 1, KEYS - 1, KEYS, KEYS + 1, 131)
