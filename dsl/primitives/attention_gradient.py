@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -111,7 +112,7 @@ def _of_extras(through: Array, s: Slopes, rest: tuple[Array, ...], params: Any) 
 
 
 def _samples(dtype: DType) -> Iterator[Sample]:
-    for arrays, params in shapes_of_samples(dtype):
+    for arrays, params in islice(shapes_of_samples(dtype), 4):
         params.pop("sums")
         q, v = arrays[0], arrays[2]
         shape, wide = (*q.shape[:-1], v.shape[-1] + 1), at_least_float32(dtype).dtype

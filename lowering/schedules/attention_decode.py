@@ -34,7 +34,7 @@ PS_PER_ELEMENT = 150  # of a key or a value, picoseconds: from memory or an oute
 
 def is_few(spec: AttentionSpec) -> bool:
     """Whether an attention has few rows."""
-    return isinstance(spec.rows, int) and spec.rows <= MOST_ROWS
+    return isinstance(spec.rows, int) and 1 <= spec.rows <= MOST_ROWS
 
 
 @dataclass(frozen=True)
