@@ -20,7 +20,6 @@ from ..dsl.errors import CompileError
 from ..dsl.graph import Aval, Graph, graph_text
 from ..dsl.sizes import evaluate, symbols
 from . import dump, pipeline, selfcheck
-from .attention import AS_PRODUCTS
 from .cache import FORMAT, Cache, default_folder, key_of, sources_digest
 from .entry import KernelEntry, ProgramEntry
 from .fusion import Group
@@ -56,8 +55,7 @@ class Engine:
         library: Library | None = None,
         rules: pipeline.Rewrites = RULES,
     ) -> None:
-        self.backend = backend
-        self.rules = rules if backend.attention_kernels else (*rules, *AS_PRODUCTS)
+        self.backend, self.rules = backend, (*backend.rules, *rules)
         self.choices, self.library = choices, library
         self.cache = Cache(default_folder()) if cache is None else cache
         self._programs: dict[str, Any] = {}

@@ -23,8 +23,8 @@ from .spaces import (
     base,
     computes_positions,
     edge_of,
-    is_called,
     mapping_of,
+    reads_memory,
     space_of,
     without_ones,
 )
@@ -96,9 +96,9 @@ class _Fusion:
     # ------------------------------------------------------------------ free nodes
 
     def _stored_results(self) -> set[Var]:
-        """What must lie in memory: results, what routines, effects and control flow read, and what
-        nodes with effects give. A reshape's source stands for the reshape."""
-        read = (v for n in self.graph.nodes if is_called(n) for v in n.inputs)
+        """What must lie in memory: results, what routines, effects, control flow and convolutions
+        read, and what nodes with effects give. A reshape's source stands for the reshape."""
+        read = (v for n in self.graph.nodes if reads_memory(n) for v in n.inputs)
         made = (v for n in self.graph.nodes if has_effect(n) for v in n.outputs)
         return {base(v, self.producer) for v in (*self.graph.outputs, *read, *made)}
 

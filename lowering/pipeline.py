@@ -15,6 +15,7 @@ from .entry import KernelEntry
 from .fusion import Group, fuse
 from .fusion_text import group_text
 from .kernel import KernelSource
+from .layouts import with_channels_last
 from .program import Plan, Step, plan_program
 from .protocols import Compiler
 from .rewrites import RULES, Rule, rewrite
@@ -35,7 +36,8 @@ Rewrites = tuple[Rule, ...]
 
 def prepared(graph: Graph, rules: Rewrites = RULES) -> Graph:
     """The graph as it is fused."""
-    return without_unread_sums(rewrite(with_real_products(graph), rules))
+    graph = with_channels_last(with_real_products(graph))
+    return without_unread_sums(rewrite(graph, rules))
 
 
 def kernel_groups(graph: Graph, rules: Rewrites = RULES) -> tuple[Group, ...]:

@@ -11,6 +11,7 @@ from .cache import Cache
 from .fusion import Group
 from .kernel import KernelSource
 from .knobs import Space
+from .rewrites import Rule
 
 if TYPE_CHECKING:
     from .rules import Described
@@ -70,16 +71,16 @@ class Backend(Protocol):
         """Whether there is a schedule for loops as kernels (kind `loop`)."""
 
     @property
-    def attention_kernels(self) -> bool:
-        """Whether there is a schedule for attention (kind `attend`)."""
-
-    @property
     def run_side(self) -> str:
         """The name of a device's table in the native core (core/device.h); "" for the host."""
 
     @property
     def needs(self) -> tuple[str, ...]:
         """What a machine must have to run the code: its architecture, then features of it."""
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """Rewrites that make of a graph what its schedules take; they come before all others."""
 
     def compiler(self) -> Compiler:
         """The compile side."""

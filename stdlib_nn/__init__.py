@@ -10,6 +10,17 @@ from . import functional
 from .attention import MultiheadAttention, TransformerEncoderLayer
 from .cache import KVCache
 from .checkpoints import load, save
+from .convolution import (
+    AdaptiveAvgPool2d,
+    AvgPool2d,
+    Conv1d,
+    Conv2d,
+    Conv3d,
+    ConvTranspose1d,
+    ConvTranspose2d,
+    ConvTranspose3d,
+    MaxPool2d,
+)
 from .data import DataLoader
 from .layers import (
     GELU,
@@ -32,6 +43,14 @@ __all__ = [
     "SGD",
     "Adam",
     "AdamW",
+    "AdaptiveAvgPool2d",
+    "AvgPool2d",
+    "Conv1d",
+    "Conv2d",
+    "Conv3d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+    "ConvTranspose3d",
     "DataLoader",
     "Dropout",
     "Embedding",
@@ -39,6 +58,7 @@ __all__ = [
     "KVCache",
     "LayerNorm",
     "Linear",
+    "MaxPool2d",
     "Module",
     "MultiheadAttention",
     "Optimizer",

@@ -7,6 +7,7 @@ from ...lowering.kernel import KernelSource
 from ...lowering.rules import Rules, Schedule
 from ...lowering.schedules.attention import attend
 from ...lowering.schedules.contract import contract
+from ...lowering.schedules.convolution import convolution
 from ...lowering.schedules.elementwise import elementwise
 from ...lowering.schedules.loop import loop
 from ...lowering.schedules.ordered import ordered_reduction, ordered_rows
@@ -20,6 +21,7 @@ SCHEDULES: dict[str, Schedule] = {
     "row": rowwise,
     "reduce": reduction,
     "contract": contract,
+    "convolution": convolution,
     "scatter": scatter,
     "attend": attend,
     "loop": loop,

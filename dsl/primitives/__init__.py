@@ -9,6 +9,7 @@ from .bessel import i0, i1
 from .comparison import cast, eq, ge, gt, le, lt, ne, where
 from .complex import as_complex, as_real, conj_, imag, join, real, real_form
 from .contraction import matmul
+from .convolution import convolution
 from .elementwise import (
     abs_,
     add,
@@ -58,6 +59,8 @@ from .movement import (
     sum_to,
     transpose,
 )
+from .patches import fold, patches
+from .pooling import window_argmax, window_max, window_sum
 from .random import (
     random_advance,
     random_below,
@@ -132,6 +135,7 @@ __all__ = [
     "compress",
     "concatenate",
     "conj_",
+    "convolution",
     "copysign",
     "cos",
     "cosh",
@@ -152,6 +156,7 @@ __all__ = [
     "fmax",
     "fmin",
     "fmod",
+    "fold",
     "full",
     "gather",
     "gcd",
@@ -188,6 +193,7 @@ __all__ = [
     "nonzero_places",
     "pad",
     "partition",
+    "patches",
     "pow_",
     "prod",
     "qr",
@@ -239,4 +245,7 @@ __all__ = [
     "trunc",
     "update_slice",
     "where",
+    "window_argmax",
+    "window_max",
+    "window_sum",
 ]

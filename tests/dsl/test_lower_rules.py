@@ -19,6 +19,7 @@ from tilewright.dsl.primitive import (
     REGISTRY,
     Attend,
     Contract,
+    Convolve,
     Map,
     Native,
     Reduce,
@@ -205,7 +206,7 @@ CASES = [
     pytest.param(p, dtype, id=f"{p.name}-{dtype}")
     for p in REGISTRY.values()
     for dtype in p.dtypes
-    if not isinstance(p.lower, Attend | Contract | Scatter | Native)
+    if not isinstance(p.lower, Attend | Contract | Convolve | Scatter | Native)
 ]
 
 
