@@ -72,7 +72,7 @@ attention: Primitive = register(
         reference=attention_reference,
         samples=_samples,
         dtypes=FLOATS,
-        ulp=ulps(4),
+        ulp=ulps(2),
         scale=scale_of_error,
     )
 )

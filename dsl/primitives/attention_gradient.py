@@ -132,7 +132,7 @@ attention_gradient: Primitive = register(
         reference=gradient_reference,
         samples=_samples,
         dtypes=FLOATS,
-        ulp=ulps(4, half=4),
+        ulp=ulps(2),
         scale=gradient_scale,
     )
 )

@@ -44,12 +44,32 @@ def attention_reference(
     return np.asarray(found)
 
 
-def scale_of_error(q: Numpy, k: Numpy, v: Numpy, *rest: Numpy) -> Numpy:
-    """1 + the largest value, times 1 + the sum of the sizes of a score's terms at most."""
-    largest = [np.abs(x).max(initial=0) for x in (q, k, v)]
-    score = largest[0] * largest[1] * q.shape[-1]
-    added = sum(np.abs(x[np.isfinite(x)]).max(initial=0) for x in rest if x.dtype.kind == "f")
-    return np.asarray((largest[2] + 1) * (1 + score + added)).reshape((1,) * 5)
+def _terms(q: Numpy, k: Numpy, rest: dict[str, Numpy], scale: float) -> Numpy:
+    """1 + the sizes of all terms of each score: what its error, which is a weight's relative
+    error, is in units of."""
+    terms = (np.abs(q) @ np.swapaxes(np.abs(k[:, :, None]), -1, -2)) * abs(scale) + 1
+    mask = rest.get("mask")
+    if mask is not None and mask.dtype != bool:
+        terms = terms + np.where(np.isfinite(mask), np.abs(mask), 0)
+    return np.asarray(terms)
+
+
+def scale_of_error(
+    q: Numpy, k: Numpy, v: Numpy, *rest: Numpy, sums: bool, scale: float, causal: str, extras: Names
+) -> Numpy:
+    """The sum of the sizes of the weighted values, each times 1 + the sizes of the terms of its
+    score and of the row's largest."""
+    named = dict(zip(extras, rest, strict=True))
+    scores = attention_scores(q, k, named, scale, causal)
+    most = np.max(scores, axis=-1, keepdims=True, initial=-np.inf)
+    powers = np.exp(scores - np.where(np.isneginf(most), 0, most))
+    total = powers.sum(-1, keepdims=True)
+    terms = _terms(q, k, named, scale)
+    loud = (
+        powers / np.where(total == 0, 1, total) * (terms + terms.max(-1, keepdims=True, initial=0))
+    )
+    found = loud @ np.abs(v[:, :, None])
+    return np.concatenate([found, loud.sum(-1, keepdims=True) + 1], -1) if sums else found
 
 
 def gradient_reference(
@@ -66,20 +86,31 @@ def gradient_reference(
     by_score = weights * (by_out @ np.swapaxes(values, -1, -2) + inner) * scale
     by_key = (np.swapaxes(by_score, -1, -2) @ q).sum(2)
     by_value = (np.swapaxes(weights, -1, -2) @ by_out).sum(2)
-    front = q.shape[:2]
-    parts = (by_score @ keys, by_key, by_value)
+    return _packed(by_score @ keys, by_key, by_value)
+
+
+def gradient_scale(
+    ct: Numpy, out: Numpy, q: Numpy, k: Numpy, v: Numpy, *rest: Numpy, scale: float, causal: str,
+    extras: Names,
+) -> Numpy:  # fmt: skip
+    """The gradient with the sizes of all terms, each weight times 1 + the sizes of the terms of its
+    score and of the row's sum."""
+    named = dict(zip(extras, rest, strict=True))
+    sums = np.where(np.isneginf(out[..., -1:]), 0, out[..., -1:])
+    weights = np.exp(attention_scores(q, k, named, scale, causal) - sums)
+    loud = weights * (_terms(q, k, named, scale) + np.abs(sums))
+    by_out, values, keys = (np.abs(x) for x in (ct[..., :-1], v[:, :, None], k[:, :, None]))
+    inner = np.abs(ct[..., -1:]) + (by_out * np.abs(out[..., :-1])).sum(-1, keepdims=True)
+    by_score = loud * (by_out @ np.swapaxes(values, -1, -2) + inner) * abs(scale)
+    by_key = (np.swapaxes(by_score, -1, -2) @ np.abs(q)).sum(2)
+    by_value = (np.swapaxes(loud, -1, -2) @ by_out).sum(2)
+    return _packed(by_score @ keys, by_key, by_value)
+
+
+def _packed(*parts: Numpy) -> Numpy:
+    """The gradients of a head one after another."""
+    front = parts[0].shape[:2]
     return np.concatenate([x.reshape(*front, int(np.prod(x.shape[2:]))) for x in parts], -1)
-
-
-def gradient_scale(ct: Numpy, out: Numpy, q: Numpy, k: Numpy, v: Numpy, *rest: Numpy) -> Numpy:
-    """The gradient where all terms have their largest size, times 1 + a score's terms at most."""
-    most = [float(np.abs(x).max(initial=0)) for x in (ct, out[..., :-1], q, k, v)]
-    score = most[2] * most[3] * q.shape[-1]
-    added = sum(np.abs(x[np.isfinite(x)]).max(initial=0) for x in rest if x.dtype.kind == "f")
-    weight = np.exp(min(score + added + float(np.abs(out[..., -1:]).max(initial=0)), 80.0))
-    by_score = most[0] * (v.shape[-1] * (most[4] + most[1]) + 1)
-    sizes = by_score * max(most[2], most[3]) * (q.shape[2] * q.shape[3] + k.shape[2]) + most[0]
-    return np.asarray(weight * sizes * (1 + score + added)).reshape((1,) * 3)
 
 
 _SHAPES: tuple[tuple[tuple[int, ...], int, int, dict[str, Any]], ...] = (

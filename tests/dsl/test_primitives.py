@@ -94,7 +94,7 @@ def magnitude(primitive: Primitive, sample: Sample, expected: Any) -> Any:
     if isinstance(primitive.lower, Native):
         return np.full(expected.shape, np.abs(expected).max(initial=0))
     if primitive.scale is not None:
-        return np.asarray(primitive.scale(*map(widened, sample.inputs)))
+        return np.asarray(primitive.scale(*map(widened, sample.inputs), **sample.params))
     summing = Reduce | Contract | Convolve
     if not (isinstance(primitive.lower, summing) or primitive.name == "scatter_add"):
         return np.abs(expected)
