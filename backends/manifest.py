@@ -11,7 +11,7 @@ from typing import Any
 from ..dsl.dtypes import DType, float64, int64
 from ..dsl.errors import DeviceError
 from ..dsl.sizes import Dim
-from ..lowering.attention import attention_as_products
+from ..lowering.attention import AS_PRODUCTS
 from ..lowering.convolution_splits import rules_with
 from ..lowering.prepack import PackedSize
 from ..lowering.protocols import Compiler
@@ -87,7 +87,7 @@ class Manifest:
     @property
     def rules(self) -> tuple[Rule, ...]:
         """Rewrites that make of a graph what its schedules take; they come before all others."""
-        attention = () if self.attention_kernels else (attention_as_products,)
+        attention = () if self.attention_kernels else AS_PRODUCTS
         return (*rules_with(self.find_rules()), *attention)
 
     def packed_size(
