@@ -89,6 +89,11 @@ class Machine:
         return self.vector_bytes == 64
 
     @property
+    def has_scaling(self) -> bool:
+        """Whether vectors are multiplied by powers of two in one instruction (AVX-512)."""
+        return self.vector_bytes == 64
+
+    @property
     def fingerprint(self) -> str:
         caches = f"{self.l1 >> 10}k-{self.l2 >> 10}k-{self.l3 >> 10}k"
         mode = "-reproducible" if self.reproducible else ""
