@@ -12,7 +12,7 @@ from ..dsl.dtypes import DType, float64, int64
 from ..dsl.errors import DeviceError
 from ..dsl.sizes import Dim
 from ..lowering.attention import attention_as_products
-from ..lowering.convolutions import CONVOLUTION_RULES
+from ..lowering.convolution_splits import rules_with
 from ..lowering.prepack import PackedSize
 from ..lowering.protocols import Compiler
 from ..lowering.rewrites import Rule
@@ -88,7 +88,7 @@ class Manifest:
     def rules(self) -> tuple[Rule, ...]:
         """Rewrites that make of a graph what its schedules take; they come before all others."""
         attention = () if self.attention_kernels else (attention_as_products,)
-        return (*self.find_rules(), *attention, *CONVOLUTION_RULES)
+        return (*rules_with(self.find_rules()), *attention)
 
     def packed_size(
         self, m: Dim, n: Dim, k: Dim, items: Dim, dtype: DType

@@ -12,6 +12,7 @@ from .attention import without_unread_sums
 from .cache import Cache, key_of
 from .complex_products import with_real_products
 from .entry import KernelEntry
+from .first_channels import with_products_of_pixels
 from .fusion import Group, fuse
 from .fusion_text import group_text
 from .kernel import KernelSource
@@ -36,7 +37,7 @@ Rewrites = tuple[Rule, ...]
 
 def prepared(graph: Graph, rules: Rewrites = RULES) -> Graph:
     """The graph as it is fused."""
-    graph = with_channels_last(with_real_products(graph))
+    graph = with_channels_last(with_products_of_pixels(with_real_products(graph)))
     return without_unread_sums(rewrite(graph, rules))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ... import _native
 from ...lowering import machine
-from ...lowering.convolutions import CONVOLUTION_RULES
+from ...lowering.convolution_splits import rules_with
 from ...lowering.panels import convolution_rules
 from ...lowering.protocols import Compiler
 from ...lowering.rewrites import Rule
@@ -61,7 +61,7 @@ class ForMachine:
 
     @property
     def rules(self) -> tuple[Rule, ...]:
-        return (*convolution_rules(self.machine), *CONVOLUTION_RULES)
+        return rules_with(convolution_rules(self.machine))
 
     def packed_size(self, *sizes: Any) -> Any:
         return packing.packed_size(self.machine, *sizes)
