@@ -1,4 +1,4 @@
-"""Products of matrices: squares, small, odd, thin, deep, batched, turned, vectors, models' shapes."""
+"""Products of matrices: squares, small, odd, batched, turned, with vectors, of models."""
 
 from __future__ import annotations
 

@@ -89,6 +89,11 @@ class Machine:
         return self.vector_bytes == 64
 
     @property
+    def has_masks(self) -> bool:
+        """Whether a load can leave out lanes that are not there (AVX, AVX-512)."""
+        return self.vector_bytes >= 32
+
+    @property
     def fingerprint(self) -> str:
         caches = f"{self.l1 >> 10}k-{self.l2 >> 10}k-{self.l3 >> 10}k"
         mode = "-reproducible" if self.reproducible else ""

@@ -34,12 +34,12 @@ class Panels:
 @dataclass(frozen=True)
 class Block:
     """Rows of panels [first, last) of one product of the batch, times panels of columns; without
-    panels of A the tile reads A where it is."""
+    panels of A or B the tile reads the operand where it is."""
 
     micro: Micro
     packer: Packer
     a: Panels | None
-    b: Panels
+    b: Panels | None
     sums: Buffer
     batch: Sequence[Expr]
     first: Expr
@@ -114,14 +114,14 @@ class Block:
         steps = lowest(packer.frame.size(packer.spec.k) - kb * tiles.kc, tiles.kc)
         sums = (p - self.first) * (tiles.mr * tiles.nr)
         a = self.a.start(p) + kb * (tiles.kc * tiles.mr) if self.a else i64(0)
-        b = self.b.start(panel)
-        b = b if self.fill else b + kb * (tiles.kc * tiles.nr)
+        b = self.b.start(panel) if self.b else i64(0)
+        b = b if self.fill or not self.b else b + kb * (tiles.kc * tiles.nr)
 
         def body(a: Expr, b: Expr, sums: Expr) -> Statements:
             how = Operands(
-                self._read_a(p, kb, a),
-                lambda v, k: load(self.b.buffer, b + k * tiles.nr + v * tiles.lanes, tiles.lanes),
-                None if self.fill else self._ahead(p, b),
+                self._read_a(p, kb, a, place.rows),
+                self._read_b(place, kb, b, shape[1]),
+                self._ahead(p, b) if self.b and not self.fill else None,
             )
             begin = when(kb == 0 if not _zero(kb) else True, micro.clear(*shape),
                          micro.fetch(self.sums, sums, *shape))  # fmt: skip
@@ -132,21 +132,46 @@ class Block:
 
         return let("a", a, lambda a: let("b", b, lambda b: let("c", sums, lambda c: body(a, b, c))))
 
-    def _read_a(self, p: Expr, kb: Expr, at: Expr) -> Callable[[int, Expr], Expr]:
+    def _read_a(self, p: Expr, kb: Expr, at: Expr, rows: Expr | int) -> Callable[[int, Expr], Expr]:
         """Reads an element of A by row of the tile and step of the block of k."""
         packer, tiles, panels = self.packer, self.packer.tiles, self.a
         if panels is not None:
             return lambda i, k: load(panels.buffer, packer.a_at(at, i, k))
         row, start = p * tiles.mr, kb * tiles.kc
-        return lambda i, k: packer.a_value(self.batch, row + i, start + k)
+        if isinstance(rows, int):
+            return lambda i, k: packer.a_value(self.batch, row + i, start + k)
+        # A tile may have more rows than there are: they repeat the last one.
+        return lambda i, k: packer.a_value(self.batch, row + lowest(rows - 1, i), start + k)
 
-    def _ahead(self, p: Expr, b: Expr) -> Callable[[Expr], Expr]:
+    def _read_b(
+        self, place: Place, kb: Expr, at: Expr, vectors: int
+    ) -> Callable[[int, Expr], Expr]:
+        """Reads a vector of B by its number in the tile and step of the block of k."""
+        packer, tiles, panels = self.packer, self.packer.tiles, self.b
+        lanes, start = tiles.lanes, kb * tiles.kc
+        if panels is not None:
+            return lambda v, k: load(panels.buffer, at + k * tiles.nr + v * lanes, lanes)
+
+        def real(v: int) -> Expr | int:
+            if isinstance(place.columns, int):
+                return min(place.columns - v * lanes, lanes)
+            # The tile is as wide as the columns ask for, so only its last vector may be in part.
+            return lanes if v < vectors - 1 else lowest(place.columns - v * lanes, lanes)
+
+        def read(v: int, k: Expr) -> Expr:
+            index = (*self.batch, start + k, place.column + v * lanes)
+            return packer.b_vector(index, real(v), self.micro.column, v * lanes)
+
+        return read
+
+    def _ahead(self, p: Expr, b: Expr) -> Callable[[Expr], Sequence[Expr]]:
         """While the first panels of rows use a block of B, the block behind it in memory is
         fetched, a cache line a step of k."""
         tiles = self.packer.tiles
         share = lowest(p - self.first, tiles.vectors - 1) * (tiles.kc * tiles.lanes)
         start = b + tiles.kc * tiles.nr + share
-        return lambda k: load(self.b.buffer, start + k * tiles.lanes)
+        buffer = self.b.buffer if self.b else self.sums
+        return lambda k: (load(buffer, start + k * tiles.lanes),)
 
 
 def _zero(kb: Expr) -> bool:

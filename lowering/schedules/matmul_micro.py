@@ -52,7 +52,7 @@ class Operands:
 
     a: Callable[[int, Expr], Expr]
     b: Callable[[int, Expr], Expr]
-    ahead: Callable[[Expr], Expr] | None = None  # an address to prefetch in step k
+    ahead: Callable[[Expr], Sequence[Expr]] | None = None  # elements to prefetch in step k
 
 
 class Micro:
@@ -64,7 +64,7 @@ class Micro:
         self.spec, self.tiles, self.machine, self.frame = spec, tiles, machine, frame
         self.dtype = accumulator(spec.dtype).name
         self.registers = frame.local("registers", self.dtype, tiles.mr * tiles.nr)
-        self.column = frame.local("column", self.dtype, tiles.nr)
+        self.column = frame.local("column", self.dtype, tiles.nr)  # for `Packer.b_vector`
 
     def clear(self, rows: int, vectors: int) -> Statements:
         return [
@@ -102,7 +102,8 @@ class Micro:
         wide = f"{self.dtype}x{width}" if width > 1 else self.dtype
         with t.block() as body:
             if how.ahead:
-                t.emit(prefetch(how.ahead(k)))
+                for element in how.ahead(k):
+                    t.emit(prefetch(element))
             columns = [t.let(how.b(v, k)) for v in range(vectors)]
             for i in range(rows):
                 row = t.let(splat(how.a(i, k), width))
@@ -135,10 +136,30 @@ class Micro:
         ]
         if not self.spec.light_epilogue:
             return through_memory
+        full = vectors * self.tiles.lanes
         whole = _equal(place.rows, rows, self.tiles.mr)
-        whole = _both(whole, _equal(place.columns, vectors * self.tiles.lanes, self.tiles.nr))
         at_once = [self._lanes(place, i, v) for i, v in _pairs(rows, vectors)]
+        if isinstance(place.columns, int) and full - self.tiles.lanes < place.columns < full:
+            vectors -= 1  # the last one leaves through memory
+            at_once = [self._lanes(place, i, v) for i, v in _pairs(rows, vectors)]
+            at_once += self._last_vectors(place, memory, base, rows, vectors)
+        else:
+            whole = _both(whole, _equal(place.columns, full, self.tiles.nr))
         return when(whole, at_once, through_memory)
+
+    def _last_vectors(
+        self, place: Place, memory: Buffer, base: Expr, rows: int, vector: int
+    ) -> list[Statements]:
+        """The columns of a tile that do not fill its last vector."""
+        width, first = self.tiles.lanes, vector * self.tiles.lanes
+        count = int(place.columns) - first
+        made: list[Statements] = []
+        for i in range(rows):
+            made.append(store(memory, self._get(i, vector), base + i * width, width))
+        for i in range(rows):
+            made.append(pieces(self.frame, 0, count, width, lambda j, i=i: self._write(
+                place, i64(i), first + j, memory, base + i * width + j)))  # fmt: skip
+        return made
 
     def _lanes(self, place: Place, i: int, v: int) -> Statements:
         """One vector from registers to the outputs."""
