@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from ...dsl.dtypes import bool_
 from ..machine import Machine
@@ -142,24 +143,25 @@ class Micro:
         if isinstance(place.columns, int) and full - self.tiles.lanes < place.columns < full:
             vectors -= 1  # the last one leaves through memory
             at_once = [self._lanes(place, i, v) for i, v in _pairs(rows, vectors)]
-            at_once += self._last_vectors(place, memory, base, rows, vectors)
+            at_once.append(self._last_vectors(place, memory, base, rows, vectors))
         else:
             whole = _both(whole, _equal(place.columns, full, self.tiles.nr))
         return when(whole, at_once, through_memory)
 
     def _last_vectors(
         self, place: Place, memory: Buffer, base: Expr, rows: int, vector: int
-    ) -> list[Statements]:
+    ) -> Statements:
         """The columns of a tile that do not fill its last vector."""
         width, first = self.tiles.lanes, vector * self.tiles.lanes
         count = int(place.columns) - first
-        made: list[Statements] = []
-        for i in range(rows):
-            made.append(store(memory, self._get(i, vector), base + i * width, width))
-        for i in range(rows):
-            made.append(pieces(self.frame, 0, count, width, lambda j, i=i: self._write(
-                place, i64(i), first + j, memory, base + i * width + j)))  # fmt: skip
-        return made
+
+        def element(i: int, j: Expr) -> Statements:
+            return self._write(place, i64(i), first + j, memory, base + i * width + j)
+
+        spilled = [store(memory, self._get(i, vector), base + i * width, width)
+                   for i in range(rows)]  # fmt: skip
+        written = [pieces(self.frame, 0, count, width, partial(element, i)) for i in range(rows)]
+        return [spilled, written]
 
     def _lanes(self, place: Place, i: int, v: int) -> Statements:
         """One vector from registers to the outputs."""

@@ -83,45 +83,37 @@ class Packer:
     def b_value(self, batch: Sequence[Expr], k: Expr, column: Expr) -> Expr:
         return self.as_sum(self.spec.b(self.frame, (*batch, k, column)))
 
-    def b_vector(self, index: Sequence[Expr], real: int | Expr, through: Buffer, at: int) -> Expr:
-        """A vector of B where it lies, from an index (*batch, k, column) on, of which `real` lanes
-        exist; what is no plain load goes `through` a buffer, at a position of its own."""
-        (*batch, k, column), lanes = index, self.tiles.lanes
+    def b_vector(
+        self, index: Sequence[Expr], size: tuple[int | Expr, int], through: Buffer, at: int
+    ) -> Expr:
+        """A vector of B where it lies, from an index (*batch, k, column) on: `size` is how many of
+        its lanes exist, and how many it has. What is no plain load goes `through` a buffer, at a
+        position of its own."""
+        (*batch, k, column), (real, lanes) = index, size
         is_whole = real == lanes if isinstance(real, int) else False
         if self.layout.b_plain and (is_whole or self.has_masks):
             found = plain_load(self.frame, self.spec.b, (*batch, k, column))
             if found is not None:
-                return cast(self._loaded(found, is_whole, real), self._wide(lanes))
+                first = found.indices[0]
+                value = load(found.source, first, lanes) if is_whole else masked_load(
+                    found, real, lanes)  # fmt: skip
+                return cast(value, f"{self.dtype}x{lanes}" if lanes > 1 else self.dtype)
 
         def one(lane: Expr) -> Statements:
             return store(through, self.b_value(batch, k, column + lane), at + lane)
 
-        frame = self.frame
-        if is_whole:
-            made: Statements = frame.lanes(lanes, one)
-        else:
-            clear = store(through, zero(self.dtype, lanes), i64(at), lanes)
-            made = self._some_lanes(real, clear, one)
-        frame.t.emit(sequence(made))
+        clear = store(through, zero(self.dtype, lanes), i64(at), lanes)
+        self.frame.t.emit(sequence(self._some_lanes(size, clear, one)))
         return load(through, i64(at), lanes)
 
     def _some_lanes(
-        self, real: int | Expr, clear: Statements, one: Callable[[Expr], Statements]
+        self, size: tuple[int | Expr, int], clear: Statements, one: Callable[[Expr], Statements]
     ) -> Statements:
-        frame, lanes = self.frame, self.tiles.lanes
+        frame, (real, lanes) = self.frame, size
         if isinstance(real, int):
-            return [clear, pieces(frame, 0, real, lanes, one)]
+            return [[] if real == lanes else clear, pieces(frame, 0, real, lanes, one)]
         some = loop("lane", 0, real, lambda lane: frame.block(lambda: one(lane)))
         return when(real >= lanes, frame.lanes(lanes, one), [clear, some])
-
-    def _loaded(self, found: Expr, is_whole: bool, real: int | Expr) -> Expr:
-        lanes, first = self.tiles.lanes, found.indices[0]
-        if is_whole:
-            return load(found.source, first, lanes)
-        return masked_load(found, real, lanes)
-
-    def _wide(self, lanes: int) -> str:
-        return f"{self.dtype}x{lanes}" if lanes > 1 else self.dtype
 
     def as_sum(self, value: Expr) -> Expr:
         """An operand in the type in which products are summed."""
