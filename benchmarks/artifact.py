@@ -29,6 +29,8 @@ CALLS = 500  # of one turn, whose median counts
 # Batch and widths of a multi-layer perceptron: the demo's digits, and a larger one.
 MODELS = {"digits": (360, (64, 128, 64, 10)), "large": (256, (784, 1024, 1024, 10))}
 
+ONE_PROCESS = True  # its runs share what is made for them, or start processes themselves
+
 
 def cases(options: Options) -> Iterator[Case]:
     """For each model: its run, and its loading without and with the checksum of the weights."""

@@ -19,6 +19,8 @@ GOAL = Goal("a device on the host's cores: at least a tenth of the host's speed"
 SMALL = Goal("an eager operation on 4 elements on a device: at most 0.2 ms", seconds=2e-4)
 TRAINING = Goal("training step on a device: at least a fiftieth of the host's speed", 0.02, HOST)
 
+ONE_PROCESS = True  # its runs share what is made for them, or start processes themselves
+
 
 def cases(options: Options) -> Iterator[Case]:
     """Six cases for each device beside the host, but those that emulate one for its correctness

@@ -1,6 +1,7 @@
 """Fair times: contenders take turns in rounds, the medians of their turns are compared.
 
-All contenders live in one process, with the same number of threads. A contender's worker threads
+What a `Case` holds lives in one process, with the same number of threads (contests, `contest.py`,
+have a process for each peer). A contender's worker threads
 spin for a while after their work (measured: NumPy's OpenBLAS 104 ms, PyTorch 9 ms, ours 0.1 ms),
 which takes a core from whoever comes next, so each turn starts with a pause that is longer, and
 with an untimed call that wakes its own threads.
@@ -16,7 +17,7 @@ import re
 import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from . import machine
 OURS = "tilewright"
 BEST_PEER = "the best of PyTorch and JAX"
 BEST = "the best peer"  # of all that took part
+ANY = 1e-4  # a ratio that every case reaches: of goals that are on the geometric mean alone
 _PEERS = {BEST_PEER: ("PyTorch", "JAX")}
 _TURN = 10e-3  # seconds of calls in one turn; at least one call
 _PAUSE = 120e-3
@@ -52,7 +54,8 @@ class Case:
     """One row: `runs` by contender, ours among them. With `times_itself` a run gives seconds.
 
     `check()` raises AssertionError unless our result is right; it is called before the timing.
-    `also` is a second goal of the same turns.
+    `also` is a second goal of the same turns. `flops` and `bytes` are what the work needs at least.
+    A run that takes long may have `most_rounds` set.
     """
 
     name: str
@@ -62,13 +65,17 @@ class Case:
     flops: float = 0.0
     times_itself: bool = False
     also: Goal | None = None
+    bytes: float = 0.0
+    dtype: str = "float32"
+    most_rounds: int | None = None
 
 
 @dataclass(frozen=True)
 class Options:
     """What the command line says. A case is measured up to `patience` times if others were busy;
     what is tuned first may take `tune_seconds` for that. Cases in whose name `only`, a regular
-    expression, is not found are left out."""
+    expression, is not found are left out. `peers`: those of contests that take part, all if empty.
+    """
 
     rounds: int
     threads: int
@@ -76,18 +83,24 @@ class Options:
     patience: int = 1
     tune_seconds: float = 30.0
     only: str = ""
+    peers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Result:
     """All turns of a case in seconds a call, by contender; `others`: share of foreign load.
 
-    `error` says how a result was wrong; then nothing was timed."""
+    `error` says how a result was wrong; then nothing was timed. Of contests: `notes` says why a
+    peer took no part, `first` the seconds of making and calling it once, `processors` how many it
+    kept busy."""
 
     case: Case
     turns: Mapping[str, list[float]]
     others: float | None = None
     error: str = ""
+    notes: Mapping[str, str] = field(default_factory=dict)
+    first: Mapping[str, float] = field(default_factory=dict)
+    processors: Mapping[str, float] = field(default_factory=dict)
 
     def median(self, name: str) -> float:
         return statistics.median(self.turns[name])
@@ -101,17 +114,22 @@ class Result:
 
     def has(self, name: str) -> bool:
         """Whether a contender, or one of those that `name` stands for, took part."""
-        return any(n in self.turns for n in self._named(name))
-
-    def _named(self, name: str) -> tuple[str, ...]:
-        if name == BEST:
-            return tuple(n for n in self.turns if n != OURS)
-        return _PEERS.get(name, (name,))
+        return bool(self._known(name))
 
     def ratio(self, name: str) -> float:
         """How many times as fast as `name` we are."""
-        names = [n for n in self._named(name) if n in self.turns]
-        return min(map(self.median, names)) / self.median(OURS)
+        return min(map(self.median, self._known(name))) / self.median(OURS)
+
+    @property
+    def best_peer(self) -> str:
+        """The fastest contender but us; '' if we are alone."""
+        return min(self._known(BEST), key=self.median, default="")
+
+    def _known(self, name: str) -> list[str]:
+        """The contenders that `name` stands for, as far as they took part."""
+        if name == BEST:
+            return [n for n in self.turns if n != OURS]
+        return [n for n in _PEERS.get(name, (name,)) if n in self.turns]
 
     @property
     def figure(self) -> float:
@@ -129,10 +147,22 @@ class Result:
         return self.figure >= goal.ratio if goal.ratio else self.figure <= goal.seconds
 
 
-def measure(cases: Iterable[Case], options: Options) -> Iterator[Result]:
-    """Check each case, then time it."""
+def measure(
+    cases: Iterable[Any],
+    options: Options,
+    apart: Callable[[Any], Result],
+    is_one_process: bool = False,
+) -> Iterator[Result]:
+    """Check each case, then time it. `apart` measures contests, and cases too, with a process for
+    each contender; with `is_one_process` cases are timed here."""
     for case in cases:
         if not re.search(options.only, case.name):
+            continue
+        if not isinstance(case, Case):
+            yield apart(case)
+            continue
+        if not (is_one_process or case.times_itself):
+            yield _kept(apart(case))
             continue
         try:
             case.check()
@@ -166,7 +196,8 @@ class _Rounds:
     """The turns of one case."""
 
     def __init__(self, case: Case, options: Options) -> None:
-        self.case, self.rounds = case, options.rounds
+        self.case = case
+        self.rounds = min(options.rounds, case.most_rounds or options.rounds)
         self.clock = time.thread_time if options.threads == 1 else time.perf_counter
         self.calls = {name: self._calls(run) for name, run in case.runs.items()}
 

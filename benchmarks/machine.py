@@ -6,19 +6,32 @@ import importlib
 import importlib.util
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# These make OpenBLAS choose kernels for another processor: NumPy would run handicapped.
-_HANDICAPS = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+# These make libraries choose kernels for another processor: they would run handicapped.
+HANDICAPS = (
+    "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "OPENBLAS_MAIN_FREE", "GOTOBLAS_MAIN_FREE",
+    "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "ONEDNN_CPU_ISA_HINTS", "DNNL_CPU_ISA_HINTS",
+    "ONEDNN_DEFAULT_FPMATH_MODE", "MKL_ENABLE_INSTRUCTIONS", "MKL_DEBUG_CPU_TYPE", "MKL_CBWR",
+    "ATEN_CPU_CAPABILITY", "NPY_DISABLE_CPU_FEATURES", "NPY_ENABLE_CPU_FEATURES", "XLA_FLAGS",
+    "KMP_AFFINITY", "KMP_BLOCKTIME", "GOMP_CPU_AFFINITY", "OMP_PROC_BIND", "OMP_PLACES",
+    "OMP_WAIT_POLICY", "OMP_DYNAMIC", "OMP_THREAD_LIMIT", "NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES",
+    "NUMBA_DISABLE_JIT", "TORCH_COMPILE_DISABLE", "JAX_DISABLE_JIT", "JAX_ENABLE_X64",
+)  # fmt: skip
 _THREADS = (
     "TILEWRIGHT_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
     "OMP_NUM_THREADS",
     "MKL_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "NUMEXPR_MAX_THREADS",
+    "NUMBA_NUM_THREADS",
     "NPROC",  # XLA's
 )
+_NOTE = "TILEWRIGHT_BENCH_CLEARED"
 _TICKS = os.sysconf("SC_CLK_TCK")
 QUIET = 0.05  # share of the processor that others may use before a figure means little
 
@@ -29,9 +42,16 @@ def cores() -> int:
 
 
 def fair_environment(threads: int) -> dict[str, str]:
-    """The environment, made the same for every contender."""
-    kept = {k: v for k, v in os.environ.items() if k not in _HANDICAPS}
+    """The environment, made the same for every contender; what was cleared is kept in a note."""
+    kept = {k: v for k, v in os.environ.items() if k not in HANDICAPS}
+    cleared = [name for name in HANDICAPS if name in os.environ]
+    kept |= {_NOTE: ",".join([*before_clearing(), *cleared])}
     return kept | dict.fromkeys(_THREADS, str(threads))
+
+
+def before_clearing() -> list[str]:
+    """The handicaps that were set where this run was started, and cleared."""
+    return [name for name in os.environ.get(_NOTE, "").split(",") if name]
 
 
 def torch_module(threads: int) -> Any | None:
@@ -88,8 +108,8 @@ class Usage:
     own: float
 
 
-def usage() -> Usage | None:
-    """Now, or None where the system does not tell."""
+def usage(pids: Sequence[int] = ()) -> Usage | None:
+    """Now, or None where the system does not tell; the processes `pids` count as our own."""
     try:
         words = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
     except OSError:
@@ -97,7 +117,17 @@ def usage() -> Usage | None:
     user, nice, system, _, _, irq, softirq, steal = map(int, words[:8])
     spent = os.times()
     own = spent.user + spent.system + spent.children_user + spent.children_system
+    own += sum(map(_seconds_of, pids))
     return Usage(time.time(), (user + nice + system + irq + softirq + steal) / _TICKS, own)
+
+
+def _seconds_of(pid: int) -> float:
+    """Processor seconds of a process and its children that have ended; 0 if it has ended."""
+    try:
+        words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return sum(map(int, words[11:15])) / _TICKS
 
 
 def others_share(before: Usage | None, after: Usage | None) -> float | None:

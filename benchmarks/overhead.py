@@ -31,6 +31,8 @@ f = tw.jit(lambda x: tw.softmax(tw.tanh(x @ w) + 1).sum())
 assert abs(f(x).item() - 64) < 1e-3
 """
 
+ONE_PROCESS = True  # its runs share what is made for them, or start processes themselves
+
 
 def cases(options: Options) -> Iterator[Case]:
     """Four cases; the first and the last start processes."""

@@ -30,6 +30,8 @@ SCAN = Goal("scan of 60 scalar carries over 614 steps: at most 1.2x the time of 
 ADJOINT = Goal("its gradient: at most 2.5x the time of an adjoint in C", 1 / 2.5, C)
 WHILE = Goal("a `while` with data-dependent turns: at most 1.2x the time of C", 1 / 1.2, C)
 
+ONE_PROCESS = True  # its runs share what is made for them, or start processes themselves
+
 
 def cases(options: Options) -> Iterator[Case]:
     """Calls, starts (in processes of their own), sizes, loops."""

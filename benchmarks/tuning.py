@@ -29,6 +29,8 @@ TUNED = Goal(
 )
 SEARCHED = Goal("tuning: at least 4 trials a second of all its time", seconds=0.25)
 
+ONE_PROCESS = True  # its runs share what is made for them, or start processes themselves
+
 
 def cases(options: Options) -> Iterator[Case]:
     """Each shape is tuned just before it is timed; at last, what a trial took in all."""

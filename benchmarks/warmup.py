@@ -86,6 +86,9 @@ class _Kernels:
         return {**os.environ, **{name: str(path) for name, path in own.items()}}
 
 
+ONE_PROCESS = True  # its runs share what is made for them, or start processes themselves
+
+
 def cases(options: Options) -> Iterator[Case]:
     """The start of a process, then each kernel."""
     if not levels_of(machine.host()):

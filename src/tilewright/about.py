@@ -24,6 +24,7 @@ from .peaks import record
 _QUIET = 0.05  # share of the processor that others may use before a peak means little
 _LIBRARIES = (
     "numpy", "apache-tvm", "apache-tvm-ffi", "ml_dtypes", "safetensors", "scikit-learn", "torch",
+    "jax", "onnxruntime", "openvino", "numexpr", "numba",
 )  # fmt: skip
 
 
@@ -37,6 +38,7 @@ def facts() -> dict[str, Any]:
         "cpu": machine.processor_name(),
         "target": host.mcpu,
         "vectors": f"{host.vector_bytes * 8} bits, {host.n_vector_registers} registers",
+        "instructions": ", ".join(host.needs[1:]),
         "caches": f"L1 {_size(host.l1)}, L2 {_size(host.l2)}, L3 {_size(host.l3)}",
         "cores": host.cores,
         "threads": get_num_threads(),
@@ -101,7 +103,8 @@ def _peak_rows(key: str, value: Any) -> Rows:
         return f"{one} on one core" + (f", {every} on {threads} threads" if threads > 1 else "")
 
     rows = [(f"peak {name}", both(rate, "GFLOP/s")) for name, rate in value["flops"].items()]
-    rows += [(f"peak reads, {name}", both(rate, "GB/s")) for name, rate in value["reads"].items()]
+    for what in ("reads", "writes", "copies"):
+        rows += [(f"peak {what}, {name}", both(x, "GB/s")) for name, x in value[what].items()]
     others = value["others"] or 0
     busy = f"; other programs used {others:.0%} of the processor" if others > _QUIET else ""
     return [*rows, ("peak measured", value["date"] + busy)]

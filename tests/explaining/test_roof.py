@@ -12,7 +12,7 @@ from tilewright.explaining.times import LaunchTime, Times, median
 from tilewright.lowering import machine
 from tilewright.lowering.pipeline import kernel_groups
 from tilewright.lowering.work import Work
-from tilewright.peaks import record
+from tilewright.peaks import measure, record
 
 RATES = {"L1": record.Rate(4e11, 8e11), "memory": record.Rate(2e10, 3e10)}
 PEAKS = record.Peaks("2026-01-01", 2, {"float32": record.Rate(1e11, 2e11)}, RATES, 0.0)
@@ -58,7 +58,7 @@ def test_levels_go_by_what_is_known() -> None:
 def test_peaks_are_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
     measured = []
     monkeypatch.setattr(roof.machine, "processor_name", lambda: "a processor of this test")
-    monkeypatch.setattr(roof, "measure_peaks", lambda: measured.append(1) or PEAKS)
+    monkeypatch.setattr(measure, "measure_peaks", lambda tell: measured.append(1) or PEAKS)
     try:
         assert roof.known_peaks() == PEAKS and roof.known_peaks() == PEAKS
         assert measured == [1]

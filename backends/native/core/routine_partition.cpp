@@ -72,12 +72,8 @@ void run_partition(const Routine&, const RoutinePlan& plan, void* const* buffers
 
 void run_argpartition(const Routine&, const RoutinePlan& plan, void* const* buffers) {
   int64_t* output = static_cast<int64_t*>(buffers[1]);
-  with_order(DType(plan.sizes[0]), [&](auto order) {
-    using Order = decltype(order);
-    if (plan.sizes[2] <= int64_t(UINT32_MAX))
-      argpartition_lines<Order, uint32_t>(plan, buffers[0], output);
-    else
-      argpartition_lines<Order, uint64_t>(plan, buffers[0], output);
+  with_order_and_position(DType(plan.sizes[0]), plan.sizes[2], [&](auto order, auto position) {
+    argpartition_lines<decltype(order), decltype(position)>(plan, buffers[0], output);
   });
 }
 

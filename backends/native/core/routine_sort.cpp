@@ -90,12 +90,8 @@ void run_sort(const Routine&, const RoutinePlan& plan, void* const* buffers) {
 void run_argsort(const Routine&, const RoutinePlan& plan, void* const* buffers) {
   const Lines lines(plan);
   int64_t* output = static_cast<int64_t*>(buffers[1]);
-  with_order(DType(plan.sizes[0]), [&](auto order) {
-    using Order = decltype(order);
-    if (lines.n <= int64_t(UINT32_MAX))
-      argsort_lines<Order, uint32_t>(lines, buffers[0], output);
-    else
-      argsort_lines<Order, uint64_t>(lines, buffers[0], output);
+  with_order_and_position(DType(plan.sizes[0]), lines.n, [&](auto order, auto position) {
+    argsort_lines<decltype(order), decltype(position)>(lines, buffers[0], output);
   });
 }
 

@@ -75,6 +75,16 @@ void with_order(DType type, Body&& body) {
   }
 }
 
+// Calls body(order, position) with the order of a dtype and the narrowest unsigned integer that
+// numbers the elements of a line of n.
+template <class Body>
+void with_order_and_position(DType type, int64_t n, Body&& body) {
+  with_order(type, [&](auto order) {
+    if (n <= int64_t(UINT32_MAX)) body(order, uint32_t());
+    else body(order, uint64_t());
+  });
+}
+
 // A dtype's code among the sizes of a routine.
 inline DType dtype_of_size(const char* routine, int64_t code) {
   if (!is_code(code))

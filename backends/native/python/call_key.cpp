@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "byte_hash.h"
+
 namespace tilewright {
 namespace {
 
@@ -143,17 +145,7 @@ bool KeyWriter::value(PyObject* object, bool weak, int depth) {
 
 void KeyWriter::seal() {
   if (key_.taped) key_.bytes[1] |= kGradBit;
-  uint64_t hash = 0x9E3779B97F4A7C15ull ^ uint64_t(key_.length), word;
-  int at = 0;
-  for (; at + 8 <= key_.length; at += 8) {
-    std::memcpy(&word, key_.bytes + at, 8);
-    hash = (hash ^ word) * 0xFF51AFD7ED558CCDull;
-    hash ^= hash >> 32;
-  }
-  word = 0;
-  std::memcpy(&word, key_.bytes + at, size_t(key_.length - at));
-  hash = (hash ^ word) * 0xC4CEB9FE1A85EC53ull;
-  key_.hash = hash ^ (hash >> 29);
+  key_.hash = hash_bytes(key_.bytes, key_.length);
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "byte_hash.h"
+
 namespace tilewright {
 namespace {
 
@@ -138,18 +140,6 @@ bool StagedKey::value(PyObject* object, int depth) {
   return identity(object);
 }
 
-uint64_t StagedKey::hash() const {
-  uint64_t hash = 0x9E3779B97F4A7C15ull ^ uint64_t(length_), word;
-  int at = 0;
-  for (; at + 8 <= length_; at += 8) {
-    std::memcpy(&word, bytes_ + at, 8);
-    hash = (hash ^ word) * 0xFF51AFD7ED558CCDull;
-    hash ^= hash >> 32;
-  }
-  word = 0;
-  std::memcpy(&word, bytes_ + at, size_t(length_ - at));
-  hash = (hash ^ word) * 0xC4CEB9FE1A85EC53ull;
-  return hash ^ (hash >> 29);
-}
+uint64_t StagedKey::hash() const { return hash_bytes(bytes_, length_); }
 
 }  // namespace tilewright

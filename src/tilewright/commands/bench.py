@@ -20,6 +20,11 @@ _Threads = Annotated[
 _Patience = Annotated[int, typer.Option(min=1, help="Tries for a case while other programs run.")]
 _Torch = Annotated[bool, typer.Option(help="Compare with PyTorch, if it is installed.")]
 _Json = Annotated[Path | None, typer.Option(help="Write every turn to this file.")]
+_Html = Annotated[Path | None, typer.Option(help="Write a page with plots, complete in itself.")]
+_Peers = Annotated[
+    list[str] | None,
+    typer.Option("--peer", help="Of contests: only this peer, as tables name it; repeatable."),
+]
 _Markdown = Annotated[
     bool, typer.Option("--markdown", help="Print the table of benchmarks/README.md.")
 ]
@@ -40,15 +45,18 @@ def bench(
     patience: _Patience = 3,
     torch: _Torch = True,
     json: _Json = None,
+    html: _Html = None,
+    peer: _Peers = None,
     markdown: _Markdown = False,
     profile: _Profile = None,
     tune_seconds: _TuneSeconds = 30.0,
     only: _Only = "",
 ) -> None:
-    """Measure tilewright beside NumPy and PyTorch, and say which goals are met.
+    """Measure tilewright beside NumPy, PyTorch, JAX, ONNX Runtime, OpenVINO, numexpr and numba.
 
-    Contenders take turns with equal threads, results are compared before anything is timed, and a
-    figure that other programs disturbed is marked: use an idle machine.
+    Each contender has a process, they take turns with equal threads, results are compared before
+    anything is timed, and a figure that other programs disturbed is marked: use an idle machine.
+    Who is not installed is left out (pip install 'tilewright[bench]').
 
     The exit code is 1 if a result was wrong; a goal that is missed is no error.
 
@@ -57,17 +65,15 @@ def bench(
         tilewright bench --list
         tilewright bench chain matmul --rounds 30
         tilewright bench overhead --json turns.json --profile trace.json
-        tilewright bench tuning --tune-seconds 10
         tilewright bench eager --only 'float32 1e6'
+        tilewright bench products --html products.html --peer NumPy --peer JAX
     """
     runner = importlib.import_module("..benchmarks.run", __package__)
     if show_list:
-        for name, told in runner.scripts().items():
-            typer.echo(f"{name:<16}{told}")
+        typer.echo("\n".join(f"{name:<16}{told}" for name, told in runner.scripts().items()))
         return
-    chosen = tuple(dict.fromkeys(names or ()))
-    threads = threads or len(os.sched_getaffinity(0))
     plan = runner.Plan(
-        chosen, rounds, threads, patience, torch, markdown, json, profile, tune_seconds, only
-    )
+        tuple(dict.fromkeys(names or ())), rounds, threads or len(os.sched_getaffinity(0)),
+        patience, torch, markdown, json, profile, tune_seconds, only, html, tuple(peer or ()),
+    )  # fmt: skip
     raise typer.Exit(runner.run(plan))

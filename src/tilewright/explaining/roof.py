@@ -11,8 +11,7 @@ from dataclasses import dataclass
 
 from ..lowering import machine
 from ..lowering.work import Work
-from ..peaks import record
-from ..peaks.measure import measure_peaks
+from ..peaks import measure, record
 
 LAUNCH = 5e-6  # seconds: what launching, waking threads and barriers may take
 _LATENCY_SHARE = 0.3  # of the roofline, below which a short launch is bound by its latency
@@ -32,12 +31,7 @@ class Bound:
 
 def known_peaks() -> record.Peaks:
     """The peaks of this machine, measured now if they have not been."""
-    path = record.place(machine.processor_name())
-    found = record.find(path)
-    if found is None:
-        found = measure_peaks()
-        record.save(found, path)
-    return found
+    return measure.known_peaks()
 
 
 def level_of(n_bytes: int, threads: int, host: machine.Machine, known: list[str]) -> str:

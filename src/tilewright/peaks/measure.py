@@ -12,9 +12,11 @@ from .. import empty_cache, get_num_threads, set_num_threads
 from ..benchmarks import machine as load
 from ..dsl.dtypes import float32, float64
 from ..lowering import machine
+from .dot_product import dot_product, dots
 from .multiply_add import multiply_add
 from .reading import reading
-from .record import Peaks, Rate
+from .record import Peaks, Rate, find, place, save
+from .streaming import copying, writing
 
 _SECONDS = 0.2  # of runs, the best of which counts
 _UNIT_BYTES = 32 << 20  # that a unit reads from its own core's cache
@@ -28,14 +30,29 @@ def measure_peaks(tell: Callable[[str], None] = lambda what: None) -> Peaks:
     for dtype in (float32, float64):
         tell(f"multiply-adds in {dtype}")
         flops[dtype.name] = _rate(*multiply_add(dtype))
-    reads = {}
-    for name, arguments in _levels(machine.host(), get_num_threads()).items():
-        tell(f"reading from {name}")
-        reads[name] = _rate(*reading(*arguments))
-        empty_cache()
+    for dot in dots():
+        tell(f"dot products of {dot.dtype}")
+        flops[dot.dtype] = _rate(*dot_product(dot))
+    found: dict[str, dict[str, Rate]] = {}
+    for what, kernel in {"reads": reading, "writes": writing, "copies": copying}.items():
+        found[what] = {}
+        for name, arguments in _levels(machine.host(), get_num_threads()).items():
+            tell(f"{what} of {name}")
+            found[what][name] = _rate(*kernel(*arguments))
+            empty_cache()
     others = load.others_share(before, load.usage())
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="minutes")
-    return Peaks(now, get_num_threads(), flops, reads, others)
+    return Peaks(now, get_num_threads(), flops, found.pop("reads"), others, **found)
+
+
+def known_peaks(tell: Callable[[str], None] = lambda what: None) -> Peaks:
+    """This machine's peaks: the record in the cache folder, or else measured now and kept."""
+    path = place(machine.processor_name())
+    found = find(path)
+    if found is None:
+        found = measure_peaks(tell)
+        save(found, path)
+    return found
 
 
 def _levels(host: machine.Machine, threads: int) -> dict[str, tuple[int, int, int]]:
