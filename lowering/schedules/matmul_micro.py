@@ -64,7 +64,11 @@ class Micro:
     ) -> None:
         self.spec, self.tiles, self.machine, self.frame = spec, tiles, machine, frame
         self.dtype = accumulator(spec.dtype).name
-        self.registers = frame.local("registers", self.dtype, tiles.mr * tiles.nr)
+        self.wide = f"{self.dtype}x{tiles.lanes}" if tiles.lanes > 1 else self.dtype
+        # An array of whole vectors: one of elements LLVM may take apart into them, and then puts
+        # every vector together anew in each step of k.
+        self.registers = frame.local("registers", self.wide, tiles.mr * tiles.vectors)
+        self.leaving = frame.local("leaving", self.dtype, tiles.lanes)
         self.column = frame.local("column", self.dtype, tiles.nr)  # for `Packer.b_vector`
 
     def clear(self, rows: int, vectors: int) -> Statements:
@@ -100,7 +104,6 @@ class Micro:
 
     def _step(self, k: Expr, rows: int, vectors: int, how: Operands) -> Statements:
         width, t = self.tiles.lanes, self.frame.t
-        wide = f"{self.dtype}x{width}" if width > 1 else self.dtype
         with t.block() as body:
             if how.ahead:
                 for element in how.ahead(k):
@@ -109,7 +112,9 @@ class Micro:
             for i in range(rows):
                 row = t.let(splat(how.a(i, k), width))
                 for v, column in enumerate(columns):
-                    t.emit(self._set(i, v, self.multiply_add(row, column, self._get(i, v), wide)))
+                    t.emit(
+                        self._set(i, v, self.multiply_add(row, column, self._get(i, v), self.wide))
+                    )
         return body
 
     def multiply_add(self, a: Expr, b: Expr, c: Expr, wide: str) -> Expr:
@@ -122,10 +127,10 @@ class Micro:
         return i * self.tiles.nr + v * self.tiles.lanes
 
     def _get(self, i: int, v: int) -> Expr:
-        return load(self.registers, i64(self._offset(i, v)), self.tiles.lanes)
+        return load(self.registers, i64(i * self.tiles.vectors + v))
 
     def _set(self, i: int, v: int, value: Expr) -> Statements:
-        return store(self.registers, value, i64(self._offset(i, v)), self.tiles.lanes)
+        return store(self.registers, value, i64(i * self.tiles.vectors + v))
 
     def finish(
         self, place: Place, memory: Buffer, base: Expr, rows: int, vectors: int
@@ -165,12 +170,13 @@ class Micro:
 
     def _lanes(self, place: Place, i: int, v: int) -> Statements:
         """One vector from registers to the outputs."""
-        start, at = v * self.tiles.lanes, self._offset(i, v)
+        start = v * self.tiles.lanes
 
         def body(lane: Expr) -> Statements:
-            return self._write(place, i64(i), start + lane, self.registers, at + lane)
+            return self._write(place, i64(i), start + lane, self.leaving, lane)
 
-        return self.frame.lanes(self.tiles.lanes, body)
+        made = store(self.leaving, self._get(i, v), i64(0), self.tiles.lanes)
+        return [made, self.frame.lanes(self.tiles.lanes, body)]
 
     def _copy_out(self, place: Place, memory: Buffer, base: Expr) -> Statements:
         """The epilogue over a tile in memory, by whole vectors and then what is left."""

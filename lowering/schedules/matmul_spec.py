@@ -111,8 +111,9 @@ def is_plain(frame: Frame, reader: Reader, ndim: int, unit: int | None, even: in
     `unit` (if there is one) and of any fixed length along `even`: then reading it again costs no
     more than reading a copy. `frame` is one that is thrown away."""
     index = [variable(f"i{n}") for n in range(ndim)]
-    if plain_load(frame, reader, index) is None:
-        return False
+    with frame.t.block():
+        if plain_load(frame, reader, index) is None:
+            return False
     (step,) = _steps(frame, reader, ndim, even)
     found: list[Any] = []
     structural_walk(step, (tirx.Var, lambda var: found.append(var)))

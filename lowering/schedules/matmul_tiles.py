@@ -85,6 +85,8 @@ def analytic_tiles(
     mr, vectors = _register_tile(machine, lanes, m, n, fixed=how.packed_b)
     nr = vectors * lanes
     kc = _k_block(machine, nr, accumulator(dtype).itemsize, k)
+    if isinstance(m, int) and m <= mr and isinstance(k, int):
+        kc = max(k, 1)  # nobody comes back to a panel of B
     tiles = MatmulTiles(mr, nr, kc, mr, lanes, "rows")
     tiles = replace(tiles, form=_form(machine, tiles, sizes, how))
     if tiles.form == "vector":
@@ -100,6 +102,8 @@ def analytic_tiles(
 def _register_tile(machine: Machine, lanes: int, m: Dim, n: Dim, *, fixed: bool) -> tuple[int, int]:
     """The rows and vectors of the register tile that waste the least on this m and n."""
     most, vectors = (8, 3) if machine.n_vector_registers >= 32 else (6, 2)
+    if isinstance(m, int) and 0 < m <= 4 and not fixed:
+        return m, _long_run(machine, m, n, lanes)
     shapes = [(most, vectors)]
     if machine.n_vector_registers >= 32:
         shapes += [(r, vectors) for r in (7, 6, 9)]
@@ -111,6 +115,22 @@ def _register_tile(machine: Machine, lanes: int, m: Dim, n: Dim, *, fixed: bool)
     costs = [(_cycles(m, n, r, v, lanes), i) for i, (r, v) in enumerate(shapes)]
     least = min(costs)[0]
     return next(shapes[i] for cost, i in costs if cost <= least * 1.02)
+
+
+def _long_run(machine: Machine, m: int, n: Dim, lanes: int) -> int:
+    """The vectors of a tile of few rows: long runs along the rows of B, in panels that cores share
+    evenly."""
+    most = max(1, (machine.n_vector_registers - 2) // (m + 1))
+    if not isinstance(n, int):
+        return most
+    found = range(most, max(1, most * 3 // 4) - 1, -1)
+    found = found if -(-n // lanes) > most else range(most, 0, -1)
+
+    def share(vectors: int) -> int:
+        panels = -(-n // (vectors * lanes))
+        return -(-panels // machine.cores) * vectors
+
+    return min(found, key=share)
 
 
 def _cycles(m: int, n: int, rows: int, vectors: int, lanes: int) -> float:
@@ -150,16 +170,20 @@ def _form(
     sizes: tuple[Dim, Dim, Dim, Dim],
     how: Reading,
 ) -> str:
-    m, n, k, batch = sizes
+    (m, n, k, batch), itemsize = sizes, machine.vector_bytes // tiles.lanes
     if not (isinstance(m, int) and isinstance(n, int) and isinstance(k, int)):
         return "any"
     # Dot products along k have lanes of their own, which the reproducible mode does without.
     in_order = m == 1 and how.along_n
-    if 1 in (m, n) and not how.packed_b and not (machine.reproducible and not in_order):
+    is_vector = 1 in (m, n) and not how.packed_b
+    # A row by a matrix that is near goes by tiles; one from memory, by whole pieces of its rows.
+    is_near = m == 1 and how.b and 2 * n * k * itemsize < machine.l3
+    if is_vector and not is_near and not (machine.reproducible and not in_order):
         return "vector"
     if isinstance(batch, int) and batch >= 4 * machine.cores:
         return "items"
-    wide = -(-n // tiles.nr) >= 4 * machine.cores
+    rows, columns = -(-m // tiles.mr), -(-n // tiles.nr)
+    wide = columns >= 4 * machine.cores or rows < min(columns, 2 * machine.cores)
     return "columns" if m <= COLUMN_ROWS and wide else "rows"
 
 

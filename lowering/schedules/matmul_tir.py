@@ -231,11 +231,20 @@ class Frame:
         return made.with_attr(attributes)
 
 
-def run(frame: Frame, start: Expr | int, stop: Expr, width: int, body: Body) -> Statements:
-    """`body(i)` for a range that is known at run time: whole vectors, then one by one."""
+def run(
+    frame: Frame,
+    start: Expr | int,
+    stop: Expr,
+    width: int,
+    body: Body,
+    before: Body | None = None,
+) -> Statements:
+    """`body(i)` for a range known at run time: whole vectors (each after `before(i)`), then one
+    by one."""
 
     def vector(at: Expr) -> Statements:
-        return frame.lanes(width, lambda lane: body(at + lane))
+        main = frame.lanes(width, lambda lane: body(at + lane))
+        return main if before is None else [frame.block(lambda: before(at)), main]
 
     def parts(first: Expr, done: Expr) -> Statements:
         rest = loop("j", done, stop, lambda j: frame.block(lambda: body(j)))

