@@ -13,6 +13,7 @@ from ..dsl.errors import DeviceError
 from ..dsl.sizes import Dim
 from ..lowering.cache import Cache, key_of
 from ..lowering.protocols import Compiler
+from ..lowering.rewrites import Rule
 from .manifest import Manifest
 
 
@@ -73,6 +74,11 @@ class DeviceBackend:
     def run_side(self) -> str:
         """The name of its table in the native core."""
         return self.manifest.run_side
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """Rewrites for its schedules."""
+        return self.manifest.rules
 
     @property
     def needs(self) -> tuple[str, ...]:

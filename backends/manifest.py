@@ -11,8 +11,11 @@ from typing import Any
 from ..dsl.dtypes import DType, float64, int64
 from ..dsl.errors import DeviceError
 from ..dsl.sizes import Dim
+from ..lowering.attention import attention_as_products
+from ..lowering.convolutions import CONVOLUTION_RULES
 from ..lowering.prepack import PackedSize
 from ..lowering.protocols import Compiler
+from ..lowering.rewrites import Rule
 
 
 def _no_routine(name: str) -> Callable[..., Any]:
@@ -36,8 +39,9 @@ class Manifest:
     `device_backend.py` does the rest. `default_float` is what arrays are made of that nothing else
     says the dtype of; where a device lacks it, float32. `pooled_temporaries`: the device cannot
     pass a place inside a block of memory to a kernel. `loop_kernels`: there is a schedule for
-    loops as kernels (kind `loop`). `find_routine` makes a native routine ready; without it each
-    one is a DeviceError.
+    loops as kernels (kind `loop`); `attention_kernels`: one for attention (kind `attend`), which is
+    computed by products otherwise. `find_rules` gives rewrites of the device's own. `find_routine`
+    makes a native routine ready; without it each one is a DeviceError.
     """
 
     name: str
@@ -46,11 +50,13 @@ class Manifest:
     load_kernel: Callable[[bytes, bytes, Sequence[bytes]], Any] | None = None
     load_program: Callable[[bytes, Sequence[Any], str], Any] | None = None
     find_packed_size: PackedSize = _as_it_is
+    find_rules: Callable[[], tuple[Rule, ...]] = tuple
     find_routine: Callable[[str], Callable[..., Any]] = _no_routine
     find_needs: Callable[[], tuple[str, ...]] = tuple
     run_side: str = ""
     pooled_temporaries: bool = False
     loop_kernels: bool = False
+    attention_kernels: bool = False
     default_float: DType = float64
     default_int: DType = int64
 
@@ -77,6 +83,12 @@ class Manifest:
     @property
     def needs(self) -> tuple[str, ...]:
         return self.find_needs()
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """Rewrites that make of a graph what its schedules take; they come before all others."""
+        attention = () if self.attention_kernels else (attention_as_products,)
+        return (*self.find_rules(), *attention, *CONVOLUTION_RULES)
 
     def packed_size(
         self, m: Dim, n: Dim, k: Dim, items: Dim, dtype: DType

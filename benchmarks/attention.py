@@ -3,33 +3,55 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-import tilewright as tw
-
-from . import machine
-from .harness import OURS, Case, Goal, Options, Run, agree
+from .contest import JAX, NUMPY, TORCH, Contest, Entry, Made, ahead_of_best
+from .harness import OURS, Options
 
 HEADS, WIDTH = 12, 64
 LENGTHS = (128, 256, 512, 1024, 2048)
+FORWARD = ahead_of_best("attention 12 x 64 float32", mean=1.2)
+BACKWARD = ahead_of_best("the same with its gradients", mean=1.1)
 
 
-def cases(options: Options) -> Iterator[Case]:
+def cases(options: Options) -> Iterator[Contest]:
     """Prefill, causal or not; one query against a cache of keys; forward and backward."""
     for length in LENGTHS:
         for causal in (False, True):
-            yield _forward(options, length, length, causal)
+            yield _contest(length, length, causal)
     for length in LENGTHS:
-        yield _forward(options, 1, length, causal=False)
-    for length in LENGTHS[:3]:
-        yield _backward(options, length)
+        yield _contest(1, length, causal=False)
+    for length in LENGTHS[:4]:
+        yield _contest(length, length, causal=True, with_gradient=True)
 
 
-def _operands(n_queries: int, n_keys: int) -> list[Any]:
-    rng = np.random.default_rng(n_keys)
+def _contest(n_queries: int, n_keys: int, causal: bool, *, with_gradient: bool = False) -> Contest:
+    kind = "gradient" if with_gradient else "decode" if n_queries == 1 else "prefill"
+    ours = partial(_by_name, causal)
+    in_jax: Entry = Made(partial(_in_jax, causal))
+    if with_gradient or n_queries == 1:
+        in_jax = partial(_jax_turned, causal) if with_gradient else _jax_by_products
+    functions: dict[str, Entry] = {OURS: ours, TORCH: ours, JAX: in_jax}
+    functions |= {} if with_gradient else {NUMPY: partial(_in_numpy, causal)}
+    # Backward: the scores again, and four products of the same size.
+    times = 3.5 if with_gradient else 1.0
+    return Contest(
+        f"{kind} {n_keys}{', causal' if causal else ''}",
+        partial(_inputs, n_queries, n_keys),
+        functions,
+        BACKWARD if with_gradient else FORWARD,
+        gradient=(0, 1, 2) if with_gradient else (),
+        flops=times * _flops(n_queries, n_keys, causal),
+        bytes=4.0 * HEADS * WIDTH * 2 * (n_queries + n_keys) * (2 if with_gradient else 1),
+        tolerance=1e-4,
+    )
+
+
+def _inputs(n_queries: int, n_keys: int, rng: np.random.Generator) -> list[Any]:
     shapes = ((1, HEADS, n, WIDTH) for n in (n_queries, n_keys, n_keys))
     return [rng.standard_normal(shape, dtype=np.float32) for shape in shapes]
 
@@ -40,87 +62,34 @@ def _flops(n_queries: int, n_keys: int, causal: bool) -> float:
     return 4.0 * HEADS * WIDTH * pairs
 
 
-def _goal(options: Options) -> Goal:
-    peer = "PyTorch" if options.torch else "NumPy"
-    return Goal(f"attention 12 x 64 float32: at least 1.2x {peer}", ratio=1.2, peer=peer)
+def _by_name(causal: bool, library: Any, q: Any, k: Any, v: Any) -> Any:
+    """tilewright's and PyTorch's, which are called alike."""
+    return library.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=causal)
 
 
-def _forward(options: Options, n_queries: int, n_keys: int, causal: bool) -> Case:
-    arrays = _operands(n_queries, n_keys)
-    attend = tw.nn.functional.scaled_dot_product_attention
-    ours = tw.jit(lambda q, k, v: attend(q, k, v, is_causal=causal))
-    given = [tw.asarray(x) for x in arrays]
-    runs: dict[str, Run] = {
-        "NumPy": lambda: _in_numpy(causal, *arrays),
-        OURS: lambda: ours(*given),
-        **_of_torch(options, arrays, causal),
-        **_of_jax(options, arrays, causal),
-    }
-    kind = "decode" if n_queries == 1 else "prefill"
-    name = f"{kind} {n_keys}{', causal' if causal else ''}"
-    flops = _flops(n_queries, n_keys, causal)
-    # Means of values of unit scale, from scores that are off by some units in their last place.
-    return Case(name, runs, _goal(options), agree(runs, 0, 1e-4), flops=flops)
-
-
-def _in_numpy(causal: bool, q: Any, k: Any, v: Any) -> Any:
-    scores = q @ k.swapaxes(-1, -2) / np.float32(math.sqrt(WIDTH))
+def _in_numpy(causal: bool, np: Any, q: Any, k: Any, v: Any) -> Any:
+    scores = q @ k.swapaxes(-1, -2) / q.dtype.type(math.sqrt(WIDTH))
     if causal:
         scores[..., np.triu(np.ones(scores.shape[-2:], bool), 1)] = -np.inf
     powers = np.exp(scores - scores.max(-1, keepdims=True))
     return powers @ v / powers.sum(-1, keepdims=True)
 
 
-def _of_torch(options: Options, arrays: list[Any], causal: bool) -> dict[str, Run]:
-    torch = options.torch
-    if not torch:
-        return {}
-    attend = torch.nn.functional.scaled_dot_product_attention
-    given = [torch.from_numpy(x) for x in arrays]
-    compiled = torch.compile(lambda q, k, v: attend(q, k, v, is_causal=causal))
-    return {
-        "PyTorch": lambda: attend(*given, is_causal=causal),
-        "torch.compile": lambda: compiled(*given),
-    }
+def _jax_turned(causal: bool, jax: Any, *arrays: Any) -> Any:
+    """JAX's heads stand behind the positions."""
+    turned = (x.swapaxes(1, 2) for x in arrays)
+    return jax.nn.dot_product_attention(*turned, is_causal=causal).swapaxes(1, 2)
 
 
-def _of_jax(options: Options, arrays: list[Any], causal: bool) -> dict[str, Run]:
-    jax = machine.jax_module() if options.torch else None
-    if not jax:
-        return {}
-    attend = jax.jit(lambda q, k, v: jax.nn.dot_product_attention(q, k, v, is_causal=causal))
-    given = [jax.numpy.asarray(x.swapaxes(1, 2)) for x in arrays]
-    # The result is (B, L, heads, E): what it is compared with has the heads before.
-    turned = jax.jit(lambda q, k, v: attend(q, k, v).swapaxes(1, 2))
-    return {"JAX": lambda: turned(*given).block_until_ready()}
+def _jax_by_products(jax: Any, q: Any, k: Any, v: Any) -> Any:
+    """For one query a fifth of the time of `dot_product_attention`."""
+    weights = jax.nn.softmax(q @ k.swapaxes(-1, -2) / math.sqrt(WIDTH), axis=-1)
+    return weights @ v
 
 
-def _backward(options: Options, length: int) -> Case:
-    arrays = _operands(length, length)
-    attend = tw.nn.functional.scaled_dot_product_attention
-    ours = tw.jit(tw.grad(lambda q, k, v: attend(q, k, v).sum(), argnums=(0, 1, 2)))
-    given = [tw.asarray(x) for x in arrays]
-    runs: dict[str, Run] = {"NumPy": lambda: _slopes(*arrays), OURS: lambda: ours(*given)[2]}
-    if torch := options.torch:
-        theirs = [torch.from_numpy(x).requires_grad_() for x in arrays]
-
-        def run() -> Any:
-            out = torch.nn.functional.scaled_dot_product_attention(*theirs)
-            return torch.autograd.grad(out.sum(), theirs)[2]
-
-        runs["PyTorch"] = run
-    flops = 3.5 * _flops(length, length, False)
-    return Case(f"gradient {length}", runs, _goal(options), agree(runs, 0, 1e-2), flops=flops)
-
-
-def _slopes(q: Any, k: Any, v: Any) -> Any:
-    """The gradient by the values of a sum over the result; the others are computed beside it."""
-    scores = q @ k.swapaxes(-1, -2) / np.float32(math.sqrt(WIDTH))
-    powers = np.exp(scores - scores.max(-1, keepdims=True))
-    weights = powers / powers.sum(-1, keepdims=True)
-    by_out = np.ones_like(q)
-    by_weight = by_out @ v.swapaxes(-1, -2)
-    inner = by_weight - (by_weight * weights).sum(-1, keepdims=True)
-    by_score = weights * inner / np.float32(math.sqrt(WIDTH))
-    _, _ = by_score @ k, by_score.swapaxes(-1, -2) @ q
-    return weights.swapaxes(-1, -2) @ by_out
+def _in_jax(causal: bool, jax: Any, *arrays: Any) -> Callable[[], Any]:
+    """On arrays that lie as JAX likes them."""
+    given = [x.swapaxes(1, 2) for x in arrays]
+    attend = partial(jax.nn.dot_product_attention, is_causal=causal)
+    # The result, with which others are compared, has the heads before.
+    return partial(jax.jit(lambda *given: attend(*given).swapaxes(1, 2)), *given)

@@ -11,10 +11,10 @@ import importlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
-from scipy import special
 
 Function = Callable[..., Any]
 
@@ -38,17 +38,17 @@ class Chain:
         return self.body.split("\n")[-1].split(" ; ")
 
 
-def arguments(size: int) -> dict[str, Any]:
+def arguments(name: str, size: int, rng: np.random.Generator) -> Any:
     """x, y, z in 0.5 to 2, a signed s, angles a, complex u and v, integers k."""
-    rng = np.random.default_rng(0)
-    found: dict[str, Any] = {n: rng.uniform(0.5, 2, size).astype(np.float32) for n in "xyz"}
-    found["s"] = (2 * rng.standard_normal(size)).astype(np.float32)
-    found["a"] = rng.uniform(-20, 20, size).astype(np.float32)
-    for name in "uv":
-        pairs = rng.standard_normal((size, 2)).astype(np.float32)
-        found[name] = pairs.view(np.complex64)[:, 0]
-    found["k"] = rng.integers(0, 1 << 20, size).astype(np.int32)
-    return found
+    if name in "xyz":
+        return rng.uniform(0.5, 2, size).astype(np.float32)
+    if name == "s":
+        return (2 * rng.standard_normal(size)).astype(np.float32)
+    if name == "a":
+        return rng.uniform(-20, 20, size).astype(np.float32)
+    if name == "k":
+        return rng.integers(0, 1 << 20, size).astype(np.int32)
+    return rng.standard_normal((size, 2)).astype(np.float32).view(np.complex64)[:, 0]
 
 
 CHAINS: Mapping[str, Chain] = {
@@ -80,7 +80,7 @@ CHAINS: Mapping[str, Chain] = {
                         in_numexpr=False),
     "where chain": Chain("s y", "where(s > 1.0, y, where(s > -1.0, 0.1 * s * y, s + y))"),
     "complex product": Chain("u v", "u * v + u", "complex64", in_numexpr=False),
-    "integers": Chain("k", "((k * 3 + 7) ^ (k >> 2)) & 65535", "int32"),
+    "integers": Chain("k", "((k * 3 + 7) ^ (k >> 2)) & 65535", "int32", tolerance=0.0),
     "rotation": Chain(
         "x y a", "c = cos(a)\ns = sin(a)\nx * c - y * s ; x * s + y * c", in_numexpr=False
     ),
@@ -92,8 +92,10 @@ CHAINS: Mapping[str, Chain] = {
 }  # fmt: skip
 
 
-def function_of(chain: Chain, library: Any, erf: Function) -> Function:
+@cache
+def function_of(chain: Chain, library: Any) -> Function:
     """The function of arrays in the names of a library."""
+    erf, library = _erf(library), library.numpy if library.__name__ == "jax" else library
     lines = chain.body.split("\n")[:-1]
     result = ", ".join(chain.outputs)
     text = "\n    ".join([f"def chain({', '.join(chain.given.split())}):", *lines])
@@ -101,23 +103,17 @@ def function_of(chain: Chain, library: Any, erf: Function) -> Function:
     return _defined(f"{text}\n    return {result}\n", names)
 
 
-def numpy_function(chain: Chain) -> Function:
-    """NumPy's, with SciPy's error function."""
-    return function_of(chain, np, special.erf)
+def _erf(library: Any) -> Function:
+    """A library's error function; NumPy's is SciPy's."""
+    of_others = {"numpy": "scipy.special", "jax": "jax.scipy.special"}
+    if found := of_others.get(library.__name__):
+        library = importlib.import_module(found)
+    erf: Function = library.erf
+    return erf
 
 
-def numexpr_function(chain: Chain, given: Mapping[str, Any]) -> Function | None:
-    """numexpr's, with its constants in single precision, or None."""
-    if not chain.in_numexpr:
-        return None
-    numexpr = importlib.import_module("numexpr")
-    here = {name: given[name] for name in chain.given.split()}
-    return lambda: numexpr.evaluate(chain.body, here, {}, truediv=False)
-
-
-def numba_function(chain: Chain) -> Function:
+def numba_function(chain: Chain, numba: Any) -> Function:
     """numba's: a parallel loop over the elements, without fast mathematics."""
-    numba = importlib.import_module("numba")
     maths = importlib.import_module("math")
     body, constants = _single_constants(chain.body)
     *lines, last = body.split("\n")

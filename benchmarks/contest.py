@@ -35,6 +35,19 @@ class Made:
 
 
 @dataclass(frozen=True)
+class OnnxText:
+    """Instead of a function, for ONNX Runtime and OpenVINO: nodes in ONNX's text form that give `y`
+    from `names`, which are the inputs in order."""
+
+    nodes: str
+    names: tuple[str, ...] = ("x",)
+    opset: int = 23
+
+
+Entry = Function | Made | OnnxText | None
+
+
+@dataclass(frozen=True)
 class Contest:
     """One row of a table.
 
@@ -56,7 +69,7 @@ class Contest:
 
     name: str
     inputs: Inputs
-    functions: Mapping[str, Function | Made | None]
+    functions: Mapping[str, Entry]
     goal: Goal
     constants: tuple[int, ...] = ()
     gradient: tuple[int, ...] = ()
@@ -66,7 +79,7 @@ class Contest:
     tolerance: float = 1e-5
     reference: str = ""
 
-    def function(self, peer: str) -> Function | Made | None:
+    def function(self, peer: str) -> Entry:
         """What a peer runs, or None if it takes no part."""
         if peer in self.functions:
             return self.functions[peer]
@@ -85,8 +98,8 @@ class Contest:
         return self.reference or (found[0] if found else "")
 
 
-def _is_plain(function: Function | Made | None) -> bool:
-    return function is not None and not isinstance(function, Made)
+def _is_plain(function: Entry) -> bool:
+    return function is not None and not isinstance(function, Made | OnnxText)
 
 
 def ahead_of_best(what: str, least: float = 0.0, mean: float = 0.0) -> Goal:
@@ -104,7 +117,7 @@ def ahead_of_best(what: str, least: float = 0.0, mean: float = 0.0) -> Goal:
 
 def in_numpy_names(
     function: Callable[..., Any], torch: Callable[..., Any] | None = None
-) -> dict[str, Function | Made | None]:
+) -> dict[str, Entry]:
     """The functions of a contest from one text for NumPy, jax.numpy and tilewright, and PyTorch's
     if its names differ.
 

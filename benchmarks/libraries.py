@@ -12,8 +12,21 @@ from typing import Any
 
 import numpy as np
 
-from .contest import COMPILED, JAX, NUMBA, NUMEXPR, NUMPY, OPENVINO, ORT, TORCH, Contest, Made
+from .contest import (
+    COMPILED,
+    JAX,
+    NUMBA,
+    NUMEXPR,
+    NUMPY,
+    OPENVINO,
+    ORT,
+    TORCH,
+    Contest,
+    Made,
+    OnnxText,
+)  # fmt: skip
 from .harness import OURS
+from .onnx_text import model_bytes
 
 Run = Callable[[], Any]
 _FREE_CONSTANTS = 8 << 20  # bytes of constants that JAX is handed as arguments from here on
@@ -50,7 +63,7 @@ class Library:
         arrays = [self.array(x) for x in hosts]
         if isinstance(function, Made):
             return self.waited(function.make(self.lib, *arrays))
-        if function is None:
+        if function is None or isinstance(function, OnnxText):
             raise ValueError(f"{contest.name}: {name} has no function")
         if contest.gradient:
             return self.waited(self.gradient(contest, function, arrays))
@@ -163,7 +176,7 @@ class Torch(Library):
     def export(self, contest: Contest, hosts: Sequence[Any], path: Path) -> None:
         """PyTorch's function as an ONNX file, by the exporter that traces."""
         function = contest.functions[TORCH]
-        if function is None or isinstance(function, Made):
+        if function is None or isinstance(function, Made | OnnxText):
             raise ValueError(f"{contest.name}: there is no function of PyTorch's to export")
         module, variables = self.module_of(contest, function, [self.array(x) for x in hosts])
         self.lib.onnx.export(module, tuple(variables), str(path), dynamo=False, opset_version=17)
@@ -238,7 +251,11 @@ class OnnxRuntime(Library):
         function = contest.function(name)
         if isinstance(function, Made):
             return function.make(self.lib, *hosts)  # type: ignore[no-any-return]
-        session = self.session(str(model))
+        session = self.session(
+            model_bytes(function, hosts, contest.constants)
+            if isinstance(function, OnnxText)
+            else str(model)
+        )
         binding = session.io_binding()
         variables = [x for i, x in enumerate(hosts) if i not in contest.constants]
         held = [self.lib.OrtValue.ortvalue_from_numpy(x) for x in variables]
@@ -254,7 +271,7 @@ class OnnxRuntime(Library):
 
         return run
 
-    def session(self, model: str) -> Any:
+    def session(self, model: str | bytes) -> Any:
         """A session with the threads of this peer."""
         options = self.lib.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = self.threads, 1
@@ -274,7 +291,11 @@ class OpenVino(Library):
         function = contest.function(name)
         if isinstance(function, Made):
             return function.make(self.lib, *hosts)  # type: ignore[no-any-return]
-        compiled = self.compiled(str(model))
+        compiled = self.compiled(
+            self.lib.Core().read_model(model_bytes(function, hosts, contest.constants), b"")
+            if isinstance(function, OnnxText)
+            else str(model)
+        )
         request = compiled.create_infer_request()
         variables = [x for i, x in enumerate(hosts) if i not in contest.constants]
         for i, host in enumerate(variables):
@@ -287,7 +308,7 @@ class OpenVino(Library):
 
         return run
 
-    def compiled(self, model: str) -> Any:
+    def compiled(self, model: Any) -> Any:
         """A compiled model with the threads of this peer; its default would be bfloat16 where
         the processor has it, which is other work."""
         settings = {

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
+from typing import Any
 
 import numpy as np
 
-import tilewright as tw
-
-from .harness import OURS, Case, Goal, Options, agree
+from .contest import COMPILED, JAX, OPENVINO, ORT, Contest, in_numpy_names, without
+from .harness import Goal, Options
 
 SIZES = (512, 601, 768, 1000, 1024, 1279, 1536, 1777, 2048)
 VARIABLE = Goal(
@@ -20,29 +21,26 @@ CAPTURED = Goal(
 )
 
 
-def cases(options: Options) -> Iterator[Case]:
+def cases(options: Options) -> Iterator[Contest]:
     """Each size with two arguments, then with the right operand captured by the function."""
-    for size in SIZES:
-        yield _case(size, options, is_captured=False)
-    for size in SIZES:
-        yield _case(size, options, is_captured=True)
+    for is_captured in (False, True):
+        for size in SIZES:
+            yield _contest(size, is_captured)
 
 
-def _case(size: int, options: Options, *, is_captured: bool) -> Case:
-    rng = np.random.default_rng(size)
-    x, w = (rng.standard_normal((size, size), dtype=np.float32) for _ in range(2))
-    a, b = tw.asarray(x), tw.asarray(w)
-    runs = {"NumPy": lambda: x @ w}
-    if is_captured:
-        fixed = tw.jit(lambda a: a @ b)
-        runs[OURS] = lambda: fixed(a)
-    else:
-        product = tw.jit(lambda a, b: a @ b)
-        runs[OURS] = lambda: product(a, b)
-    if torch := options.torch:
-        s, t = torch.from_numpy(x), torch.from_numpy(w)
-        runs["PyTorch"] = lambda: s @ t
-    name = f"matmul {size}{', captured weight' if is_captured else ''}"
-    goal = CAPTURED if is_captured else VARIABLE
-    # The results differ by rounding alone: a ten-thousandth of the scale of a sum of n unit terms.
-    return Case(name, runs, goal, agree(runs, 0, 1e-4 * size**0.5), flops=2.0 * size**3)
+def _contest(size: int, is_captured: bool) -> Contest:
+    """Beside NumPy and PyTorch; `gemm` has products beside everyone."""
+    contest = Contest(
+        f"matmul {size}{', captured weight' if is_captured else ''}",
+        partial(_inputs, size),
+        in_numpy_names(lambda library, a, b: a @ b),
+        CAPTURED if is_captured else VARIABLE,
+        constants=(1,) if is_captured else (),
+        flops=2.0 * size**3,
+        bytes=12.0 * size**2,
+    )
+    return without(contest, COMPILED, JAX, ORT, OPENVINO)
+
+
+def _inputs(size: int, rng: np.random.Generator) -> list[Any]:
+    return [rng.standard_normal((size, size), dtype=np.float32) for _ in range(2)]

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from . import machine
-from .contest import COMPILED, OPENVINO, ORT, PEERS, TORCH, Contest, Made
+from .contest import COMPILED, OPENVINO, ORT, PEERS, TORCH, Contest, Made, OnnxText
 from .harness import OURS, Case, Options, Result
 from .libraries import LIBRARIES
 from .peer_process import PeerError, PeerProcess
@@ -128,7 +128,7 @@ class Referee:
 
     def _model(self, where: dict[str, str], contest: Contest, peer: str) -> str:
         """PyTorch's function as an ONNX file for who runs such; made once a contest."""
-        if peer not in (ORT, OPENVINO) or isinstance(contest.function(peer), Made):
+        if peer not in (ORT, OPENVINO) or isinstance(contest.function(peer), Made | OnnxText):
             return ""
         path = self._path(f"model-{abs(hash(tuple(where.values())))}.onnx")
         if not path.exists():

@@ -63,12 +63,13 @@ def table(results: Sequence[Result], title: str, told: dict[str, Any]) -> Table:
     made = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0))
     found = dict.fromkeys(n for r in results for n in r.turns if n != OURS)
     peers = [n for n in _ORDER if n in found] + [n for n in found if n not in _ORDER]
-    timed = [*peers, OURS] if len(peers) <= _FEW else [OURS]
-    made.add_column("case")
+    is_wide = len(peers) > _FEW  # then what a peer took over what we took, with a short heading
+    timed = [OURS] if is_wide else [*peers, OURS]
+    made.add_column("case", min_width=24)
     for name in timed:
         made.add_column(f"{name} (spread)", justify="right")
     for name in peers:
-        made.add_column(f"against {name}", justify="right")
+        made.add_column(f"/ {name}" if is_wide else f"against {name}", justify="right")
     for name in ("GFLOP/s", "GB/s", "roof", "goal"):
         made.add_column(name, justify="right")
     for result in results:

@@ -1,7 +1,7 @@
-"""The functions that `rows` measures: how each library says them, in float32.
+"""The functions that `rows` measures: how each library, which comes first, says them, in float32.
 
 `x` is the array, `w` and `b` what it is scaled and moved by, `m` and `v` running statistics. ONNX
-texts take `x`, `weight`, `bias`, `mean` and `variance`; their parameters are initial values.
+texts take `x`, `weight`, `bias`, `mean` and `variance`.
 """
 
 from __future__ import annotations
@@ -12,11 +12,8 @@ from typing import Any
 
 import numpy as np
 
-import tilewright as tw
-
 Shape = tuple[int, ...]
 Call = Callable[..., Any]
-F = tw.nn.functional
 
 
 def _none(shape: Shape) -> tuple[Shape, ...]:
@@ -25,9 +22,9 @@ def _none(shape: Shape) -> tuple[Shape, ...]:
 
 @dataclass(frozen=True)
 class Rows:
-    """One function: `torch` and `jax` are called with their library first. `parameters` gives the
-    shapes of the further arguments for a shape of the first; with `is_trained` the gradient is
-    measured too."""
+    """One function. `parameters` gives the shapes of the further arguments for a shape of the
+    first; with `keeps_shape` the result is as large as the first; with `is_trained` the gradient
+    is measured too."""
 
     shapes: tuple[Shape, ...]
     ours: Call
@@ -36,6 +33,7 @@ class Rows:
     numpy: Call | None = None
     onnx: str = ""
     parameters: Callable[[Shape], tuple[Shape, ...]] = _none
+    keeps_shape: bool = False
     is_trained: bool = False
 
 
@@ -60,10 +58,10 @@ def _plain(name: str, torch: str, onnx: str, shapes: tuple[Shape, ...], axis: An
         text = f"axes = Constant<value_ints=[{axis}]>() y = {onnx}<keepdims=0>(x, axes)"
     return Rows(
         shapes,
-        lambda x: getattr(tw, name)(x, axis=axis),
+        lambda tw, x: getattr(tw, name)(x, axis=axis),
         theirs,
         lambda jax, x: getattr(jax.numpy, name)(x, axis=axis),
-        lambda x: getattr(np, name)(x, axis=axis),
+        lambda np, x: getattr(np, name)(x, axis=axis),
         text,
     )
 
@@ -71,10 +69,10 @@ def _plain(name: str, torch: str, onnx: str, shapes: tuple[Shape, ...], axis: An
 def _place(axis: int) -> Rows:
     return Rows(
         MATRICES,
-        lambda x: tw.argmax(x, axis=axis),
+        lambda tw, x: tw.argmax(x, axis=axis),
         lambda torch, x: torch.argmax(x, dim=axis),
         lambda jax, x: jax.numpy.argmax(x, axis=axis),
-        lambda x: np.argmax(x, axis=axis),
+        lambda np, x: np.argmax(x, axis=axis),
         f"y = ArgMax<axis={axis}, keepdims=0>(x)",
     )
 
@@ -83,11 +81,12 @@ def _softmax(name: str, shapes: tuple[Shape, ...], axis: int) -> Rows:
     of_numpy = {"softmax": _numpy_softmax, "log_softmax": _numpy_log_softmax}[name]
     return Rows(
         shapes,
-        lambda x: getattr(F, name)(x, dim=axis),
+        lambda tw, x: getattr(tw.nn.functional, name)(x, dim=axis),
         lambda torch, x: getattr(torch.nn.functional, name)(x, dim=axis),
         lambda jax, x: getattr(jax.nn, name)(x, axis=axis),
-        lambda x: of_numpy(x, axis),
+        lambda np, x: of_numpy(x, axis),
         f"y = {'Softmax' if name == 'softmax' else 'LogSoftmax'}<axis={axis}>(x)",
+        keeps_shape=True,
         is_trained=True,
     )
 
@@ -132,51 +131,56 @@ def _by_running(library: Any, x: Any, w: Any, b: Any, m: Any, v: Any) -> Any:
 
 LAYER_NORM = Rows(
     TOKENS,
-    lambda x, w, b: F.layer_norm(x, x.shape[-1:], w, b),
+    lambda tw, x, w, b: tw.nn.functional.layer_norm(x, x.shape[-1:], w, b),
     lambda torch, x, w, b: torch.nn.functional.layer_norm(x, x.shape[-1:], w, b),
     lambda jax, x, w, b: _standard(jax.numpy, x, -1) * w + b,
-    lambda x, w, b: _standard(np, x, -1) * w + b,
+    lambda np, x, w, b: _standard(np, x, -1) * w + b,
     "y = LayerNormalization<axis=-1, epsilon=0.00001>(x, weight, bias)",
     _last,
+    keeps_shape=True,
     is_trained=True,
 )
 RMS_NORM = Rows(
     ((16, 4096), (256, 4096), (2048, 4096)),
-    lambda x, w: F.rms_norm(x, x.shape[-1:], w, 1e-5),
+    lambda tw, x, w: tw.nn.functional.rms_norm(x, x.shape[-1:], w, 1e-5),
     lambda torch, x, w: torch.nn.functional.rms_norm(x, x.shape[-1:], w, 1e-5),
     lambda jax, x, w: x / jax.numpy.sqrt(jax.numpy.mean(x * x, -1, keepdims=True) + 1e-5) * w,
-    lambda x, w: x / np.sqrt(np.mean(x * x, -1, keepdims=True) + np.float32(1e-5)) * w,
+    lambda np, x, w: x / np.sqrt(np.mean(x * x, -1, keepdims=True) + np.float32(1e-5)) * w,
     "y = RMSNormalization<axis=-1, epsilon=0.00001>(x, weight)",
     lambda shape: _last(shape)[:1],
+    keeps_shape=True,
     is_trained=True,
 )
 GROUP_NORM = Rows(
     CHANNELS,
-    lambda x, w, b: F.group_norm(x, 32, w, b),
+    lambda tw, x, w, b: tw.nn.functional.group_norm(x, 32, w, b),
     lambda torch, x, w, b: torch.nn.functional.group_norm(x, 32, w, b),
     lambda jax, x, w, b: _group(jax.numpy, x, w, b),
-    lambda x, w, b: _group(np, x, w, b),
+    lambda np, x, w, b: _group(np, x, w, b),
     "y = GroupNormalization<num_groups=32, epsilon=0.00001>(x, weight, bias)",
     _per_channel,
+    keeps_shape=True,
     is_trained=True,
 )
 BATCH_NORM = Rows(
     CHANNELS,
-    lambda x, w, b: F.batch_norm(x, None, None, w, b, training=True),
+    lambda tw, x, w, b: tw.nn.functional.batch_norm(x, None, None, w, b, training=True),
     lambda torch, x, w, b: torch.nn.functional.batch_norm(x, None, None, w, b, training=True),
     lambda jax, x, w, b: _standard(jax.numpy, x, (0, 2, 3)) * _wide(w) + _wide(b),
-    lambda x, w, b: _standard(np, x, (0, 2, 3)) * _wide(w) + _wide(b),
+    lambda np, x, w, b: _standard(np, x, (0, 2, 3)) * _wide(w) + _wide(b),
     parameters=_per_channel,
+    keeps_shape=True,
     is_trained=True,
 )
 BATCH_NORM_INFERENCE = Rows(
     CHANNELS,
-    lambda x, w, b, m, v: F.batch_norm(x, m, v, w, b),
+    lambda tw, x, w, b, m, v: tw.nn.functional.batch_norm(x, m, v, w, b),
     lambda torch, x, w, b, m, v: torch.nn.functional.batch_norm(x, m, v, w, b),
     lambda jax, x, *p: _by_running(jax.numpy, x, *p),
-    lambda x, *p: _by_running(np, x, *p),
+    lambda np, x, *p: _by_running(np, x, *p),
     "y = BatchNormalization<epsilon=0.00001>(x, weight, bias, mean, variance)",
     lambda shape: ((shape[1],),) * 4,
+    keeps_shape=True,
 )
 
 ROWS: dict[str, Rows] = {
@@ -191,24 +195,24 @@ ROWS: dict[str, Rows] = {
     "mean last": _plain("mean", "mean", "ReduceMean", MATRICES, 1),
     "var last": Rows(
         MATRICES,
-        lambda x: tw.var(x, axis=1),
+        lambda tw, x: tw.var(x, axis=1),
         lambda torch, x: torch.var(x, dim=1, correction=0),
         lambda jax, x: jax.numpy.var(x, axis=1),
-        lambda x: np.var(x, axis=1),
+        lambda np, x: np.var(x, axis=1),
     ),
     "std axis 0": Rows(
         MATRICES,
-        lambda x: tw.std(x, axis=0),
+        lambda tw, x: tw.std(x, axis=0),
         lambda torch, x: torch.std(x, dim=0, correction=0),
         lambda jax, x: jax.numpy.std(x, axis=0),
-        lambda x: np.std(x, axis=0),
+        lambda np, x: np.std(x, axis=0),
     ),
     "var": Rows(
         FLAT,
-        tw.var,
+        lambda tw, x: tw.var(x),
         lambda torch, x: torch.var(x, correction=0),
         lambda jax, x: jax.numpy.var(x),
-        np.var,
+        lambda np, x: np.var(x),
     ),
     "softmax last": _softmax("softmax", CLASSES, 1),
     "log_softmax last": _softmax("log_softmax", CLASSES, 1),

@@ -17,13 +17,14 @@ from . import eager_moves as moves
 from . import views
 from .device import HOST, common_index, current, scope
 from .dtypes import DType, uint8
+from .eager_attention import attend
 from .eager_moves import move, reshaped
 from .eager_products import contract
 from .eager_programs import EXACT, cached, graph_of, new_table
 from .eager_routines import host_gather, native_routine
 from .engine import engine
 from .graph import Aval, Graph, Node, Var
-from .primitive import REGISTRY, Contract, Map, Native, Primitive, Reduce, Scatter
+from .primitive import REGISTRY, Attend, Contract, Map, Native, Primitive, Reduce, Scatter
 from .sizes import symbol
 
 if TYPE_CHECKING:
@@ -93,6 +94,8 @@ def run_program(
         return contract(primitive, out, *cells, params=params)
     if isinstance(lower, Scatter):
         return _scatter(primitive, out, *cells, params=params)
+    if isinstance(lower, Attend):
+        return attend(primitive, cells, params)
     if isinstance(lower, Native):
         return native_routine(lower, out, cells, params)
     return _exact(primitive, cells, params)

@@ -1,16 +1,17 @@
 """A primitive is one record with all its rules; the registry of all of them.
 
 In every rule arrays are positional and parameters are keyword. `lower` says what the primitive
-computes in one of four forms (`Map`, `Reduce`, `Contract`, `Scatter`), and the schedules in
-`lowering/` decide how; or it names a routine of the native core (`Native`), or runs graphs that are
-its parameters (`Control`), or does something beside computing (`Effect`). Rules are handed their
-vocabulary `t`, so records never import a compiler.
+computes in one of six forms (`Map`, `Reduce`, `Contract`, `Convolve`, `Scatter`, `Attend`), and the
+schedules in `lowering/` decide how; or it names a routine of the native core (`Native`), or runs
+graphs that are its parameters (`Control`), or does something beside computing (`Effect`). Rules are
+handed their vocabulary `t`, so records never import a compiler.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from math import prod
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .dtypes import DType
@@ -94,12 +95,37 @@ class Contract:
     Half types accumulate in float32 and are rounded once."""
 
 
+def _window_products(x: Aval, w: Aval, *, out: Aval, **params: Any) -> Dim:
+    """Two operations for each tap and channel of a group that an output sees."""
+    *taps, per_group, _ = w.shape
+    return out.size * prod(taps) * per_group * 2
+
+
+@dataclass(frozen=True)
+class Convolve:
+    """`out[n, p, o] = sum over taps t and channels c of x[n, p + t, c] * w[t, c, o]`, with the
+    steps, borders and groups of dsl/primitives/convolution.py. Half types accumulate in float32.
+    `operations(*avals, out, **params)` counts its arithmetic."""
+
+    operations: Callable[..., Dim] = _window_products
+
+
 @dataclass(frozen=True)
 class Scatter:
     """`out = x; out[..., indices[j], ...] = combine(out[...], updates[..., j, ...])` along
     `params["axis"]`, in order of j. Inputs: x, indices (1-D, int64, in range), updates."""
 
     combine: Callable[[Vocabulary, Expr, Expr], Expr]
+
+
+@dataclass(frozen=True)
+class Attend:
+    """Softmax of products, times values, streamed over tiles (primitives/attention.py); products
+    of whole scores where a device has no schedule for it (lowering/attention.py).
+
+    `operations(*avals, out=Aval, **params)` counts its arithmetic."""
+
+    operations: Callable[..., Dim]
 
 
 @dataclass(frozen=True)
@@ -132,7 +158,7 @@ class Effect:
     kind: str
 
 
-Lower = Map | Reduce | Contract | Scatter | Native | Control | Effect
+Lower = Map | Reduce | Contract | Convolve | Scatter | Attend | Native | Control | Effect
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ..dsl.graph import Node
-from ..dsl.primitive import Contract, Control, Effect, Map, Native, Reduce, Scatter
+from ..dsl.primitive import (
+    Attend,
+    Contract,
+    Control,
+    Convolve,
+    Effect,
+    Map,
+    Native,
+    Reduce,
+    Scatter,
+)
 from ..dsl.sizes import Dim, Shape, product
 from .spaces import Edge, space_of, without_ones
 
@@ -28,7 +38,9 @@ def single(node: Node) -> Cluster:
     if isinstance(lower, Reduce):
         return _reduction(node)
     kind = "contract" if isinstance(lower, Contract) else "map"
+    kind = "convolution" if isinstance(lower, Convolve) else kind
     kind = "scatter" if isinstance(lower, Scatter) else kind
+    kind = "attend" if isinstance(lower, Attend) else kind
     kind = "native" if isinstance(lower, Native) else kind
     kind = "effect" if isinstance(lower, Effect) else kind
     if isinstance(lower, Control):
@@ -52,14 +64,17 @@ def _is_row(inner: Shape, outer: Shape) -> bool:
     return bool(outer)
 
 
+_PRODUCTS = ("contract", "convolution")
+
+
 def unify(a: Cluster, b: Cluster) -> Cluster | None:
     """The cluster that two would make, or None if their spaces or kinds do not fit."""
     if b.kind == "map" and a.kind != "map":
         a, b = b, a
     if a.kind == "map" and b.kind == "map":
         return Cluster("map", a.full, None) if a.full == b.full else None
-    if a.kind == "map" and b.kind == "contract":
-        return Cluster("contract", b.full, None) if a.full == b.full else None
+    if a.kind == "map" and b.kind in _PRODUCTS:
+        return Cluster(b.kind, b.full, None) if a.full == b.full else None
     if a.kind == "map" and b.kind in ("row", "reduce"):
         return Cluster(b.kind, b.full, b.outer) if a.full in (b.full, b.outer) else None
     if a.kind == b.kind == "row" and (a.full, a.outer) == (b.full, b.outer):
@@ -72,6 +87,7 @@ _ALONE = {
     "effect": "an effect reads and writes memory only",
     "control": "control flow reads and writes memory only",
     "loop": "a loop is a kernel of its own",
+    "attend": "an attention is a kernel of its own: it reads keys and values many times",
     "scatter": "a scatter is a kernel of its own: its places are known while it runs",
 }
 
@@ -82,9 +98,9 @@ def why_apart(a: Cluster, b: Cluster) -> str:
         if kind in _ALONE:
             return _ALONE[kind]
     kinds = {a.kind, b.kind}
-    if a.kind == b.kind == "contract":
+    if a.kind in _PRODUCTS and b.kind in _PRODUCTS:
         return "two products: the second reads the first one's result many times"
-    if "contract" in kinds and kinds & {"row", "reduce"}:
+    if kinds & set(_PRODUCTS) and kinds & {"row", "reduce"}:
         return "a reduction needs whole rows, a product makes tiles of them"
     if a.kind == b.kind == "reduce" or kinds == {"row", "reduce"}:
         return "two reductions, at least one of them not along whole rows"

@@ -55,9 +55,8 @@ class Engine:
         library: Library | None = None,
         rules: pipeline.Rewrites = RULES,
     ) -> None:
-        self.backend, self.rules = backend, rules
-        self.choices = choices
-        self.library = library
+        self.backend, self.rules = backend, (*backend.rules, *rules)
+        self.choices, self.library = choices, library
         self.cache = Cache(default_folder()) if cache is None else cache
         self._programs: dict[str, Any] = {}
         self._entries: dict[str, ProgramEntry] = {}
@@ -98,11 +97,9 @@ class Engine:
         """The one kernel of a graph whose buffers are the graph's inputs and outputs in order."""
 
         def only(entry: ProgramEntry) -> Any:
-            if len(entry.kernels) == 1:
+            if (count := len(entry.kernels)) == 1:
                 return self.load_kernel(entry.kernels[0])
-            raise CompileError(
-                f"kernel: graph {graph.name} has {len(entry.kernels)} kernels; it must have 1"
-            )
+            raise CompileError(f"kernel: graph {graph.name} has {count} kernels; it must have 1")
 
         with self._lock:
             return self._made(graph, graph_text(graph), only)

@@ -23,8 +23,8 @@ from .spaces import (
     base,
     computes_positions,
     edge_of,
-    is_called,
     mapping_of,
+    reads_memory,
     space_of,
     without_ones,
 )
@@ -48,9 +48,10 @@ class Group:
     """One kernel: `nodes` in order (free ones included), what it reads and what it writes.
 
     `kind`: map, row (reductions of rows, with maps before, between and after), reduce (one
-    reduction), contract, scatter, native (a routine of the core), effect, loop (control flow as a
-    kernel) or control. `space` is the iteration space without axes of one element; its first
-    `n_outer` axes are those of a row reduction's result. `anchors` are the nodes that are not maps.
+    reduction), contract, scatter, attend, native (a routine of the core), effect, loop (control
+    flow as a kernel) or control. `space` is the iteration space without axes of one element; its
+    first `n_outer` axes are those of a row reduction's result. `anchors` are the nodes that are not
+    maps.
     `refused` tells which neighbours did not become part of it, and why.
     """
 
@@ -95,9 +96,9 @@ class _Fusion:
     # ------------------------------------------------------------------ free nodes
 
     def _stored_results(self) -> set[Var]:
-        """What must lie in memory: results, what routines, effects and control flow read, and what
-        nodes with effects give. A reshape's source stands for the reshape."""
-        read = (v for n in self.graph.nodes if is_called(n) for v in n.inputs)
+        """What must lie in memory: results, what routines, effects, control flow and convolutions
+        read, and what nodes with effects give. A reshape's source stands for the reshape."""
+        read = (v for n in self.graph.nodes if reads_memory(n) for v in n.inputs)
         made = (v for n in self.graph.nodes if has_effect(n) for v in n.outputs)
         return {base(v, self.producer) for v in (*self.graph.outputs, *read, *made)}
 

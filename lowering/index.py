@@ -7,9 +7,11 @@ makes them (and only those that it uses cost anything).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from ..dsl.graph import Node
 from ..dsl.primitive import Expr
 from ..dsl.sizes import Dim, Shape, product
 from .spaces import without_ones
@@ -24,12 +26,23 @@ class Run:
     position: Expr
 
 
+@dataclass(frozen=True)
+class Pick:
+    """What a node that chooses among its inputs reads: the input of this number, which starts at
+    `start` in the node's result; or, with None, the value that it fills up with."""
+
+    source: int | None
+    start: Shape
+
+
 @dataclass(frozen=True, eq=False)
 class Index:
-    """A position: runs that together cover all axes. `derived` holds positions computed from it."""
+    """A position: runs that together cover all axes. `derived` holds positions computed from it,
+    `picks` what nodes choose there, as far as that is known."""
 
     runs: tuple[Run, ...]
     derived: dict[object, Index] = field(default_factory=dict)
+    picks: Mapping[Node, Pick] = field(default_factory=dict)
 
     @property
     def shape(self) -> Shape:
@@ -184,6 +197,43 @@ def _covering(runs: list[Run], source: Shape) -> Index:
     ones = tuple(Run((1,), int64(0)) for _ in range(missing))
     is_first = all(n == 1 for n in source[:missing])
     return Index((*ones, *runs) if is_first else (*runs, *ones))
+
+
+def sliced_index(
+    t: TirxVocabulary, index: Index, start: Shape, steps: tuple[int, ...], source: Shape
+) -> Index:
+    """The position in `source` of a window on it; a run along which only the first axis is shorter
+    is kept."""
+    runs: list[Run] = []
+    axis = 0
+    for run in index.runs:
+        axes = range(axis, axis + len(run.shape))
+        axis = axes.stop
+        sizes = source[axes.start : axes.stop]
+        if run.shape[1:] == sizes[1:] and steps[axes.start] == 1:
+            first = start[axes.start] * product(sizes[1:])
+            runs.append(Run(sizes, run.position if first == 0 else run.position + t.size(first)))
+            continue
+        parts = zip(axes, split(t, run.position, run.shape), strict=True)
+        runs += [Run((source[a],), t.size(start[a]) + i * t.size(steps[a])) for a, i in parts]
+    return Index(tuple(runs))
+
+
+def shifted_index(t: TirxVocabulary, index: Index, start: Shape, source: Shape) -> Index:
+    """The position in a source that starts at `start`; along its first axis (of more than one
+    element) alone a run may be shorter there."""
+    runs: list[Run] = []
+    axis = 0
+    for run in index.runs:
+        end = axis + len(run.shape)
+        position = run.position
+        for a in range(axis, end):
+            if start[a] != 0:
+                # Without a name: lanes must be seen to be neighbours.
+                position = position - t.size(start[a] * product(source[a + 1 : end]))
+        runs.append(Run(source[axis:end], position))
+        axis = end
+    return Index(tuple(runs))
 
 
 def joined_runs(t: TirxVocabulary, runs: list[Run]) -> Expr:

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from ..dsl import timeline
 from ..dsl.graph import Graph, Var, all_nodes, graph_text, subgraphs
 from ..dsl.primitive import Native
+from .attention import without_unread_sums
 from .cache import Cache, key_of
 from .complex_products import with_real_products
 from .entry import KernelEntry
 from .fusion import Group, fuse
 from .fusion_text import group_text
 from .kernel import KernelSource
+from .layouts import with_channels_last
 from .program import Plan, Step, plan_program
 from .protocols import Compiler
 from .rewrites import RULES, Rule, rewrite
@@ -34,7 +36,8 @@ Rewrites = tuple[Rule, ...]
 
 def prepared(graph: Graph, rules: Rewrites = RULES) -> Graph:
     """The graph as it is fused."""
-    return rewrite(with_real_products(graph), rules)
+    graph = with_channels_last(with_real_products(graph))
+    return without_unread_sums(rewrite(graph, rules))
 
 
 def kernel_groups(graph: Graph, rules: Rewrites = RULES) -> tuple[Group, ...]:

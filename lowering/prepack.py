@@ -15,8 +15,10 @@ from ..dsl.dtypes import DType
 from ..dsl.graph import Aval, Graph, Node, Var, without_dead_code
 from ..dsl.primitive import Contract, Primitive
 from ..dsl.sizes import Dim, product
+from .joined_products import join_products
+from .layouts import with_channels_last
 from .rewrites import RULES, Rule, rewrite
-from .spaces import MOVEMENT
+from .spaces import MOVEMENT, reads_memory
 
 LEAST_ELEMENTS = 1 << 12  # of a weight that is worth packing
 LEAST_ROWS = 2  # of the other operand
@@ -64,7 +66,21 @@ def split_graph(
 ) -> Split | None:
     """Split at the inputs of these positions (constants count after the inputs); None if nothing
     depends on them alone that is worth keeping."""
-    return _Splitter(rewrite(graph, rules), read_only, packed_size).split()
+    graph = rewrite(with_channels_last(graph), rules)
+    joined = join_products(graph, _static(graph, read_only))
+    if joined is not graph:
+        graph = rewrite(joined, rules)
+    return _Splitter(graph, read_only, packed_size).split()
+
+
+def _static(graph: Graph, read_only: frozenset[int]) -> set[Var]:
+    """The values that depend on these inputs alone."""
+    arguments = (*graph.inputs, *(v for v, _ in graph.constants))
+    found = {arguments[i] for i in read_only}
+    for node in graph.nodes:
+        if node.inputs and all(v in found for v in node.inputs):
+            found.update(node.outputs)
+    return found
 
 
 class _Splitter:
@@ -72,15 +88,12 @@ class _Splitter:
         self.graph, self.packed_size = graph, packed_size
         self.arguments = (*graph.inputs, *(v for v, _ in graph.constants))
         self.producer = {v: n for n in graph.nodes for v in n.outputs}
-        self.static = {self.arguments[i] for i in read_only}
+        self.static = _static(graph, read_only)
         self.derived: dict[Var, None] = {}
         self.packs: dict[tuple[Var, str], Node] = {}
         self.main: list[Node] = []
 
     def split(self) -> Split | None:
-        for node in self.graph.nodes:
-            if node.inputs and all(v in self.static for v in node.inputs):
-                self.static.update(node.outputs)
         for node in self.graph.nodes:
             if not set(node.outputs) <= self.static:
                 self._keep(node)
@@ -97,15 +110,15 @@ class _Splitter:
             self.main.append(made)
             return
         for var in node.inputs:
-            self._need(var)
+            self._need(var, in_memory=reads_memory(node))
         self.main.append(node)
 
-    def _need(self, var: Var) -> None:
+    def _need(self, var: Var, in_memory: bool = False) -> None:
         """The main graph reads `var`: derive it, or keep the movement that makes it."""
         node = self.producer.get(var)
         if node is None or var not in self.static:
             return
-        if node.primitive.name not in MOVEMENT:
+        if in_memory or node.primitive.name not in MOVEMENT:
             self.derived[var] = None
         elif node not in self.main:
             for source in node.inputs:
@@ -143,9 +156,9 @@ class _Splitter:
         derive = without_dead_code(
             Graph(self.arguments, made, (*whole, *packs), name=f"{graph.name}_derive")
         )
-        main = without_dead_code(
-            Graph(self.arguments, graph.outputs, tuple(self.main), name=graph.name)
-        )
+        # What one reader wants in memory, others that would move it themselves find there.
+        moved = tuple(n for n in self.main if not set(n.outputs) <= set(self.derived))
+        main = without_dead_code(Graph(self.arguments, graph.outputs, moved, name=graph.name))
         used = {v for n in main.nodes for v in n.inputs} | set(main.outputs)
         # Unknown sizes are read off the inputs, so those that may name one stay.
         kept = tuple(

@@ -11,6 +11,7 @@ from .cache import Cache
 from .fusion import Group
 from .kernel import KernelSource
 from .knobs import Space
+from .rewrites import Rule
 
 if TYPE_CHECKING:
     from .rules import Described
@@ -76,6 +77,10 @@ class Backend(Protocol):
     @property
     def needs(self) -> tuple[str, ...]:
         """What a machine must have to run the code: its architecture, then features of it."""
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """Rewrites that make of a graph what its schedules take; they come before all others."""
 
     def compiler(self) -> Compiler:
         """The compile side."""

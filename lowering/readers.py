@@ -22,6 +22,8 @@ from .index import (
     components,
     from_components,
     reshaped_index,
+    shifted_index,
+    sliced_index,
     transposed_index,
     without_last,
 )
@@ -38,6 +40,9 @@ MOVERS: dict[str, Mover] = {
     "broadcast_to": lambda t, index, node: broadcast_index(t, index, node.inputs[0].aval.shape),
     "transpose": lambda t, index, node: transposed_index(t, index, node.params["axes"]),
     "reshape": lambda t, index, node: reshaped_index(t, index, node.inputs[0].aval.shape),
+    "slice": lambda t, index, node: sliced_index(
+        t, index, node.params["start"], node.params["strides"], node.inputs[0].aval.shape
+    ),
 }
 
 
@@ -53,7 +58,8 @@ class InputReader:
         return self.var.aval
 
     def __call__(self, index: tuple[Expr, ...]) -> Expr:
-        return self.scope.element(self.var, from_components(self.var.aval.shape, tuple(index)))
+        with self.scope.t.for_all_lanes(*index):
+            return self.scope.element(self.var, from_components(self.var.aval.shape, tuple(index)))
 
 
 class Scope:
@@ -112,6 +118,8 @@ class Scope:
 
     def _computed(self, var: Var, index: Index) -> Expr:
         node = self.producer[var]
+        if node in index.picks:
+            return self._picked(node, index)
         if node.primitive.name in ("as_real", "as_complex"):
             return self._reinterpreted(node, index)
         mover = MOVERS.get(node.primitive.name)
@@ -128,6 +136,18 @@ class Scope:
             self.t.usual = False
             return self.t.rounded(value, var.aval.dtype)
         return self._indexed(lower, node, var, index)
+
+    def _picked(self, node: Node, index: Index) -> Expr:
+        """The element of a node that chooses among its inputs, where the choice is known."""
+        pick = index.picks[node]
+        if pick.source is None:
+            return self.t.const(node.params["value"], node.output.aval.dtype)
+        source = node.inputs[pick.source]
+        moved = index.derived.get(node)
+        if moved is None:
+            moved = shifted_index(self.t, index, pick.start, source.aval.shape)
+            index.derived[node] = moved
+        return self.element(source, moved)
 
     def _reinterpreted(self, node: Node, index: Index) -> Expr:
         """Complex numbers as pairs of floats, or the other way round; runs are kept."""

@@ -16,7 +16,7 @@ import numpy as np
 from ..dsl.dtypes import DType, to_numpy
 from ..dsl.functions.limits import finfo
 from ..dsl.graph import Graph, Node, Var
-from ..dsl.primitive import Contract, Control, Map, Native, Reduce
+from ..dsl.primitive import Contract, Control, Convolve, Map, Native, Reduce
 from ..dsl.sizes import known
 from .prepack import MATMUL_PACKED, PACK_B
 
@@ -188,7 +188,8 @@ def _scale(node: Node, found: Host, given: Sequence[Host]) -> Host:
         return np.full(found.shape, np.abs(found).max(initial=0))
     if primitive.scale is not None:
         return np.asarray(primitive.scale(*given))
-    is_sum = isinstance(primitive.lower, Reduce | Contract) or primitive.name == "scatter_add"
+    summing = Reduce | Contract | Convolve
+    is_sum = isinstance(primitive.lower, summing) or primitive.name == "scatter_add"
     if not is_sum:
         return np.abs(found)
     sizes = [np.abs(x) if x.dtype.kind in "fc" else x for x in given]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..dsl.graph import Node, Var
-from ..dsl.primitive import Control, Effect, Map, Native, Reduce
+from ..dsl.primitive import Control, Convolve, Effect, Map, Native, Reduce
 from ..dsl.sizes import Shape
 
 # For each axis of a value: the axis of the reader's space that steps along it, or None.
@@ -51,6 +51,11 @@ def is_called(node: Node) -> bool:
     lower = node.primitive.lower
     is_flow = isinstance(lower, Control) and not lower.is_kernel
     return is_flow or isinstance(lower, Native | Effect)
+
+
+def reads_memory(node: Node) -> bool:
+    """Whether what a node reads must lie in memory; convolutions read windows in place."""
+    return is_called(node) or isinstance(node.primitive.lower, Convolve)
 
 
 def computes_positions(node: Node) -> bool:

@@ -21,7 +21,7 @@ from ..dsl.sizes import Dim, Size
 from .calls import CALLS, float_constant, not_equal, type_of, zero
 from .math.complex import Complex
 from .math.complex import call as call_complex
-from .tvm_api import tirx
+from .tvm_api import structural_walk, tirx
 from .wrapping import wrapping
 
 _HALF = (float16, bfloat16)
@@ -48,6 +48,9 @@ def elements(dtype: DType, count: Dim) -> Dim:
     return count * 2 if dtype.is_complex else count
 
 
+MOST_TERMS = 8  # of a position that is written out wherever it is used
+
+
 class TirxVocabulary:
     """Implements `dsl.primitive.Vocabulary`; `sizes` maps unknown sizes to their parameters.
 
@@ -63,6 +66,8 @@ class TirxVocabulary:
         self.usual = False
         self.plain_loops = False
         self.lane: tuple[Expr, int] | None = None
+        self._lane_level = 0  # of the block in which the vector loop stands
+        self._lane_names: list[Any] = []
         self._unwrapped: frozenset[str] | None = None
 
     # ------------------------------------------------------------------ Vocabulary
@@ -151,11 +156,32 @@ class TirxVocabulary:
     @contextmanager
     def vector(self, lane: Expr, count: int) -> Iterator[None]:
         """Inside, a loop over `lane` will be vectorised; `let` must know of each such loop."""
-        outside, self.lane = self.lane, (lane, count)
+        outside = self.lane, self._lane_level, self._lane_names
+        self.lane, self._lane_level, self._lane_names = (lane, count), len(self.blocks), [lane]
         try:
             yield
         finally:
-            self.lane = outside
+            self.lane, self._lane_level, self._lane_names = outside
+
+    @contextmanager
+    def for_all_lanes(self, *positions: Expr) -> Iterator[None]:
+        """What is computed inside is computed before the vector loop, once, if it depends on these
+        positions alone and they are the same for all lanes."""
+        level, blocks = self._lane_level, self.blocks
+        if self.lane is None or len(blocks) != level + 1 or any(map(self._differs, positions)):
+            yield
+            return
+        lane, self.lane, self.blocks = self.lane, None, blocks[:level]
+        try:
+            yield
+        finally:
+            self.lane, self.blocks = lane, blocks
+
+    def _differs(self, x: Expr) -> bool:
+        """Whether an expression may differ from lane to lane."""
+        found: list[Any] = []
+        structural_walk(x, (tirx.Var, found.append))
+        return any(v.same_as(name) for v in found for name in self._lane_names)
 
     def let(self, x: Expr) -> Expr:
         """Name a value, so that its uses do not copy the expression."""
@@ -163,6 +189,8 @@ class TirxVocabulary:
             return x.named()
         if isinstance(x, tirx.Var | tirx.IntImm | tirx.FloatImm) or not self.blocks:
             return x
+        if self.lane is not None and _steps_with(x, self.lane[0]):
+            return x  # lanes that are neighbours in memory must be seen to be
         if self._unwrapped is not None:
             x = wrapping(x, self._unwrapped)
         if type_of(x) == "bool":  # TVM fails on names for vectors of comparisons
@@ -172,6 +200,8 @@ class TirxVocabulary:
             x = self._through_cell(x)
         name = tirx.Var("v", type_of(x))
         self.blocks[-1].append(tirx.Bind(name, x))
+        if self.lane is not None:
+            self._lane_names.append(name)
         return name
 
     def _through_cell(self, x: Expr) -> Expr:
@@ -266,3 +296,19 @@ class TirxVocabulary:
 
 def _wrapping(x: Expr, but: frozenset[str]) -> Expr:
     return x if isinstance(x, Complex) else wrapping(x, but)
+
+
+def _steps_with(x: Expr, lane: Expr) -> bool:
+    """Whether a position is a sum of names and numbers, the lane of a vector among them."""
+    terms, pending = [], [x]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, tirx.Add | tirx.Sub):
+            pending += [part.a, part.b]
+        elif isinstance(part, tirx.Mul) and isinstance(part.b, tirx.IntImm):
+            pending.append(part.a)
+        elif isinstance(part, tirx.Var | tirx.IntImm):
+            terms.append(part)
+        else:
+            return False
+    return any(term is lane or lane.same_as(term) for term in terms) and len(terms) <= MOST_TERMS

@@ -8,7 +8,19 @@
 
 from . import functional
 from .attention import MultiheadAttention, TransformerEncoderLayer
+from .cache import KVCache
 from .checkpoints import load, save
+from .convolution import (
+    AdaptiveAvgPool2d,
+    AvgPool2d,
+    Conv1d,
+    Conv2d,
+    Conv3d,
+    ConvTranspose1d,
+    ConvTranspose2d,
+    ConvTranspose3d,
+    MaxPool2d,
+)
 from .data import DataLoader
 from .layers import (
     GELU,
@@ -31,12 +43,22 @@ __all__ = [
     "SGD",
     "Adam",
     "AdamW",
+    "AdaptiveAvgPool2d",
+    "AvgPool2d",
+    "Conv1d",
+    "Conv2d",
+    "Conv3d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+    "ConvTranspose3d",
     "DataLoader",
     "Dropout",
     "Embedding",
     "Flatten",
+    "KVCache",
     "LayerNorm",
     "Linear",
+    "MaxPool2d",
     "Module",
     "MultiheadAttention",
     "Optimizer",

@@ -20,8 +20,9 @@ from ..dsl.functions import (
     where,
     zeros,
 )
-from ..dsl.functions.attention import terms_of, weights_of
+from ..dsl.primitives.attention_parts import terms_of, weights_of
 from .functional import linear, scaled_dot_product_attention
+from .functional.attention import named_extras
 from .layers import Dropout, LayerNorm, kaiming_uniform
 from .module import Module, Parameter
 
@@ -164,7 +165,9 @@ class MultiheadAttention(Module):
             mask = reshape(mask, (*mask.shape[:2], 1, *mask.shape[2:]))
         q = reshape(q, (b, h, 1, rows, width))
         scale = 1.0 / math.sqrt(self.embed_dim // self.num_heads)
-        found = weights_of(terms_of(q, k, v, mask, scale=scale, causal=is_causal))
+        extras, given = named_extras(mask=mask)
+        causal = "start" if is_causal else ""
+        found = weights_of(terms_of(q, k, v, *given, scale=scale, causal=causal, extras=extras))
         return reshape(found, (b, h, rows, k.shape[2])).astype(v.dtype)
 
 

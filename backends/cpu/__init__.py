@@ -9,7 +9,10 @@ from typing import Any
 
 from ... import _native
 from ...lowering import machine
+from ...lowering.convolutions import CONVOLUTION_RULES
+from ...lowering.panels import convolution_rules
 from ...lowering.protocols import Compiler
+from ...lowering.rewrites import Rule
 from ...lowering.schedules import packing
 from ..manifest import Manifest
 from .routines import routine
@@ -26,11 +29,13 @@ MANIFEST = Manifest(
     name="cpu",
     compiler_module=f"{__name__}.compiler",
     loop_kernels=True,
+    attention_kernels=True,
     find_fingerprint=lambda: machine.host().fingerprint,
     load_kernel=_native.Kernel,
     load_program=_load_program,
     find_routine=routine,
     find_needs=lambda: machine.host().needs,
+    find_rules=lambda: convolution_rules(machine.host()),
     find_packed_size=lambda *sizes: packing.packed_size(machine.host(), *sizes),
 )
 
@@ -53,6 +58,10 @@ class ForMachine:
     def compiler(self) -> Compiler:
         made: Compiler = importlib.import_module(MANIFEST.compiler_module).CpuCompiler(self.machine)
         return made
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        return (*convolution_rules(self.machine), *CONVOLUTION_RULES)
 
     def packed_size(self, *sizes: Any) -> Any:
         return packing.packed_size(self.machine, *sizes)

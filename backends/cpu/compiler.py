@@ -5,7 +5,9 @@ from __future__ import annotations
 from ...lowering import codegen, machine
 from ...lowering.kernel import KernelSource
 from ...lowering.rules import Rules, Schedule
+from ...lowering.schedules.attention import attend
 from ...lowering.schedules.contract import contract
+from ...lowering.schedules.convolution import convolution
 from ...lowering.schedules.elementwise import elementwise
 from ...lowering.schedules.loop import loop
 from ...lowering.schedules.ordered import ordered_reduction, ordered_rows
@@ -19,7 +21,9 @@ SCHEDULES: dict[str, Schedule] = {
     "row": rowwise,
     "reduce": reduction,
     "contract": contract,
+    "convolution": convolution,
     "scatter": scatter,
+    "attend": attend,
     "loop": loop,
 }
 # What takes a group that the schedule of its kind refuses.

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from ..contest import JAX, TORCH, Contest, Function, Made, ahead_of_best
+from ..contest import JAX, TORCH, Contest, Entry, ahead_of_best
 from ..harness import OURS
 
 GOAL = ahead_of_best("models of batch 1 and 8, random weights", mean=1.15)
-TOLERANCE = 2e-4  # of the largest result: tens of layers in float32, in any order of sums
+TOLERANCE = 1e-4  # of the largest result: tens of layers in float32, in any order of sums
 Model = Callable[..., Any]  # model(library, *arrays)
 
 
@@ -62,8 +62,11 @@ class JaxFunctions:
         self.relu, self.relu6 = jax.nn.relu, jax.nn.relu6
 
     def linear(self, x: Any, weight: Any, bias: Any = None) -> Any:
-        """x @ weight.T + bias."""
-        product = self.numpy.matmul(x, weight.T)
+        """x @ weight.T + bias, as one product of matrices: XLA takes four times as long for a step
+        of decoding if it is told by `matmul`."""
+        rows = x.reshape(-1, x.shape[-1])
+        product = self.lax.dot_general(rows, weight, (((1,), (1,)), ((), ())))
+        product = product.reshape(*x.shape[:-1], -1)
         return product if bias is None else product + bias
 
     def gelu(self, x: Any, approximate: str = "none") -> Any:
@@ -127,12 +130,12 @@ def contest(
     inputs: Sequence[Spec],
     weights: Sequence[Spec],
     flops: float,
-    in_jax: Function | Made | None = None,
+    in_jax: Entry = None,
 ) -> Contest:
     """A model in every library that can run one; its arrays are the inputs, then the weights,
     which are constants."""
     specs = [*inputs, *weights]
-    functions: dict[str, Function | Made | None] = {
+    functions: dict[str, Entry] = {
         OURS: model,
         TORCH: model,
         JAX: in_jax or model,

@@ -3,10 +3,12 @@
 Names that Python has taken end in an underscore: `p.sum_`, `p.slice_`.
 """
 
+from .attention import attention
 from .bessel import i0, i1
 from .comparison import cast, eq, ge, gt, le, lt, ne, where
 from .complex import as_complex, as_real, conj_, imag, join, real, real_form
 from .contraction import matmul
+from .convolution import convolution
 from .elementwise import (
     abs_,
     add,
@@ -56,6 +58,8 @@ from .movement import (
     sum_to,
     transpose,
 )
+from .patches import fold, patches
+from .pooling import window_argmax, window_max, window_sum
 from .random import (
     random_advance,
     random_below,
@@ -114,6 +118,7 @@ __all__ = [
     "atan",
     "atan2",
     "atanh",
+    "attention",
     "bit_count",
     "bitwise_and",
     "bitwise_not",
@@ -128,6 +133,7 @@ __all__ = [
     "compress",
     "concatenate",
     "conj_",
+    "convolution",
     "copysign",
     "cos",
     "cosh",
@@ -148,6 +154,7 @@ __all__ = [
     "fmax",
     "fmin",
     "fmod",
+    "fold",
     "full",
     "gather",
     "gcd",
@@ -184,6 +191,7 @@ __all__ = [
     "nonzero_places",
     "pad",
     "partition",
+    "patches",
     "pow_",
     "prod",
     "qr",
@@ -235,4 +243,7 @@ __all__ = [
     "trunc",
     "update_slice",
     "where",
+    "window_argmax",
+    "window_max",
+    "window_sum",
 ]

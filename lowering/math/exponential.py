@@ -99,3 +99,18 @@ def expm1(t: TirxVocabulary, x: Expr) -> Expr:
     half = power_of_two(m, parts.word, -1)
     y = m.let(m.fma(half, parts.whole, m.let(half - m.const(0.5))) * m.const(2.0))
     return m.select(m.abs(x) < m.const(2.0**-100), x, y)
+
+
+def exp2_of_negative(t: TirxVocabulary, x: Expr) -> Expr:
+    """2**x for x <= 0, with 0 for what would be subnormal: the weights of attention, where the
+    largest is 1."""
+    m = real(t, x)
+    least = m.pick(-125.0, -1021.0)
+    clamped = m.at_least(x, least)
+    shifted = m.let(clamped + m.const(m.shifter))
+    r = m.let(clamped - m.let(shifted - m.const(m.shifter)))
+    fit = m.pick(coefficients.EXPONENTIAL_OF_TWO_FLOAT32, coefficients.EXPONENTIAL_OF_TWO_FLOAT64)
+    y = m.fma(r, m.polynomial(r, fit), m.const(1.0))
+    # y is in (0.7, 1.5), so that the exponent can be added to its bits.
+    whole = m.from_bits(m.let(m.bits(y) + m.shift_left(m.bits(shifted), m.fraction_bits)))
+    return m.select(x < m.const(least), m.const(0.0), whole)

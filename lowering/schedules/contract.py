@@ -67,7 +67,7 @@ def _packed_tiles(spec: MatmulSpec, machine: Machine) -> MatmulTiles:
 
 
 @dataclass(frozen=True)
-class _Operands:
+class Operands:
     """Reads and epilogues of a group as functions of a matmul's frame."""
 
     group: Group
@@ -110,7 +110,7 @@ def spec_of(name: str, group: Group) -> MatmulSpec:
     """What the product computes."""
     (node,) = group.anchors
     names = {v: f"p{i}" for i, v in enumerate((*group.inputs, *group.outputs))}
-    operands = _Operands(group, node, names)
+    operands = Operands(group, node, names)
 
     def specs(values: tuple[Var, ...]) -> tuple[BufferSpec, ...]:
         return tuple(BufferSpec(names[v], v.aval.dtype, v.aval.size) for v in values)
@@ -133,7 +133,7 @@ def spec_of(name: str, group: Group) -> MatmulSpec:
         epilogue=operands.epilogue,
         packed_b=names[node.inputs[1]] if is_packed else "",
         b_batched=sizes.b_batched,
-        light_epilogue=_epilogue_cost(group) <= LIGHT,
+        light_epilogue=epilogue_cost(group) <= LIGHT,
         sizes=tuple(sorted(set().union(*map(symbols, [*dims, 0])))),
     )
 
@@ -159,6 +159,7 @@ def _sizes(node: Node) -> _Sizes:
     return _Sizes(a.shape[-2], out.shape[-1], a.shape[-1], out.shape[:-2], a.dtype, batched)
 
 
-def _epilogue_cost(group: Group) -> int:
+def epilogue_cost(group: Group) -> int:
+    """About how many instructions the maps around a product take for an element."""
     lowers = [n.primitive.lower for n in group.nodes]
     return sum(x.cost for x in lowers if isinstance(x, Map))

@@ -3,28 +3,31 @@
 Where all values are read at their own position the space is one axis, done in vectors; the last
 unit also takes the rest. With broadcasts and transposes the axes are joined as far as every
 access allows, the last run of axes is done in vectors, and a run that is contiguous in a
-transposed source is blocked with it, so that the source's cache lines are used whole.
+transposed source is blocked with it, so that the source's cache lines are used whole. Where arrays
+are joined or padded, each box of the space (boxes.py) has a nest of loops of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from ...dsl.graph import Node, Var
 from ...dsl.primitive import Expr
 from ...dsl.sizes import Dim, Shape, ceil_divide, known, product
-from ..frame import Frame, KernelFrame
+from ..frame import Frame, KernelFrame, RangeFrame
 from ..fusion import Group
-from ..index import Index, address
+from ..index import Index, Pick, address
 from ..kernel import AUTO, THREADS, KernelSource, threaded
 from ..knobs import Value, tunable
 from ..machine import Machine
 from ..spaces import without_ones
 from ..tvm_api import tirx
 from ..vocabulary import int64
+from .boxes import Box, boxes_of, cut_axes
 from .guarded import VECTORS, guarded, guards
 from .nest import (
+    NO_PICKS,
     Block,
     block_range,
     element_cost,
@@ -34,6 +37,7 @@ from .nest import (
     vector_lanes,
     vectors,
 )
+from .turning import Turner, last_place, turned_nodes
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,8 @@ def elementwise_choices(group: Group, machine: Machine) -> Mapping[str, Sequence
     """What there is to try: of one axis its grain, of several their blocks."""
     runs = runs_of(group, group.space)
     choices: dict[str, Sequence[Value]] = {"vectors": (1, 2, 4, 8), "threads": THREADS}
+    if boxes_of(group):
+        return choices | {"block": (256, 1024, 4096, 16384, 65536)}
     if len(runs) <= 1:
         choices["grain"] = (1, 16, 64, 256, 1024)
     else:
@@ -69,13 +75,14 @@ def elementwise_choices(group: Group, machine: Machine) -> Mapping[str, Sequence
 
 def _refuse(knobs: ElementwiseKnobs, group: Group, machine: Machine) -> str | None:
     runs = runs_of(group, group.space)
-    width = vector_lanes(group, machine) * knobs.vectors
+    boxes = boxes_of(group)
+    width = vector_lanes(group, machine, _settled(boxes)) * knobs.vectors
     (size,) = known((product(group.space),))
     if knobs.vectors > 1 and width > size:
         return f"{width} lanes for {size} elements"
-    if len(runs) > 1 and knobs.block % width:
+    if (boxes or len(runs) > 1) and knobs.block % width:
         return f"blocks of {knobs.block} are no multiple of {width} lanes"
-    if _transposed_run(group, runs) is not None and 2 * knobs.tile % width:
+    if not boxes and _transposed_run(group, runs) is not None and 2 * knobs.tile % width:
         return f"tiles of {2 * knobs.tile} are no multiple of {width} lanes"
     return None
 
@@ -87,21 +94,28 @@ def elementwise(
     """The kernel of a group of maps over one space."""
     knobs = knobs or ElementwiseKnobs()
     kernel = KernelFrame(name, group)
-    runs = runs_of(group, group.space)
-    width = vector_lanes(group, machine) * knobs.vectors
-    if len(runs) <= 1:
+    runs, boxes = runs_of(group, group.space), boxes_of(group)
+    width = vector_lanes(group, machine, _settled(boxes)) * knobs.vectors
+    if boxes:
+        _boxed(kernel, group, boxes, width, knobs)
+    elif len(runs) <= 1:
         _flat(kernel, group, width, knobs)
     else:
-        _rows(kernel, group, runs, width, knobs)
+        _rows(kernel, group, runs, machine, knobs)
     return threaded(kernel.source(), knobs.threads)
 
 
-def store_outputs(frame: Frame, outputs: tuple[Var, ...], runs: list[tuple[int, Expr]]) -> None:
-    """Compute and store all outputs at one position."""
+def store_outputs(
+    frame: Frame,
+    outputs: tuple[Var, ...],
+    runs: list[tuple[int, Expr]],
+    picks: Mapping[Node, Pick] = NO_PICKS,
+) -> None:
+    """Compute and store all outputs at one position, where nodes choose as `picks` says."""
     indices: dict[Shape, Index] = {}
     for var in outputs:
         shape = var.aval.shape
-        index = indices.setdefault(shape, index_at(shape, runs))
+        index = indices.setdefault(shape, index_at(shape, runs, picks))
         frame.store(var, frame.scope.element(var, index), address(frame.t, index))
 
 
@@ -145,39 +159,170 @@ def _watched(group: Group, width: int, size: Dim, knobs: ElementwiseKnobs) -> tu
 
 
 def _rows(
-    kernel: KernelFrame, group: Group, runs: list[list[int]], width: int, knobs: ElementwiseKnobs
-) -> None:
+    kernel: KernelFrame, group: Group, runs: list[list[int]], machine: Machine,
+    knobs: ElementwiseKnobs,
+) -> None:  # fmt: skip
     frame = kernel.open()
-    t, scope = frame.t, frame.scope
+    width = vector_lanes(group, machine) * knobs.vectors
     blocks = _blocks(group, runs, knobs)
-    counts = [b.count for b in blocks]
-    watched = _watched(group, width, blocks[-1].size, knobs)
+    nest = _RowNest(frame, group, runs, blocks, width, knobs)
+    nest.turn(machine)
+    with (
+        frame.scope.block() as statements,
+        frame.scope.loop("unit", frame.begin, frame.end) as unit,
+    ):
+        nest.unit(split_unit(frame.t, unit, [b.count for b in blocks]))
+    units = product(tuple(b.count for b in blocks))
+    kernel.close(frame, statements, units, element_cost(group, width) * _elements_of_unit(blocks))
 
-    def nest(level: int, numbers: list[Expr], position: list[tuple[int, Expr]]) -> None:
-        n_axes = len(runs[level])
-        if level < len(runs) - 1 and blocks[level].length == 1:
-            nest(level + 1, numbers, [*position, (n_axes, numbers[level])])
+
+class _RowNest:
+    """The loops over runs of axes in blocks, the last one by vectors."""
+
+    def __init__(
+        self, frame: RangeFrame, group: Group, runs: list[list[int]], blocks: list[Block],
+        width: int, knobs: ElementwiseKnobs,
+    ) -> None:  # fmt: skip
+        self.frame, self.group, self.runs, self.blocks = frame, group, runs, blocks
+        self.width, self.knobs = width, knobs
+        self.watched = _watched(group, width, blocks[-1].size, knobs)
+        self.tiled = _transposed_run(group, runs)
+        self.turner: Turner | None = None
+        self.spans: list[tuple[Expr, Expr]] = []  # the block of each run
+
+    def turn(self, machine: Machine) -> None:
+        """Have transposes of inputs turned in registers, if there are any."""
+        if self.tiled is None:
             return
-        low, high = block_range(t, blocks[level], numbers[level])
-        if level < len(runs) - 1:
-            with scope.loop("i", low, high) as i:
-                nest(level + 1, numbers, [*position, (n_axes, i)])
-            return
+        nodes = turned_nodes(self.group, self.runs[self.tiled][-1])
+        ends = [b.size for b in (self.blocks[self.tiled], self.blocks[-1])]
+        lanes = machine.vector_bytes // 4
+        if nodes and not any(isinstance(n, int) and n < lanes for n in ends):
+            sides = self.knobs.tile, 2 * self.knobs.tile
+            self.turner = Turner(self.frame, self.group, nodes, machine, sides)
+
+    def unit(self, numbers: list[Expr]) -> None:
+        """The blocks of these numbers."""
+        self.spans = [
+            (n, n)
+            if b.length == 1 and b is not self.blocks[-1]
+            else block_range(self.frame.t, b, n)
+            for b, n in zip(self.blocks, numbers, strict=True)
+        ]
+        if self.turner is not None and self.tiled is not None:
+            rows, columns = self.spans[self.tiled], self.spans[-1]
+            self.turner.fill(rows, columns, lambda i, j: self._at(numbers, i, j))
+            if self.turner.is_all:
+                return
+        self._level([])
+
+    def _at(self, numbers: list[Expr], i: Expr, j: Expr) -> list[tuple[int, Expr]]:
+        """The position for elements of the turned run and of the last one."""
+        found = [*numbers[:-1], j]
+        found[self.tiled or 0] = i
+        return [(len(axes), n) for axes, n in zip(self.runs, found, strict=True)]
+
+    def _level(self, position: list[tuple[int, Expr]]) -> None:
+        level = len(position)
+        n_axes, (low, high) = len(self.runs[level]), self.spans[level]
+        if level == len(self.runs) - 1:
+            self._last(low, high, position)
+        elif self.blocks[level].length == 1:
+            self._level([*position, (n_axes, low)])
+        else:
+            with self.frame.scope.loop("i", low, high) as i:
+                self._level([*position, (n_axes, i)])
+
+    def _last(self, low: Expr, high: Expr, position: list[tuple[int, Expr]]) -> None:
+        def runs_at(j: Expr) -> list[tuple[int, Expr]]:
+            if self.turner is not None and self.tiled is not None:
+                row = position[self.tiled][1] - self.spans[self.tiled][0]
+                self.turner.places = row, j - low
+            return [*position, (len(self.runs[-1]), j)]
 
         def body(j: Expr) -> None:
-            store_outputs(frame, group.outputs, [*position, (n_axes, j)])
+            store_outputs(self.frame, self.group.outputs, runs_at(j))
 
-        span = low, high, blocks[level].size
-        if watched:
-            guarded(frame, watched, width, span, body,
-                    lambda shape, j: index_at(shape, [*position, (n_axes, j)]))  # fmt: skip
+        def at(shape: Shape, j: Expr) -> Index:
+            return index_at(shape, runs_at(j))
+
+        span = low, high, self.blocks[-1].size
+        if self.watched:
+            guarded(self.frame, self.watched, self.width, span, body, at)
         else:
-            vectors(scope, width, *span, body, knobs.halves)
+            vectors(self.frame.scope, self.width, *span, body, self.knobs.halves)
 
-    with scope.block() as statements, scope.loop("unit", frame.begin, frame.end) as unit:
-        nest(0, split_unit(t, unit, counts), [])
-    inner = _elements_of_unit(blocks)
-    kernel.close(frame, statements, product(tuple(counts)), element_cost(group, width) * inner)
+
+def _settled(boxes: tuple[Box, ...]) -> Collection[Node]:
+    return boxes[0].picks if boxes else ()
+
+
+def _boxed(
+    kernel: KernelFrame, group: Group, boxes: tuple[Box, ...], width: int, knobs: ElementwiseKnobs
+) -> None:
+    """The boxes one after the other: units of each, numbered on from those of the one before."""
+    frame, space = kernel.open(), group.space
+    t, scope = frame.t, frame.scope
+    runs = runs_of(group, space, cut_axes(boxes, space), _settled(boxes))
+    first: Dim = 0
+    with scope.block() as statements:
+        for box in boxes:
+            nest = _BoxNest(frame, group, box, runs, width, knobs)
+            low = t.let(tirx.Max(frame.begin - t.size(first), int64(0)))
+            high = t.let(tirx.Max(tirx.Min(frame.end - t.size(first), t.size(nest.count)), low))
+            with scope.loop("unit", low, high) as unit:
+                nest.level(split_unit(t, unit, [b.count for b in nest.blocks]), [])
+            first = first + nest.count
+    elements, inner = product(space), knobs.block
+    if isinstance(elements, int) and isinstance(first, int):
+        inner = max(1, elements // max(first, 1))
+    kernel.close(frame, statements, first, element_cost(group, width) * inner)
+
+
+class _BoxNest:
+    """The loops over one box: its runs of axes in blocks, about `knobs.block` elements a unit."""
+
+    def __init__(
+        self, frame: RangeFrame, group: Group, box: Box, runs: list[list[int]], width: int,
+        knobs: ElementwiseKnobs,
+    ) -> None:  # fmt: skip
+        self.frame, self.group, self.box, self.width = frame, group, box, width
+        self.halves = knobs.halves
+        self.n_axes = [len(axes) for axes in runs]
+        # Where the box starts along each run: no axis of a run but the first is cut.
+        self.starts = [
+            box.start[axes[0]] * product(tuple(box.sizes[a] for a in axes[1:])) for axes in runs
+        ]
+        self.blocks: list[Block] = []
+        left = knobs.block
+        for axes in reversed(runs):
+            size = product(tuple(box.sizes[a] for a in axes))
+            self.blocks.insert(0, Block(size, max(left, 1)))
+            left = left // max(size, 1) if isinstance(size, int) else 1
+        self.count: Dim = product(tuple(b.count for b in self.blocks))
+
+    def level(self, numbers: list[Expr], position: list[tuple[int, Expr]]) -> None:
+        """The loops from a level on, in the blocks of these numbers."""
+        t, scope, level = self.frame.t, self.frame.scope, len(position)
+        block, start = self.blocks[level], self.starts[level]
+
+        def at(i: Expr) -> list[tuple[int, Expr]]:
+            moved = i if start == 0 else i + t.size(start)
+            return [*position, (self.n_axes[level], moved)]
+
+        def store(j: Expr) -> None:
+            store_outputs(self.frame, self.group.outputs, at(j), self.box.picks)
+
+        is_last = level == len(self.blocks) - 1
+        if block.length == 1 and not is_last:
+            self.level(numbers, at(numbers[level]))
+            return
+        low, high = block_range(t, block, numbers[level])
+        if is_last:
+            vectors(scope, self.width, low, high, block.size, store, self.halves)
+            return
+        with scope.loop("i", low, high) as i:
+            self.level(numbers, at(i))
 
 
 def _blocks(group: Group, runs: list[list[int]], knobs: ElementwiseKnobs) -> list[Block]:
@@ -207,9 +352,7 @@ def _transposed_run(group: Group, runs: list[list[int]]) -> int | None:
             continue
         if without_ones(node.output.aval.shape) != group.space:
             continue
-        shape = node.inputs[0].aval.shape
-        order = [a for a in node.params["axes"] if shape[a] != 1]
-        place = order.index(max(order))
+        place = last_place(node)
         found = next(i for i, axes in enumerate(runs) if place in axes)
         if found != len(runs) - 1:
             return found

@@ -112,16 +112,13 @@ class Micro:
             for i in range(rows):
                 row = t.let(splat(how.a(i, k), width))
                 for v, column in enumerate(columns):
-                    t.emit(
-                        self._set(i, v, self.multiply_add(row, column, self._get(i, v), self.wide))
-                    )
+                    self.accumulate(i, v, row, column, self.wide)
         return body
 
-    def multiply_add(self, a: Expr, b: Expr, c: Expr, wide: str) -> Expr:
-        """`a * b + c` in the type `wide`."""
-        if self.machine.has_fma and self.dtype.startswith("float"):
-            return tirx.call_llvm_pure_intrin(wide, "llvm.fma", a, b, c)
-        return c + a * b
+    def accumulate(self, i: int, v: int, row: Expr, column: Expr, wide: str) -> None:
+        """Adds a product of vectors of the type `wide` to a register."""
+        total = multiply_add(self.machine, row, column, self._get(i, v), wide)
+        self.frame.t.emit(self._set(i, v, total))
 
     def _offset(self, i: int, v: int) -> int:
         return i * self.tiles.nr + v * self.tiles.lanes
@@ -195,6 +192,13 @@ class Micro:
     def _write(self, place: Place, row: Expr, column: Expr, memory: Buffer, at: Expr) -> Statements:
         index = (*place.batch, place.row + row, place.column + column)
         return write_element(self.spec, self.frame, index, memory, at)
+
+
+def multiply_add(machine: Machine, a: Expr, b: Expr, c: Expr, wide: str) -> Expr:
+    """`a * b + c` in the type `wide`."""
+    if machine.has_fma and wide.startswith("float"):
+        return tirx.call_llvm_pure_intrin(wide, "llvm.fma", a, b, c)
+    return c + a * b
 
 
 def write_element(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ...dsl.sizes import Dim, ceil_divide
 from ..kernel import Phase
 from .matmul_forms import Build, over_items
-from .matmul_micro import Micro, write_element
+from .matmul_micro import Micro, multiply_add, write_element
 from .matmul_pack import Packer
 from .matmul_spec import plain_load
 from .matmul_tiles import accumulator
@@ -71,7 +71,7 @@ class _Vector:
         return self.packer.a_value(self.batch, j, k)
 
     def add(self, total: Expr, x: Expr, w: Expr) -> Expr:
-        return self.micro.multiply_add(x, w, total, self.packer.dtype)
+        return multiply_add(self.build.machine, x, w, total, self.packer.dtype)
 
     def write(self, j: Expr, memory: Buffer, at: Expr) -> Statements:
         index = (i64(0), j) if self.one_row else (j, i64(0))

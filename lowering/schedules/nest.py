@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from ...dsl.graph import Node
@@ -10,7 +10,7 @@ from ...dsl.primitive import Expr, Map
 from ...dsl.primitives.random import BY_POSITION
 from ...dsl.sizes import Dim, Shape, ceil_divide
 from ..fusion import Group
-from ..index import Index, Run
+from ..index import Index, Pick, Run
 from ..machine import Machine
 from ..readers import Scope, sequence
 from ..spaces import MOVEMENT, SAME_BYTES, without_ones
@@ -18,16 +18,17 @@ from ..tvm_api import tirx
 from ..vocabulary import TirxVocabulary, int64
 
 Body = Callable[[Expr], object]
+NO_PICKS: Mapping[Node, Pick] = {}
 # What sees its own position alone, however the axes are joined.
 _BY_POSITION = {"full", *BY_POSITION}
 
 
-def vector_lanes(group: Group, machine: Machine) -> int:
+def vector_lanes(group: Group, machine: Machine, settled: Collection[Node] = ()) -> int:
     """Lanes of a vector loop: a full register of the widest value, positions included where each
-    lane computes its own."""
+    lane computes its own, which the nodes `settled` do not."""
     buffers = (*group.inputs, *group.outputs)
     widest = max((v.aval.dtype.real.itemsize for v in buffers), default=4)
-    if any(map(_computes_positions, group.nodes)):
+    if any(_computes_positions(node) for node in group.nodes if node not in settled):
         widest = 8
     return machine.vector_bytes // max(min(widest, 8), 2)
 
@@ -35,6 +36,9 @@ def vector_lanes(group: Group, machine: Machine) -> int:
 def _computes_positions(node: Node) -> bool:
     """Whether neighbouring lanes may read places that are no neighbours, as in pad and gather."""
     lower = node.primitive.lower
+    if node.primitive.name == "gather":
+        indices = node.inputs[1].aval
+        return all(n == 1 for n in node.output.aval.shape[node.params["axis"] + indices.ndim :])
     return isinstance(lower, Map) and not lower.pointwise and node.primitive.name not in MOVEMENT
 
 
@@ -125,9 +129,11 @@ def block_range(t: TirxVocabulary, block: Block, number: Expr) -> tuple[Expr, Ex
     return low, t.let(tirx.Min(size, low + int64(block.length)))
 
 
-def index_at(shape: Shape, runs: list[tuple[int, Expr]]) -> Index:
+def index_at(
+    shape: Shape, runs: list[tuple[int, Expr]], picks: Mapping[Node, Pick] = NO_PICKS
+) -> Index:
     """The position in `shape` for positions along runs of (number of axes, position); axes of one
-    element are not counted, and join the run before them."""
+    element are not counted, and join the run before them. `picks` is what nodes choose there."""
     found: list[Run] = []
     axis = 0
     for n_axes, position in runs:
@@ -139,17 +145,21 @@ def index_at(shape: Shape, runs: list[tuple[int, Expr]]) -> Index:
             found.append(Run(shape[start:axis], position))
     if axis < len(shape):
         found.append(Run(shape[axis:], int64(0)))
-    return Index(tuple(found))
+    return Index(tuple(found), picks=picks)
 
 
 # --------------------------------------------------------------------------- axes that step as one
 
 
-def runs_of(group: Group, space: Shape, always: tuple[int, ...] = ()) -> list[list[int]]:
-    """The axes of a space, grouped so that every access of the group sees a group as one axis."""
+def runs_of(
+    group: Group, space: Shape, always: tuple[int, ...] = (), settled: Collection[Node] = ()
+) -> list[list[int]]:
+    """The axes of a space, grouped so that every access of the group sees a group as one axis (but
+    for the nodes `settled`, which are cut along `always` alone)."""
     cuts = set(always)
     for node in group.nodes:
-        cuts |= _cuts(node, space)
+        if node not in settled:
+            cuts |= _cuts(node, space)
     runs: list[list[int]] = []
     for axis in range(len(space)):
         if axis == 0 or axis in cuts:
@@ -173,7 +183,18 @@ def _cuts(node: Node, space: Shape) -> set[int]:
         return {i for i in range(1, len(axes)) if axes[i] != axes[i - 1] + 1}
     if name in SAME_BYTES:
         return set()
+    if name == "slice":
+        return _window_cuts(node)
     return set(range(1, len(space)))
+
+
+def _window_cuts(node: Node) -> set[int]:
+    """Before each axis that is shorter than the source's (or stepped along), as it ends a run of
+    the source; behind it if the window has one element there."""
+    source, out = node.inputs[0].aval.shape, node.output.aval.shape
+    spans = enumerate(zip(source, out, node.params["strides"], strict=True))
+    places = {len(without_ones(out[:a])) for a, (n, m, step) in spans if n != m or step != 1}
+    return {place for place in places if 0 < place < len(without_ones(out))}
 
 
 def _real_axes(node: Node) -> list[bool]:

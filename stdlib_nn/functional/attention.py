@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
+from ... import _native
 from ...dsl.array import Array
+from ...dsl.autodiff import is_tracked
 from ...dsl.dtypes import bool_
 from ...dsl.errors import ArgumentError, DTypeError, ShapeError
 from ...dsl.functions import broadcast_to, random, reshape, where
-from ...dsl.functions.attention import Terms, attention_parts, terms_of
 from ...dsl.functions.convert import common_shape
+from ...dsl.primitives.attention import attention
+from ...dsl.primitives.attention_parts import Terms, attention_parts, terms_of
 from ...dsl.sizes import Dim, Shape, known, product
 
 NAME = "scaled_dot_product_attention"
@@ -49,10 +53,51 @@ def scaled_dot_product_attention(
     scale = _default_scale(query.shape[-1]) if scale is None else scale
     q, k, v = _operands(query, key, value, lead, shared_by)
     mask = _mask(attn_mask, query, (*of_queries, q.shape[-2], k.shape[-2]), shared_by)
-    terms = terms_of(q, k, v, mask, scale=scale, causal=is_causal)
-    out = attention_parts(terms, _kept(terms, dropout_p)).astype(query.dtype)
+    causal = "start" if is_causal else ""
+    attending = partial(_attend_and_drop, dropout_p=dropout_p) if dropout_p else attend
+    out = attending(q, k, v, mask=mask, scale=float(scale), causal=causal)
     front = of_queries if max(query.ndim, key.ndim, value.ndim) > 2 else ()
     return reshape(out, (*front, *out.shape[-2:]))
+
+
+def attend(
+    q: Array,
+    k: Array,
+    v: Array,
+    *,
+    scale: float,
+    causal: str,
+    mask: Array | None = None,
+    length: Array | None = None,
+) -> Array:
+    """The attention of queries (B, H, G, L, E) to keys and values (B, H, S, E or V), in one kernel.
+    Where a gradient has to pass, the rows' sums are kept for it."""
+    extras, given = named_extras(mask=mask, length=length)
+    sums = _native.grad_enabled() and any(map(is_tracked, (q, k, v, *given)))
+    out = attention(q, k, v, *given, sums=sums, scale=scale, causal=causal, extras=extras)
+    return out[..., :-1].astype(v.dtype) if sums else out
+
+
+def _attend_and_drop(
+    q: Array,
+    k: Array,
+    v: Array,
+    *,
+    scale: float,
+    causal: str,
+    mask: Array | None,
+    dropout_p: float,
+) -> Array:
+    """The same, with weights that are dropped: of weights in memory."""
+    extras, given = named_extras(mask=mask)
+    terms = terms_of(q, k, v, *given, scale=scale, causal=causal, extras=extras)
+    return attention_parts(terms, _kept(terms, dropout_p)).astype(q.dtype)
+
+
+def named_extras(**arrays: Array | None) -> tuple[tuple[str, ...], list[Array]]:
+    """The names and arrays of those that are given."""
+    found = {name: x for name, x in arrays.items() if x is not None}
+    return tuple(found), list(found.values())
 
 
 def _operands(
@@ -132,10 +177,8 @@ def _default_scale(width: Dim) -> float:
     return 1.0 / math.sqrt(max(width, 1))
 
 
-def _kept(t: Terms, dropout_p: float) -> Array | None:
+def _kept(t: Terms, dropout_p: float) -> Array:
     """What weights are multiplied by: 0 with a probability, else what makes up for it."""
-    if dropout_p == 0.0:
-        return None
     shape = (*t.q.shape[:-1], t.k.shape[-2])
     draws = random.uniform(size=shape, dtype="float32")
     return where(draws >= dropout_p, 1.0 / (1.0 - dropout_p), 0.0).astype(t.q.dtype)

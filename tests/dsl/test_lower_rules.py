@@ -15,7 +15,17 @@ import pytest
 import tilewright.dsl.primitives  # noqa: F401  (fills the registry)
 from tilewright.dsl.dtypes import DType, bfloat16, dtype, float16, float32, to_numpy
 from tilewright.dsl.graph import Aval
-from tilewright.dsl.primitive import REGISTRY, Contract, Map, Native, Reduce, Sample, Scatter
+from tilewright.dsl.primitive import (
+    REGISTRY,
+    Attend,
+    Contract,
+    Convolve,
+    Map,
+    Native,
+    Reduce,
+    Sample,
+    Scatter,
+)
 
 HALVES = (float16, bfloat16)
 LIMIT = 600  # elements of one sample: enough for every pair of special values
@@ -196,7 +206,7 @@ CASES = [
     pytest.param(p, dtype, id=f"{p.name}-{dtype}")
     for p in REGISTRY.values()
     for dtype in p.dtypes
-    if not isinstance(p.lower, Contract | Scatter | Native)
+    if not isinstance(p.lower, Attend | Contract | Convolve | Scatter | Native)
 ]
 
 

@@ -28,13 +28,23 @@ from tilewright.dsl.dtypes import (
     uint32,
 )
 from tilewright.dsl.graph import Aval
-from tilewright.dsl.primitive import REGISTRY, Contract, Native, Primitive, Reduce, Sample
+from tilewright.dsl.primitive import (
+    REGISTRY,
+    Attend,
+    Contract,
+    Convolve,
+    Native,
+    Primitive,
+    Reduce,
+    Sample,
+)
 from tilewright.dsl.sizes import symbol
 
+PRODUCTS = Attend | Contract | Convolve
 CASES = [(p, d) for p in REGISTRY.values() for d in p.dtypes]
 
 
-def cases(*dtypes: DType, only: type = object) -> Any:
+def cases(*dtypes: DType, only: Any = object) -> Any:
     """All cases; those of `only` these lowerings with other dtypes are marked exhaustive, as are
     all but one dtype on further devices, whose drivers take seconds for a kernel."""
     marked = [
@@ -49,7 +59,7 @@ def cases(*dtypes: DType, only: type = object) -> Any:
             if d in device.facts.dtypes and not isinstance(p.lower, Native):
                 is_one = d is (float32 if float32 in p.dtypes else p.dtypes[0])
                 # Staged kernels are the eager ones fused.
-                is_one = is_one and (only is Contract or p.name in ON_DEVICES)
+                is_one = is_one and (only is not object or p.name in ON_DEVICES)
                 marks = () if is_one else pytest.mark.exhaustive
                 marked.append(pytest.param(p, d, device.name, marks=marks))
     return pytest.mark.parametrize(
@@ -58,7 +68,7 @@ def cases(*dtypes: DType, only: type = object) -> Any:
 
 
 # The kernels of a matrix product take seconds to compile, and differ little by dtype.
-every_case = cases(float16, float32, float64, int32, complex64, only=Contract)
+every_case = cases(float16, float32, float64, int32, complex64, only=PRODUCTS)
 staged_cases = cases(float32, int32, bool_, uint32, complex64)
 # --------------------------------------------------------------------------- values
 
@@ -82,7 +92,8 @@ def magnitude(primitive: Primitive, sample: Sample, expected: Any) -> Any:
         return np.full(expected.shape, np.abs(expected).max(initial=0))
     if primitive.scale is not None:
         return np.asarray(primitive.scale(*map(widened, sample.inputs)))
-    if not (isinstance(primitive.lower, Reduce | Contract) or primitive.name == "scatter_add"):
+    summing = Reduce | Contract | Convolve
+    if not (isinstance(primitive.lower, summing) or primitive.name == "scatter_add"):
         return np.abs(expected)
     inputs = [np.abs(x) if is_inexact(x) else x for x in map(widened, sample.inputs)]
     return np.asarray(primitive.reference(*inputs, **sample.params))
