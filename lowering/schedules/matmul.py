@@ -180,7 +180,8 @@ def _phases(build: Build, form: str) -> list[Phase]:
 
 def _areas(spec: MatmulSpec, tiles: MatmulTiles, forms: dict[str, Dim]) -> list[Area]:
     """The scratch that the forms need, no larger than the sizes at run time ask for."""
-    k_padded = ceil_divide(spec.k, tiles.kc) * tiles.kc
+    k = maximum(spec.k, 1)  # what is named in the code must be there
+    k_padded = ceil_divide(k, tiles.kc) * tiles.kc
     rows = ceil_divide(spec.m, tiles.mr) * tiles.mr
     columns = ceil_divide(spec.n, tiles.nr) * tiles.nr
     on = {form: forms.get(form, 0) for form in ("rows", "columns", "items")}
@@ -190,8 +191,8 @@ def _areas(spec: MatmulSpec, tiles: MatmulTiles, forms: dict[str, Dim]) -> list[
     areas = [
         Area("own_a", (on["rows"] + on["items"]) * pack_a * k_padded * tiles.block_rows, True),
         Area("packed_a", on["columns"] * pack_a * spec.items * rows * k_padded, False),
-        Area("packed_b", on["rows"] * pack * spec.items * columns * spec.k, False),
-        Area("own_b", on["items"] * pack * columns * spec.k, True)
+        Area("packed_b", on["rows"] * pack * spec.items * columns * k, False),
+        Area("own_b", on["items"] * pack * columns * k, True)
         if "items" in forms
         else Area("own_b", pack * on["columns"] * (tiles.kc * tiles.nr), True),
         Area("sums", maximum(block * tiles.nr, 1024), True),
