@@ -16,7 +16,7 @@ from ..dsl.graph import Graph, Node, Var, has_effect
 from ..dsl.primitive import Map, Reduce
 from ..dsl.sizes import Shape, product
 from ..dsl.timeline import stage
-from .clusters import Cluster, inside, single, unify, why_apart
+from .clusters import Axes, Cluster, as_columns, inside, single, unify, why_apart
 from .spaces import (
     Edge,
     Mapping,
@@ -47,11 +47,11 @@ class Refusal:
 class Group:
     """One kernel: `nodes` in order (free ones included), what it reads and what it writes.
 
-    `kind`: map, row (reductions of rows, with maps before, between and after), reduce (one
-    reduction), contract, scatter, attend, native (a routine of the core), effect, loop (control
-    flow as a kernel) or control. `space` is the iteration space without axes of one element; its
-    first `n_outer` axes are those of a row reduction's result. `anchors` are the nodes that are not
-    maps.
+    `kind`: map, row (reductions of rows, with maps before, between and after), columns (the same
+    along other axes than the last), reduce (one reduction), contract, convolution, scatter, attend,
+    native (a routine of the core), effect, loop (control flow as a kernel) or control. `space` is
+    the iteration space without axes of one element; `n_outer` of its axes (of a row: the first
+    ones) are those of a reduction's result. `anchors` are the nodes that are not maps.
     `refused` tells which neighbours did not become part of it, and why.
     """
 
@@ -218,6 +218,8 @@ class _Fusion:
             return
         merged = unify(a, b)
         why = why_apart(a, b) if merged is None else self._objection(a, b, merged)
+        if merged is not None and why and (wider := as_columns(merged)) is not None:
+            merged, why = wider, self._objection(a, b, wider)
         if merged is None or why:
             self.refused[_chief(a), _chief(b)] = why
             return
@@ -282,13 +284,16 @@ class _Fusion:
         return self.position[cluster.members[0]]
 
     def _merge_siblings(self) -> None:
-        """Maps over one space that read the same large value become one kernel."""
-        by_input: dict[tuple[Var, Shape], dict[Cluster, None]] = {}
+        """Maps over one space that read the same large value become one kernel, and so do
+        reductions of the same axes."""
+        by_input: dict[tuple[Var, Shape, Axes | None], dict[Cluster, None]] = {}
         for node, edges in self.edges.items():
             for edge in edges:
                 cluster = self.cluster[node]
-                if cluster.kind == "map" and edge.same and product(cluster.full) != 1:
-                    by_input.setdefault((edge.source, cluster.full), {})[cluster] = None
+                alike = cluster.kind in ("map", "row", "columns") or cluster.fit
+                if alike and edge.same and product(cluster.full) != 1:
+                    key = (edge.source, cluster.full, cluster.kept)
+                    by_input.setdefault(key, {})[cluster] = None
         for clusters in by_input.values():
             for a, b in combinations(clusters, 2):
                 alive = self.cluster[a.members[0]], self.cluster[b.members[0]]

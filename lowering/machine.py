@@ -93,6 +93,10 @@ class Machine:
         """Whether a load can leave out lanes that are not there (AVX, AVX-512)."""
         return self.vector_bytes >= 32
 
+    def has_scaling(self) -> bool:
+        """Whether vectors are multiplied by powers of two in one instruction (AVX-512)."""
+        return self.vector_bytes == 64
+
     @property
     def fingerprint(self) -> str:
         caches = f"{self.l1 >> 10}k-{self.l2 >> 10}k-{self.l3 >> 10}k"

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from ..dsl.errors import CompileError
+from .scaling import with_products
 from .tvm_api import Call, TensorLoad, intrinsic_name, structural_map, tirx
 from .vocabulary import CELL
 
@@ -38,7 +39,7 @@ def plain_c(function: Any) -> Any:
     """The function with everything said in terms of the prelude's functions."""
     unknown: set[str] = set()  # an exception inside of a map would end the process
     body = structural_map(
-        function.body,
+        with_products(function).body,
         [
             (tirx.FloatImm, _constant),
             (tirx.Select, _select),

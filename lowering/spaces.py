@@ -31,13 +31,13 @@ _SIMPLE = ("broadcast_to", "transpose", "full", "iota")  # their positions cost 
 
 @dataclass(frozen=True)
 class Edge:
-    """`node` reads `source` at its own position (`same`), at its row (`n_kept` first axes of its
-    space), or elsewhere (`n_kept` is None)."""
+    """`node` reads `source` at its own position (`same`), at its position along the axes `kept` of
+    its space (the first ones: at its row), or elsewhere (`kept` is None)."""
 
     source: Var
     node: Node
     same: bool
-    n_kept: int | None
+    kept: tuple[int, ...] | None
 
 
 def without_ones(shape: Shape) -> Shape:
@@ -97,7 +97,8 @@ def edge_of(source: Var, node: Node, mapping: Mapping | None, shape: Shape) -> E
     if mapping is None:
         return Edge(source, node, False, None)
     read = [a for a, n in zip(mapping, source.aval.shape, strict=True) if n != 1]
-    axes = [i for i, n in enumerate(shape) if n != 1]
-    if read != axes[: len(read)]:
+    place = {a: i for i, a in enumerate(a for a, n in enumerate(shape) if n != 1)}
+    kept = tuple(-1 if a is None else place.get(a, -1) for a in read)
+    if list(kept) != sorted(set(kept)) or -1 in kept:
         return Edge(source, node, False, None)
-    return Edge(source, node, len(read) == len(axes), len(read))
+    return Edge(source, node, len(kept) == len(place), kept)

@@ -22,6 +22,7 @@ from .convolution import (
     MaxPool2d,
 )
 from .data import DataLoader
+from .functional import cross_entropy, mse_loss, nll_loss
 from .layers import (
     GELU,
     Dropout,
@@ -34,8 +35,17 @@ from .layers import (
     Sigmoid,
     Tanh,
 )
-from .losses import cross_entropy, mse_loss, nll_loss
 from .module import Module, Parameter
+from .norms import (
+    BatchNorm1d,
+    BatchNorm2d,
+    BatchNorm3d,
+    GroupNorm,
+    InstanceNorm1d,
+    InstanceNorm2d,
+    InstanceNorm3d,
+    RMSNorm,
+)
 from .optim import SGD, Adam, AdamW, Optimizer
 
 __all__ = [
@@ -45,6 +55,9 @@ __all__ = [
     "AdamW",
     "AdaptiveAvgPool2d",
     "AvgPool2d",
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "BatchNorm3d",
     "Conv1d",
     "Conv2d",
     "Conv3d",
@@ -55,6 +68,10 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Flatten",
+    "GroupNorm",
+    "InstanceNorm1d",
+    "InstanceNorm2d",
+    "InstanceNorm3d",
     "KVCache",
     "LayerNorm",
     "Linear",
@@ -63,6 +80,7 @@ __all__ = [
     "MultiheadAttention",
     "Optimizer",
     "Parameter",
+    "RMSNorm",
     "ReLU",
     "Sequential",
     "Sigmoid",

@@ -15,11 +15,10 @@ from ..dsl.functions import (
     random,
     relu,
     sigmoid,
-    take,
     tanh,
-    where,
     zeros,
 )
+from .functional import dropout, embedding
 from .module import Module, Parameter
 
 
@@ -118,12 +117,7 @@ class Dropout(Module):
         self.p = float(p)
 
     def forward(self, x: Array) -> Array:
-        if not self.training or self.p == 0.0:
-            return x
-        if self.p == 1.0:
-            return x * 0
-        keep = random.uniform(size=x.shape, dtype="float32") >= self.p
-        return where(keep, x * (1.0 / (1.0 - self.p)), 0.0)
+        return dropout(x, self.p, self.training)
 
     def describe(self) -> str:
         return f"p={self.p:g}"
@@ -184,7 +178,7 @@ class Embedding(Module):
         self.weight = Parameter(kaiming_uniform((count, width), width, dtype))
 
     def forward(self, indices: Array) -> Array:
-        return take(self.weight, indices, axis=0)
+        return embedding(indices, self.weight)
 
     def describe(self) -> str:
         return ", ".join(map(str, self.weight.shape))

@@ -72,6 +72,16 @@ def exponential(dtype: str) -> list[float]:
     )  # fmt: skip
 
 
+def exponential_whole(dtype: str) -> list[float]:
+    """The same where exp(r) alone is wanted; the error is relative to exp(r)."""
+    half = mp.log(2) / 2 * mpf("1.001")
+    return fit(
+        lambda r: (mp.expm1(r) - r) / r**2 if r else mpf(1) / 2,
+        lambda r: r**2 * mp.exp(-r),
+        -half, half, 5, dtype,
+    )  # fmt: skip
+
+
 def logarithm(dtype: str) -> list[float]:
     """float32: (log1p(f) - f + f**2 / 2) / f**3; float64: (2 atanh(s) / s - 2) / s**2 in s**2,
     s = f / (2 + f). Both for 1 + f from sqrt(1/2) to sqrt(2)."""
@@ -271,12 +281,13 @@ def _numbers(text: str) -> tuple[float, ...]:
 '''
 
 FITS = (
-    exponential, logarithm, logarithm_tail, sine, cosine, error_near, error_far, tangent,
-    arcsine, arctangent, exponential_of_two, inverse_cube_root, power_tail, sine_half_turn,
+    exponential, exponential_whole, logarithm, logarithm_tail, sine, cosine, error_near, error_far,
+    tangent, arcsine, arctangent, exponential_of_two, inverse_cube_root, power_tail, sine_half_turn,
     exponential_of_double,
 )  # fmt: skip
 ABSENT = {
     (logarithm_tail, "float32"), (tangent, "float64"), (exponential_of_double, "float64"),
+    (exponential_whole, "float64"),
 }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from ...lowering import codegen, machine
 from ...lowering.kernel import KernelSource
 from ...lowering.rules import Rules, Schedule
 from ...lowering.schedules.attention import attend
+from ...lowering.schedules.columns import columns, ordered_columns
 from ...lowering.schedules.contract import contract
 from ...lowering.schedules.convolution import convolution
 from ...lowering.schedules.elementwise import elementwise
@@ -19,6 +20,7 @@ from ...lowering.schedules.scatter import scatter
 SCHEDULES: dict[str, Schedule] = {
     "map": elementwise,
     "row": rowwise,
+    "columns": columns,
     "reduce": reduction,
     "contract": contract,
     "convolution": convolution,
@@ -27,8 +29,13 @@ SCHEDULES: dict[str, Schedule] = {
     "loop": loop,
 }
 # What takes a group that the schedule of its kind refuses.
-SAFE: dict[str, Schedule] = {"map": one_by_one, "row": ordered_rows, "reduce": ordered_reduction}
-REPRODUCIBLE_SCHEDULES = SCHEDULES | {"row": ordered_rows, "reduce": ordered_reduction}
+_ORDERED: dict[str, Schedule] = {
+    "row": ordered_rows,
+    "columns": ordered_columns,
+    "reduce": ordered_reduction,
+}
+SAFE: dict[str, Schedule] = {"map": one_by_one, **_ORDERED}
+REPRODUCIBLE_SCHEDULES = SCHEDULES | _ORDERED
 
 
 class CpuCompiler:
@@ -36,17 +43,18 @@ class CpuCompiler:
 
     def __init__(self, host: machine.Machine) -> None:
         self.target, self.reproducible = host.target, host.reproducible
+        self.has_scaling = host.has_scaling
         table = REPRODUCIBLE_SCHEDULES if host.reproducible else SCHEDULES
         self.schedules = Rules(table, host, SAFE)
 
     def object_code(self, source: KernelSource) -> bytes:
-        return codegen.object_code(source, self.target, self.reproducible)
+        return codegen.object_code(source, self.target, self.reproducible, self.has_scaling)
 
     def text(self, source: KernelSource, stage: str) -> str:
         """The kernel as text: stage is tir or asm."""
         if stage == "tir":
             return codegen.tir_text(source)
-        return codegen.assembly(source, self.target, self.reproducible)
+        return codegen.assembly(source, self.target, self.reproducible, self.has_scaling)
 
 
 def make_compiler() -> CpuCompiler:

@@ -12,8 +12,7 @@ from ..primitives.families import zeros_like
 from .arithmetic import maximum
 from .axes import Axis, many_axes
 from .convert import ArrayLike, asarray, convert, inexact
-from .elementary import exp, log, rsqrt, square
-from .reductions import max as max_
+from .elementary import exp, log, reciprocal, rsqrt, square
 from .reductions import mean
 from .reductions import sum as sum_
 
@@ -68,25 +67,31 @@ def _wide(x: ArrayLike) -> tuple[Array, DType]:
 def softmax(x: ArrayLike, axis: Axis = -1) -> Array:
     """exp(x) / sum(exp(x)) over `axis`, without overflow; half types through float32.
 
+    Where x has a NaN, all of its row are NaN. No element gives no element.
+
     >>> softmax([0.0, 0.0])
     array([0.5, 0.5])
     """
     a, dtype = _wide(x)
     axes = many_axes("softmax", axis, a.ndim)
-    if 0 in (a.shape[i] for i in axes):
-        return convert(exp(a), dtype)  # no element: there is no largest one
-    powers = exp(a - p.stop_gradient(max_(a, axes, keepdims=True)))
-    return convert(powers / sum_(powers, axes, keepdims=True), dtype)
+    powers = exp(_below_largest(a, axes))
+    # A product by the inverse: one rounding more, and a division a row, not one an element.
+    return convert(powers * reciprocal(sum_(powers, axes, keepdims=True)), dtype)
 
 
 def log_softmax(x: ArrayLike, axis: Axis = -1) -> Array:
     """The logarithm of `softmax`, exact also where that underflows."""
     a, dtype = _wide(x)
     axes = many_axes("log_softmax", axis, a.ndim)
-    if 0 in (a.shape[i] for i in axes):
-        return convert(exp(a), dtype)
-    shifted: Array = a - p.stop_gradient(max_(a, axes, keepdims=True))
+    shifted = _below_largest(a, axes)
     return convert(shifted - log(sum_(exp(shifted), axes, keepdims=True)), dtype)
+
+
+def _below_largest(a: Array, axes: tuple[int, ...]) -> Array:
+    """a minus the largest number along the axes. A NaN need not be found among them, as it comes
+    through the difference."""
+    kept = tuple(1 if i in axes else n for i, n in enumerate(a.shape))
+    return a - p.stop_gradient(p.reshape(p.largest(a, axes=axes), shape=kept))
 
 
 def layer_norm(

@@ -74,7 +74,7 @@ from .random import (
     random_words,
     random_words_at,
 )
-from .reductions import argmax, argmin, max_, min_, prod, sum_, sum_of_squares
+from .reductions import argmax, argmin, largest, max_, min_, prod, sum_, sum_of_squares
 from .scans import scan
 from .selecting import compress, nonzero_places, take
 from .sorting import argpartition, argsort, partition, searchsorted, sort
@@ -168,6 +168,7 @@ __all__ = [
     "iota",
     "irfft",
     "join",
+    "largest",
     "ldexp",
     "le",
     "log",

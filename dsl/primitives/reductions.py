@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..dtypes import ALL, DType, at_least_float32, bool_, int64, uint8
+from ..dtypes import ALL, FLOATS, DType, at_least_float32, bool_, int64, uint8
 from ..primitive import Expr, Reducer, Vocabulary
 from ..sizes import Shape, product
 from .comparison import eq, where
@@ -198,19 +198,27 @@ prod = reduction(
     vjp=_vjp_prod,
     ulp=ulps(128, complex=512),
 )
+# The element comes first: that it is no NaN is then found beside the chain of the state.
 max_ = reduction(
     "max",
     partial(_in_state, np.max),
-    _fold(lowest, lambda t, a, b: t.call("maximum", a, b)),
+    _fold(lowest, lambda t, a, b: t.call("maximum", b, a)),
     dtypes=ALL,
     vjp=_vjp_extremum,
     identity=False,
     canonical=whole_nan,
 )
+largest = reduction(  # one instruction an element, where `max` takes four for NaN
+    "largest",
+    lambda x, *, axes: np.asarray(np.fmax.reduce(x, axis=axes, initial=-np.inf), x.dtype),
+    _fold(lowest, lambda t, a, b: t.select(a < b, b, a)),
+    dtypes=FLOATS,
+    vjp=_vjp_extremum,
+)
 min_ = reduction(
     "min",
     partial(_in_state, np.min),
-    _fold(highest, lambda t, a, b: t.call("minimum", a, b)),
+    _fold(highest, lambda t, a, b: t.call("minimum", b, a)),
     dtypes=ALL,
     vjp=_vjp_extremum,
     identity=False,

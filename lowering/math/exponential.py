@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import log
 from typing import TYPE_CHECKING
 
+from ..scaling import scale
 from . import coefficients
 from .real import Expr, Real, real
 
@@ -39,7 +40,10 @@ def reduced(m: Real, x: Expr, low: Expr = None, compensated: bool = True) -> Red
         rest = m.fma(n, minus_low, m.let(first - r))  # what rounding took from r
     if low is not None:
         r, rest = m.fast_two_sum(r, m.let(rest + low))
-    q = m.polynomial(r, m.pick(coefficients.EXPONENTIAL_FLOAT32, coefficients.EXPONENTIAL_FLOAT64))
+    single = coefficients.EXPONENTIAL_FLOAT32
+    if not compensated:  # of exp(r) alone a term less is enough
+        single = coefficients.EXPONENTIAL_WHOLE_FLOAT32
+    q = m.polynomial(r, m.pick(single, coefficients.EXPONENTIAL_FLOAT64))
     square = m.let(r * r)
     tail = m.fma(square, q, rest) if compensated else m.let(square * q)
     # An FMA on every device, as LLVM would make one of the bare sum anyway.
@@ -53,17 +57,9 @@ def power_of_two(m: Real, word: Expr, offset: int = 0) -> Expr:
     return m.from_bits(shifted + m.word((m.bias + offset) << m.fraction_bits))
 
 
-def scaled(m: Real, y: Expr, word: Expr, is_small: Expr) -> Expr:
-    """y * 2**n with one rounding, subnormal results included; `is_small` is about n < -64."""
-    up, down = m.word((m.bias + 64) << m.fraction_bits), m.word((m.bias - 1) << m.fraction_bits)
-    shifted = m.shift_left(word, m.fraction_bits)
-    scale = m.from_bits(m.let(shifted + m.select(is_small, up, down)))
-    return m.let(m.let(y * scale) * m.select(is_small, m.const(2.0**-64), m.const(2.0)))
-
-
-def small_limit(m: Real) -> Expr:
-    """Below this x, exp(x) is scaled in two steps."""
-    return m.const(-64 * log(2))
+def scaled(m: Real, y: Expr, word: Expr) -> Expr:
+    """y * 2**n with one rounding, subnormal results included."""
+    return m.let(scale(y, word))
 
 
 def exponential(m: Real, x: Expr, low: Expr = None) -> Expr:
@@ -71,7 +67,7 @@ def exponential(m: Real, x: Expr, low: Expr = None) -> Expr:
     clamped = m.at_least(m.at_most(x, m.pick(89.0, 710.0)), m.pick(-104.0, -746.0))
     parts = reduced(m, clamped, low, compensated=low is not None)
     y = m.let(m.const(1.0) + parts.whole)
-    return scaled(m, y, parts.word, clamped < small_limit(m))
+    return scaled(m, y, parts.word)
 
 
 def exp(t: TirxVocabulary, x: Expr) -> Expr:
@@ -87,7 +83,7 @@ def exp2(t: TirxVocabulary, x: Expr) -> Expr:
     r = m.let(clamped - m.let(shifted - m.const(m.shifter)))
     fit = m.pick(coefficients.EXPONENTIAL_OF_TWO_FLOAT32, coefficients.EXPONENTIAL_OF_TWO_FLOAT64)
     y = m.fma(r, m.polynomial(r, fit), m.const(1.0))
-    return scaled(m, y, m.bits(shifted), clamped < m.const(-64.0))
+    return scaled(m, y, m.bits(shifted))
 
 
 def expm1(t: TirxVocabulary, x: Expr) -> Expr:

@@ -6,7 +6,7 @@ from math import log
 from typing import TYPE_CHECKING
 
 from . import coefficients
-from .exponential import LN2_HIGH, power_of_two, reduced, scaled, small_limit
+from .exponential import LN2_HIGH, power_of_two, reduced, scaled
 from .real import Expr, Real, real
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def sigmoid(t: TirxVocabulary, x: Expr) -> Expr:
     clamped = m.at_least(m.neg(m.abs(x)), m.pick(-104.0, -746.0))
     parts = reduced(m, clamped)
     y = m.let(m.const(1.0) + parts.whole)
-    e = scaled(m, y, parts.word, clamped < small_limit(m))
+    e = scaled(m, y, parts.word)
     below, below_low = m.fast_two_sum(m.const(1.0), e)
     above = m.select(x < m.const(0.0), e, m.const(1.0))
     return m.quotient(above, below, below_low)

@@ -159,7 +159,7 @@ def runs_of(
     cuts = set(always)
     for node in group.nodes:
         if node not in settled:
-            cuts |= _cuts(node, space)
+            cuts |= cuts_of(node, space)
     runs: list[list[int]] = []
     for axis in range(len(space)):
         if axis == 0 or axis in cuts:
@@ -168,7 +168,8 @@ def runs_of(
     return runs
 
 
-def _cuts(node: Node, space: Shape) -> set[int]:
+def cuts_of(node: Node, space: Shape) -> set[int]:
+    """The axes of a space before which a node's access steps differently."""
     lower, name = node.primitive.lower, node.primitive.name
     out = node.output.aval.shape
     if not isinstance(lower, Map) or lower.pointwise or without_ones(out) != space:

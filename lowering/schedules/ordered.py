@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from ...dsl.graph import Node
@@ -16,8 +17,10 @@ from ..vocabulary import int64
 from .accumulate import Accumulator
 from .fixed_tree import BLOCK, LANES, FixedTree, walk, walk_block
 from .nest import Block, Body, block_range, vectors
+from .passes import Pass
 from .reduction import ReductionKernel, ReductionKnobs
-from .rowwise import Pass, RowKnobs, RowWriter, row_kernel
+from .row_writer import RowWriter
+from .rowwise import RowKnobs, row_kernel
 
 _STRIP = 4  # vectors of results that are reduced together, sixteen states each
 
@@ -29,10 +32,12 @@ def ordered_reduction(name: str, group: Group, machine: Machine) -> KernelSource
 
 def ordered_rows(name: str, group: Group, machine: Machine) -> KernelSource:
     """The kernel of a row-wise group."""
-    return row_kernel(name, group, machine, RowKnobs(), _OrderedWriter)
+    return row_kernel(name, group, machine, RowKnobs(), OrderedWriter)
 
 
-class _OrderedWriter(RowWriter):
+class OrderedWriter(RowWriter):
+    """Writes rows whose sums are fixed trees."""
+
     def _state(self, node: Node, tag: str) -> FixedTree:
         return FixedTree(self.frame, node, tag)
 
@@ -41,7 +46,56 @@ class _OrderedWriter(RowWriter):
             super()._walk(row, p)
             return
         trees = [self.states[node] for node in p.reduces]
-        walk(self.frame, trees, self.length, lambda j, lane: self._element(row, j, p, lane))
+        walk(
+            self.frame,
+            trees,
+            product(self.lines.reduced),
+            lambda j, lane: self._element(row, j, p, lane),
+        )
+
+
+class OrderedColumns:
+    """The states of one reduction for columns side by side, each a fixed tree: those of the lanes
+    of the open block, and of the blocks before it."""
+
+    def __init__(self, frame: Frame, node: Node, width: int, tag: str) -> None:
+        self.width = width
+        self.total = Accumulator(frame, node, width, f"{tag}_total")
+        self.lanes = Accumulator(frame, node, LANES * width, tag)
+        self.finish = self.total.finish
+        self.state = self.total.state
+
+    def take(self, x: Expr, position: Expr, place: Expr) -> None:
+        """Take an element into the lane and column of a place."""
+        self.lanes.take(x, position, place)
+
+    @staticmethod
+    def walk(
+        frame: Frame,
+        states: Sequence[OrderedColumns],
+        length: int,
+        each: Callable[[Body], None],
+        take: Callable[[Expr, Expr], None],
+    ) -> None:
+        """`take(row, place)` for each row of each column; `each` goes over the columns."""
+        scope, t = frame.scope, frame.t
+        n_blocks = -(-length // BLOCK)
+        with scope.loop("block", int64(0), int64(n_blocks)) as number:
+            low = t.let(number * int64(BLOCK))
+            high = t.let(tirx.Min(int64(length), low + int64(BLOCK)))
+            for state in states:
+                each(partial(_reset, state.lanes, state.width))
+            with scope.loop("k", low, high) as k:
+                lane = t.let(tirx.truncmod(k - low, int64(LANES)))
+                each(lambda j: take(k, lane * int64(states[0].width) + j))
+            for state in states:
+                for half in (8, 4, 2, 1):  # of the sixteen lanes
+                    each(partial(_join, state.lanes, state.width, half))
+                each(partial(_add, state.total, state.lanes))
+
+
+def _add(total: Accumulator, block: Accumulator, j: Expr) -> None:
+    total.merge(block.state(j), j)
 
 
 class _OrderedReduction(ReductionKernel):

@@ -97,7 +97,7 @@ def default_knobs(group: Group, machine: Machine) -> ReductionKnobs:
     """As many registers side by side as hide the latency of a chain, and fit into a row."""
     last, lanes = axes_of(group.anchors[0]).last, vector_lanes(group, machine)
     fitting = [n for n in (4, 2) if not isinstance(last, int) or n * lanes <= last]
-    return ReductionKnobs(vectors=next(iter(fitting), 1))
+    return ReductionKnobs(vectors=next(iter(fitting), 1), rows=8)
 
 
 @tunable(

@@ -28,6 +28,7 @@ from .activations import (
 )
 from .adaptive import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 from .attention import scaled_dot_product_attention
+from .class_losses import cross_entropy, nll_loss
 from .convolution import (
     conv1d,
     conv2d,
@@ -37,6 +38,15 @@ from .convolution import (
     conv_transpose3d,
 )
 from .linear import linear
+from .losses import (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    huber_loss,
+    kl_div,
+    l1_loss,
+    mse_loss,
+    smooth_l1_loss,
+)
 from .norms import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
 from .pooling import (
     avg_pool1d,
@@ -45,6 +55,15 @@ from .pooling import (
     max_pool1d,
     max_pool2d,
     max_pool3d,
+)
+from .rest import (
+    cosine_similarity,
+    dropout,
+    embedding,
+    local_response_norm,
+    normalize,
+    one_hot,
+    pad,
 )
 
 __all__ = [
@@ -55,34 +74,50 @@ __all__ = [
     "avg_pool2d",
     "avg_pool3d",
     "batch_norm",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
     "conv1d",
     "conv2d",
     "conv3d",
     "conv_transpose1d",
     "conv_transpose2d",
     "conv_transpose3d",
+    "cosine_similarity",
+    "cross_entropy",
+    "dropout",
     "elu",
+    "embedding",
     "gelu",
     "group_norm",
     "hardsigmoid",
     "hardswish",
     "hardtanh",
+    "huber_loss",
     "instance_norm",
+    "kl_div",
+    "l1_loss",
     "layer_norm",
     "leaky_relu",
     "linear",
+    "local_response_norm",
     "log_softmax",
     "logsigmoid",
     "max_pool1d",
     "max_pool2d",
     "max_pool3d",
     "mish",
+    "mse_loss",
+    "nll_loss",
+    "normalize",
+    "one_hot",
+    "pad",
     "relu",
     "relu6",
     "rms_norm",
     "scaled_dot_product_attention",
     "sigmoid",
     "silu",
+    "smooth_l1_loss",
     "softmax",
     "softplus",
     "tanh",

@@ -113,7 +113,7 @@ def batch_norm(
     weight: Array | None = None,
     bias: Array | None = None,
     training: bool = False,
-    momentum: float = 0.1,
+    momentum: float | Array = 0.1,
     eps: float = 1e-5,
 ) -> Array:
     """input (N, C, ...) to mean 0 and variance 1 in each channel, * weight (C) + bias (C).
@@ -143,7 +143,7 @@ def batch_norm(
 
 def _by_input(
     name: str, input: Array, axes: tuple[int, ...], running: Sequence[Array | None],
-    weight: Array | None, bias: Array | None, momentum: float, eps: float,
+    weight: Array | None, bias: Array | None, momentum: float | Array, eps: float,
 ) -> Array:  # fmt: skip
     """By the statistics of the input over `axes`, which are mixed into the running ones."""
     _enough(name, input, axes)
@@ -169,7 +169,7 @@ def _by_statistics(
 
 
 def _mix(
-    input: Array, axes: tuple[int, ...], running: Sequence[Array | None], momentum: float
+    input: Array, axes: tuple[int, ...], running: Sequence[Array | None], momentum: float | Array
 ) -> None:
     """Statistics over `axes` into the running ones, averaged over the items if each has its own."""
     with no_grad():
@@ -196,7 +196,7 @@ def instance_norm(
     weight: Array | None = None,
     bias: Array | None = None,
     use_input_stats: bool = True,
-    momentum: float = 0.1,
+    momentum: float | Array = 0.1,
     eps: float = 1e-5,
 ) -> Array:
     """input (N, C, ...) to mean 0 and variance 1 in each channel of each item, * weight (C) +

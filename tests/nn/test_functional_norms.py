@@ -13,6 +13,7 @@ CASES = {
     "group_norm": ((3, 6, 2, 5), (3,), {"weight": (6,), "bias": (6,)}),
     "instance_norm": ((3, 4, 2, 9), (), {"weight": (4,), "bias": (4,)}),
     "batch_norm": ((5, 3, 4, 7), (None, None), {"weight": (3,), "bias": (3,)}),
+    "local_response_norm": ((2, 5, 3), (3, 0.5, 0.6, 2.0), {}),
 }
 MORE = {"batch_norm": {"training": True}}
 

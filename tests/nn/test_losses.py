@@ -10,14 +10,15 @@ REDUCE = {"mean": np.mean, "sum": np.sum, "none": lambda x: x}
 
 
 def log_softmax(x):
-    shifted = x - x.max(-1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
+    shifted = x - x.max(1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
 
 
-@pytest.fixture(params=[(9, 10), (1, 3), (4, 5, 7), (2, 1)], ids=str)
+@pytest.fixture(params=[(9, 10), (1, 3), (4, 7, 5), (2, 1)], ids=str)
 def scores(request, rng):
-    x = rng.standard_normal(request.param).astype(np.float32) * 4
-    return x, rng.integers(0, request.param[-1], request.param[:-1])
+    shape = request.param
+    x = rng.standard_normal(shape).astype(np.float32) * 4
+    return x, rng.integers(0, shape[1], (shape[0], *shape[2:]))
 
 
 @pytest.mark.parametrize("staged", [False, True], ids=["eager", "staged"])
@@ -25,7 +26,7 @@ def scores(request, rng):
 def test_cross_entropy_and_nll(scores, reduction, staged):
     x, y = scores
     logs = log_softmax(x.astype(np.float64))
-    expected = REDUCE[reduction](-np.take_along_axis(logs, y[..., None], -1)[..., 0])
+    expected = REDUCE[reduction](-np.take_along_axis(logs, y[:, None], 1)[:, 0])
     losses = {
         nn.cross_entropy: tw.asarray(x),
         nn.nll_loss: tw.asarray(logs.astype(np.float32)),
@@ -40,7 +41,7 @@ def test_cross_entropy_and_nll(scores, reduction, staged):
 def test_cross_entropy_gradient(scores, staged):
     x, y = scores
     probabilities = np.exp(log_softmax(x.astype(np.float64)))
-    expected = (probabilities - np.eye(x.shape[-1])[y]) / y.size
+    expected = (probabilities - np.moveaxis(np.eye(x.shape[1])[y], -1, 1)) / y.size
     gradient = tw.grad(nn.cross_entropy)
     found = (tw.jit(gradient) if staged else gradient)(tw.asarray(x), tw.asarray(y))
     np.testing.assert_allclose(found.numpy(), expected, rtol=1e-5, atol=1e-6)
@@ -91,7 +92,7 @@ def test_mse(reduction, rng):
     a, b = (rng.standard_normal((4, 5)).astype(np.float32) for _ in range(2))
     found = nn.mse_loss(tw.asarray(a), tw.asarray(b), reduction=reduction).numpy()
     np.testing.assert_allclose(found, REDUCE[reduction]((a - b) ** 2), rtol=1e-5)
-    with pytest.raises(tw.ShapeError, match=r"predictions \(4, 5\) and targets \(5,\)"):
+    with pytest.raises(tw.ShapeError, match=r"input \(4, 5\) and a target \(5,\)"):
         nn.mse_loss(tw.asarray(a), tw.asarray(b[0]))
     with pytest.raises(ValueError, match="reduction='max'"):
         nn.mse_loss(tw.asarray(a), tw.asarray(b), reduction="max")

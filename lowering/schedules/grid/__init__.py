@@ -14,6 +14,7 @@ from .scatter import scatter
 SCHEDULES: Mapping[str, Schedule] = {
     "map": elementwise,
     "row": rowwise,
+    "columns": rowwise,
     "reduce": reduction,
     "contract": contract,
     "scatter": scatter,

@@ -1,4 +1,4 @@
-"""Row-wise groups: reductions over the same last axes with maps before, between and after.
+"""Reductions over the same axes with maps before, between and after: rows, or `columns`.
 
 A team of threads does one row in one launch. Passes over the row are those of the processors'
 schedule; a thread meets the same elements in every pass, so values that a later pass needs stay in
@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from ....dsl.graph import Var
 from ....dsl.primitive import Expr
-from ....dsl.sizes import Dim, ceil_divide, product
+from ....dsl.sizes import Dim, Shape, ceil_divide, product
 from ...calls import type_of
 from ...fusion import Group
 from ...index import Index, address
@@ -20,8 +20,9 @@ from ...readers import Source
 from ...tvm_api import tirx
 from ...vocabulary import int64
 from ..accumulate import Accumulator
-from ..nest import index_at
-from ..rowwise import Pass, RowKnobs, computed_storage, is_full, known_value, plan
+from ..lines import Lines
+from ..passes import Pass, computed_storage, plan
+from ..row_writer import known_value
 from .frame import GridFrame, GridKernel
 from .machine import GridMachine
 from .tree import Arrangement, Tree, power_of_two_up_to
@@ -49,9 +50,10 @@ def rowwise(
     name: str, group: Group, machine: GridMachine, knobs: GridRowKnobs | None = None
 ) -> KernelSource:
     """The kernel of a row-wise group."""
-    length = product(group.space[group.n_outer :])
+    lines = Lines.of(group)
+    length = product(lines.reduced)
     knobs = knobs or GridRowKnobs.default(machine, length)
-    rows = product(group.space[: group.n_outer])
+    rows = product(lines.results)
     kernel = GridKernel(name, group)
     frame = kernel.open_grid()
     writer = _Writer(frame, group, knobs, length)
@@ -66,7 +68,7 @@ class _Writer:
         self.frame, self.group, self.shape, self.length = frame, group, knobs.shape, length
         steps = ceil_divide(length, self.shape.lanes)
         self.keeps = isinstance(steps, int) and steps <= knobs.keep
-        passes = plan(group, RowKnobs(knobs.keep_cost))
+        passes = plan(group, knobs.keep_cost)
         self.passes = passes if self.keeps else [replace(p, kept=()) for p in passes]
         self.steps = steps
         for i, var in enumerate(v for p in self.passes for v in p.kept):
@@ -74,7 +76,7 @@ class _Writer:
             frame.buffers[var] = frame.local(f"kept{i}", computed_storage(var), max(steps, 1))
         self.states = {n: Accumulator(frame, n, 1, f"s{i}") for i, n in enumerate(group.anchors)}
         self.trees = {n: Tree(frame, self.shape, s, s.tag) for n, s in self.states.items()}
-        self.n_inner = len(group.space) - group.n_outer
+        self.lines = Lines.of(group)
         self.step: Expr = None
 
     def rows(self, count: Dim) -> None:
@@ -135,9 +137,8 @@ class _Writer:
             var = node.inputs[0]
             self.states[node].take(scope.element(var, index_of(var)), j)
 
-    def _index(self, shape: tuple[Dim, ...], row: Expr, j: Expr) -> Index:
-        runs = [(self.group.n_outer, row)] if self.group.n_outer else []
-        return index_at(shape, [*runs, (self.n_inner, j)] if self.n_inner else runs)
+    def _index(self, shape: Shape, row: Expr, j: Expr) -> Index:
+        return self.lines.index(shape, self.lines.positions(self.frame.t, row, j))
 
     def _memory(self, var: Var) -> Source:
         """Later passes read what this thread has kept or stored."""
@@ -154,11 +155,11 @@ class _Writer:
 
     def _store_rows(self, row: Expr) -> None:
         """Outputs with one element a row."""
-        frame, n_outer = self.frame, self.group.n_outer
+        frame = self.frame
         indices: dict[object, Index] = {}
         for var in self.group.outputs:
-            if is_full(self.group, var):
-                continue
             shape = var.aval.shape
-            index = indices.setdefault(shape, index_at(shape, [(n_outer, row)] if n_outer else []))
+            if self.lines.is_full(shape):
+                continue
+            index = indices.setdefault(shape, self._index(shape, row, int64(0)))
             frame.store(var, frame.scope.element(var, index), address(frame.t, index))
