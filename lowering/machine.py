@@ -93,6 +93,7 @@ class Machine:
         """Whether a load can leave out lanes that are not there (AVX, AVX-512)."""
         return self.vector_bytes >= 32
 
+    @property
     def has_scaling(self) -> bool:
         """Whether vectors are multiplied by powers of two in one instruction (AVX-512)."""
         return self.vector_bytes == 64
