@@ -89,6 +89,11 @@ class Machine:
         return self.vector_bytes == 64
 
     @property
+    def has_masks(self) -> bool:
+        """Whether a load can leave out lanes that are not there (AVX, AVX-512)."""
+        return self.vector_bytes >= 32
+
+    @property
     def has_scaling(self) -> bool:
         """Whether vectors are multiplied by powers of two in one instruction (AVX-512)."""
         return self.vector_bytes == 64

@@ -22,7 +22,7 @@ from .rewrites import RULES, Rule, rewrite
 from .spaces import MOVEMENT, reads_memory
 
 LEAST_ELEMENTS = 1 << 12  # of a weight that is worth packing
-LEAST_ROWS = 4  # of the other operand
+LEAST_ROWS = 2  # of the other operand
 
 # (m, n, k, batch items, dtype) -> elements of the packed form and its dtype, or None for "do not"
 PackedSize = Callable[[Dim, Dim, Dim, Dim, DType], tuple[Dim, DType] | None]

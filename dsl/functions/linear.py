@@ -5,26 +5,34 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .. import primitives as p
-from ..dtypes import bool_, int32
-from ..errors import ShapeError
+from ..dtypes import DTypeLike, bool_, int32
+from ..dtypes import dtype as as_dtype
+from ..errors import DTypeError, ShapeError
 from ..sizes import product
 from .convert import ArrayLike, asarray, boolean, convert, same_dtype
-from .outputs import store
+from .outputs import casts, store
 from .shapes import ravel
 
 if TYPE_CHECKING:
     from ..array import Array
 
 
-def matmul(x1: ArrayLike, x2: ArrayLike, /) -> Array:
+def matmul(x1: ArrayLike, x2: ArrayLike, /, *, dtype: DTypeLike | None = None) -> Array:
     """The matrix product over the last two axes; 1-D arrays are a row and a column.
 
-    Other axes are batches and broadcast. Raises ShapeError unless the inner sizes are equal.
+    Other axes are batches and broadcast. Both are cast to `dtype` first, where there is one, so
+    int8 matrices are summed without wrapping by dtype="int32" (staged, the casts are part of the
+    product: no copies). Raises ShapeError unless the inner sizes are equal, DTypeError if a cast
+    to `dtype` would change the kind of number.
 
     >>> matmul([[1, 2], [3, 4]], [1, 1])
     array([3, 7])
+    >>> a = asarray([[100, 100]], dtype="int8")
+    >>> matmul(a, a.T, dtype="int32").tolist()
+    [[20000]]
     """
-    a, b = same_dtype(asarray(x1), asarray(x2))
+    a, b = _as_type(x1, dtype), _as_type(x2, dtype)
+    a, b = same_dtype(a, b)
     if a.dtype is bool_:
         # Wide enough for the number of products, so that no sum wraps to 0.
         return boolean(matmul(convert(a, int32), convert(b, int32)))
@@ -40,6 +48,16 @@ def matmul(x1: ArrayLike, x2: ArrayLike, /) -> Array:
         return out
     shape = out.shape[:-2] + (() if is_row else out.shape[-2:-1])
     return p.reshape(out, shape=shape + (() if is_column else out.shape[-1:]))
+
+
+def _as_type(x: ArrayLike, wanted: DTypeLike | None) -> Array:
+    found = asarray(x)
+    if wanted is None:
+        return found
+    target = as_dtype(wanted)
+    if not casts(found.dtype, target):
+        raise DTypeError(f"matmul: got {found.dtype}, which does not cast to {target} by same_kind")
+    return convert(found, target)
 
 
 def _check(a: Array, b: Array) -> None:

@@ -37,7 +37,7 @@ def product_choices(group: Group, machine: Machine) -> Mapping[str, Sequence[Val
 def product_default(group: Group, machine: Machine) -> MatmulTiles:
     """The analytic tiles of a product."""
     spec = spec_of("", group)
-    return _packed_tiles(spec, machine) if spec.packed_b else kernel_tiles(spec, machine)
+    return kernel_tiles(spec, machine)
 
 
 def _refuse(tiles: MatmulTiles, group: Group, machine: Machine) -> str | None:
@@ -59,8 +59,6 @@ def contract(
     spec = spec_of(name, group)
     if node.primitive.name == "pack_b":
         return pack_kernel(spec, machine, _packed_tiles(spec, machine))
-    if node.primitive.name == "matmul_packed":
-        return matmul_kernel(spec, machine, knobs or _packed_tiles(spec, machine))
     return matmul_kernel(spec, machine, knobs)
 
 

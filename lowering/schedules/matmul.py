@@ -13,7 +13,6 @@ from ...dsl.sizes import Dim, ceil_divide, maximum, minimum
 from ..kernel import BufferSpec, KernelSource, Phase, ScratchSpec, threaded
 from ..machine import Machine
 from ..vocabulary import stored
-from .matmul_direct import direct_phase, vector_phase
 from .matmul_forms import (
     Build,
     columns_phase,
@@ -23,9 +22,17 @@ from .matmul_forms import (
     rows_phase,
 )
 from .matmul_pack import Layout
-from .matmul_spec import MatmulSpec, unit_stride
-from .matmul_tiles import COLUMN_ROWS, DIRECT_BELOW, MatmulTiles, accumulator, analytic_tiles
+from .matmul_spec import MatmulSpec, is_plain, unit_stride
+from .matmul_tiles import (
+    COLUMN_ROWS,
+    DIRECT_BELOW,
+    MatmulTiles,
+    Reading,
+    accumulator,
+    analytic_tiles,
+)
 from .matmul_tir import Frame
+from .matmul_vector import vector_phase
 
 __all__ = [
     "MatmulSpec",
@@ -83,11 +90,13 @@ def kernel_tiles(spec: MatmulSpec, machine: Machine, layout: Layout | None = Non
     """The analytic tiles of a spec."""
     spec = spec.fold()
     layout = layout or find_layout(spec)
-    plain_b = layout.b_along_n and not spec.packed_b
-    sizes = spec.m, spec.n, spec.k, spec.items
-    return analytic_tiles(
-        machine, spec.dtype, *sizes, plain_b=plain_b, packed_b=bool(spec.packed_b)
+    found = Reading(
+        layout.a_plain,
+        layout.b_plain and not spec.packed_b,
+        layout.b_along_n and not spec.packed_b,
+        bool(spec.packed_b),
     )
+    return analytic_tiles(machine, spec.dtype, (spec.m, spec.n, spec.k, spec.items), found)
 
 
 def find_layout(spec: MatmulSpec) -> Layout:
@@ -96,7 +105,9 @@ def find_layout(spec: MatmulSpec) -> Layout:
     along_k = unit_stride(_frame(spec, ()), spec.a, ndim, -1)
     along_m = unit_stride(_frame(spec, ()), spec.a, ndim, -2)
     along_n = bool(spec.packed_b) or unit_stride(_frame(spec, ()), spec.b, ndim, -1)
-    return Layout(along_k or not along_m, along_n)
+    a_plain = is_plain(_frame(spec, ()), spec.a, ndim, None, ndim - 1)
+    b_plain = not spec.packed_b and is_plain(_frame(spec, ()), spec.b, ndim, ndim - 1, ndim - 2)
+    return Layout(along_k or not along_m, along_n, a_plain, b_plain)
 
 
 # --------------------------------------------------------------------------- forms
@@ -127,12 +138,16 @@ def _conditions(
     # In the reproducible mode sums go along k in order: no dot products in lanes.
     no_row = packed or (machine.reproducible and not layout.b_along_n)
     no_column = packed or (machine.reproducible and layout.a_along_k)
-    small = _below(spec.m * spec.n * spec.k, DIRECT_BELOW + 1)
+    near = _below(spec.n * spec.k, machine.l2 * 3 // 2 // accumulator(spec.dtype).itemsize)
+    if packed or not layout.b_along_n:
+        near = 0
+    elif not layout.b_plain:
+        near = _below(spec.m * spec.n * spec.k, DIRECT_BELOW)
     return [
         ("one_row", 0 if no_row else _below(spec.m, 2)),
         ("one_column", 0 if no_column else _below(spec.n, 2)),
-        ("direct", 0 if packed or not layout.b_along_n else small),
         ("columns", _below(spec.m, COLUMN_ROWS + 1) * (1 - _below(spec.n, wide))),
+        ("direct", near),
         ("rows", 1),
     ]
 
@@ -143,18 +158,20 @@ def _below(a: Dim, bound: int) -> Dim:
 
 
 def _phases(build: Build, form: str) -> list[Phase]:
-    packed, layout = build.spec.packed_b, build.layout
+    packed, layout, tiles = build.spec.packed_b, build.layout, build.tiles
+    copied = tiles.pack_b and not packed  # whether a phase of its own packs B
+    as_it_lies = replace(build, tiles=replace(tiles, pack_a=False, pack_b=False))
     made: dict[str, Callable[[], list[Phase]]] = {
         "rows": lambda: [
-            *([] if packed else [pack_b_phase(build, "packed_b")]),
-            rows_phase(build, packed or "packed_b"),
+            *([pack_b_phase(build, "packed_b")] if copied else []),
+            rows_phase(build, "packed_b" if copied else packed),
         ],
         "columns": lambda: [
             *([pack_a_phase(build)] if build.tiles.pack_a else []),
             columns_phase(build, packed),
         ],
         "items": lambda: [items_phase(build, packed)],
-        "direct": lambda: [direct_phase(build)],
+        "direct": lambda: [rows_phase(as_it_lies, "", "direct")],
         "one_row": lambda: [vector_phase(build, "one_row", True, not layout.b_along_n)],
         "one_column": lambda: [vector_phase(build, "one_column", False, layout.a_along_k)],
     }
@@ -163,18 +180,19 @@ def _phases(build: Build, form: str) -> list[Phase]:
 
 def _areas(spec: MatmulSpec, tiles: MatmulTiles, forms: dict[str, Dim]) -> list[Area]:
     """The scratch that the forms need, no larger than the sizes at run time ask for."""
-    k_padded = ceil_divide(spec.k, tiles.kc) * tiles.kc
+    k = maximum(spec.k, 1)  # what is named in the code must be there
+    k_padded = ceil_divide(k, tiles.kc) * tiles.kc
     rows = ceil_divide(spec.m, tiles.mr) * tiles.mr
     columns = ceil_divide(spec.n, tiles.nr) * tiles.nr
     on = {form: forms.get(form, 0) for form in ("rows", "columns", "items")}
-    pack, pack_a = int(not spec.packed_b), int(tiles.pack_a)
+    pack, pack_a = int(tiles.pack_b and not spec.packed_b), int(tiles.pack_a)
     column_rows = minimum(rows, COLUMN_ROWS + tiles.mr) if tiles.form == "any" else rows
     block = maximum(tiles.block_rows, column_rows) if on["columns"] != 0 else tiles.block_rows
     areas = [
         Area("own_a", (on["rows"] + on["items"]) * pack_a * k_padded * tiles.block_rows, True),
         Area("packed_a", on["columns"] * pack_a * spec.items * rows * k_padded, False),
-        Area("packed_b", on["rows"] * pack * spec.items * columns * spec.k, False),
-        Area("own_b", on["items"] * pack * columns * spec.k, True)
+        Area("packed_b", on["rows"] * pack * spec.items * columns * k, False),
+        Area("own_b", on["items"] * pack * columns * k, True)
         if "items" in forms
         else Area("own_b", pack * on["columns"] * (tiles.kc * tiles.nr), True),
         Area("sums", maximum(block * tiles.nr, 1024), True),

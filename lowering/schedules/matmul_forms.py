@@ -62,7 +62,8 @@ class Build:
 
     def parts(self) -> tuple[Frame, Packer, Micro]:
         frame = self.frame()
-        packer = Packer(self.spec, self.tiles, self.layout, frame)
+        masks = self.machine.has_masks
+        packer = Packer(self.spec, self.tiles, self.layout, frame, masks)
         return frame, packer, Micro(self.spec, self.tiles, self.machine, frame)
 
     def phase(self, frame: Frame, symbol: str, body: Statements, units: Dim, cost: Dim) -> Phase:
@@ -154,8 +155,9 @@ def _own_a(
     return a, loop("p", p0, p1, lambda p: packer.pack_a(index, p, a.buffer, a.start(p)))
 
 
-def rows_phase(build: Build, packed_b: str) -> Phase:
-    """A unit is a panel of rows; each thread packs the rows of A that it takes."""
+def rows_phase(build: Build, packed_b: str, symbol: str = "rows") -> Phase:
+    """A unit is a panel of rows; each thread packs the rows of A that it takes. Without a name for
+    packed B it is read where it is."""
     spec, tiles = build.spec, build.tiles
     frame, packer, micro = build.parts()
     b_panel, columns = frame.size(build.b_panel), build.column_panels
@@ -163,7 +165,9 @@ def rows_phase(build: Build, packed_b: str) -> Phase:
     def body(index: Sequence[Expr], item: Expr, first: Expr, last: Expr) -> Statements:
         def part(p0: Expr, p1: Expr) -> Statements:
             a, pack = _own_a(build, frame, packer, index, (p0, p1))
-            b = Panels(frame[packed_b], lambda j: (item * frame.size(columns) + j) * b_panel)
+            b = None
+            if packed_b:
+                b = Panels(frame[packed_b], lambda j: (item * frame.size(columns) + j) * b_panel)
             block = Block(micro, packer, a, b, frame["sums"], index, p0, p1)
             stop = columns if isinstance(columns, int) else frame.size(columns)
             return [pack, block.columns(0, stop)]
@@ -173,7 +177,7 @@ def rows_phase(build: Build, packed_b: str) -> Phase:
     units = build.row_panels
     statements = over_items(frame, build, units, body)
     cost = build.cost(spec.n * spec.k * tiles.mr)
-    return build.phase(frame, "rows", statements, units * spec.items, cost)
+    return build.phase(frame, symbol, statements, units * spec.items, cost)
 
 
 def columns_phase(build: Build, packed_b: str) -> Phase:
@@ -194,6 +198,8 @@ def columns_phase(build: Build, packed_b: str) -> Phase:
         if packed_b:
             b = Panels(frame[packed_b], lambda j: (item * frame.size(columns) + j) * b_panel)
             block = Block(micro, packer, a, b, frame["sums"], index, i64(0), rows)
+        elif not tiles.pack_b:
+            block = Block(micro, packer, a, None, frame["sums"], index, i64(0), rows)
         else:
             b = Panels(frame["own_b"], lambda j: i64(0))
             block = Block(micro, packer, a, b, frame["sums"], index, i64(0), rows, fill)
@@ -204,22 +210,32 @@ def columns_phase(build: Build, packed_b: str) -> Phase:
     return build.phase(frame, "columns", statements, columns * spec.items, cost)
 
 
+def _item_of_b(
+    build: Build, frame: Frame, packer: Packer, index: Sequence[Expr], which: tuple[Expr, str]
+) -> tuple[Panels | None, Statements]:
+    """The panels of one item's B, and the packing by the thread that multiplies them."""
+    (item, packed_b), columns, b_panel = which, build.column_panels, frame.size(build.b_panel)
+    if packed_b:
+        at = item * frame.size(columns)
+        return Panels(frame[packed_b], lambda j: (at + j) * b_panel), []
+    if not build.tiles.pack_b:
+        return None, []
+    b = Panels(frame["own_b"], lambda j: j * b_panel)
+    k = (i64(0), frame.size(build.spec.k))
+    return b, loop("j", 0, frame.size(columns),
+                   lambda j: packer.pack_b(index, j, k, b.buffer, b.start(j)))  # fmt: skip
+
+
 def items_phase(build: Build, packed_b: str) -> Phase:
     """A unit is one product of the batch, with both operands packed by its thread."""
     spec, tiles = build.spec, build.tiles
     frame, packer, micro = build.parts()
-    b_panel, rows, columns = frame.size(build.b_panel), build.row_panels, build.column_panels
+    rows, columns = build.row_panels, build.column_panels
     stop = columns if isinstance(columns, int) else frame.size(columns)
 
     def one(item: Expr) -> Statements:
         index = tuple(frame.t.let(i) for i in unravel(frame, item, spec.batch))
-        if packed_b:
-            b = Panels(frame[packed_b], lambda j: (item * frame.size(columns) + j) * b_panel)
-        else:
-            b = Panels(frame["own_b"], lambda j: j * b_panel)
-        k = (i64(0), frame.size(spec.k))
-        pack = [] if packed_b else loop(
-            "j", 0, stop, lambda j: packer.pack_b(index, j, k, b.buffer, b.start(j)))  # fmt: skip
+        b, pack = _item_of_b(build, frame, packer, index, (item, packed_b))
 
         def part(p0: Expr, p1: Expr) -> Statements:
             a, pack_a = _own_a(build, frame, packer, index, (p0, p1))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from ...dsl.dtypes import bool_
 from ..machine import Machine
@@ -52,7 +53,7 @@ class Operands:
 
     a: Callable[[int, Expr], Expr]
     b: Callable[[int, Expr], Expr]
-    ahead: Callable[[Expr], Expr] | None = None  # an address to prefetch in step k
+    ahead: Callable[[Expr], Sequence[Expr]] | None = None  # elements to prefetch in step k
 
 
 class Micro:
@@ -63,8 +64,12 @@ class Micro:
     ) -> None:
         self.spec, self.tiles, self.machine, self.frame = spec, tiles, machine, frame
         self.dtype = accumulator(spec.dtype).name
-        self.registers = frame.local("registers", self.dtype, tiles.mr * tiles.nr)
-        self.column = frame.local("column", self.dtype, tiles.nr)
+        self.wide = f"{self.dtype}x{tiles.lanes}" if tiles.lanes > 1 else self.dtype
+        # An array of whole vectors: one of elements LLVM may take apart into them, and then puts
+        # every vector together anew in each step of k.
+        self.registers = frame.local("registers", self.wide, tiles.mr * tiles.vectors)
+        self.leaving = frame.local("leaving", self.dtype, tiles.lanes)
+        self.column = frame.local("column", self.dtype, tiles.nr)  # for `Packer.b_vector`
 
     def clear(self, rows: int, vectors: int) -> Statements:
         return [
@@ -99,15 +104,15 @@ class Micro:
 
     def _step(self, k: Expr, rows: int, vectors: int, how: Operands) -> Statements:
         width, t = self.tiles.lanes, self.frame.t
-        wide = f"{self.dtype}x{width}" if width > 1 else self.dtype
         with t.block() as body:
             if how.ahead:
-                t.emit(prefetch(how.ahead(k)))
+                for element in how.ahead(k):
+                    t.emit(prefetch(element))
             columns = [t.let(how.b(v, k)) for v in range(vectors)]
             for i in range(rows):
                 row = t.let(splat(how.a(i, k), width))
                 for v, column in enumerate(columns):
-                    self.accumulate(i, v, row, column, wide)
+                    self.accumulate(i, v, row, column, self.wide)
         return body
 
     def accumulate(self, i: int, v: int, row: Expr, column: Expr, wide: str) -> None:
@@ -119,10 +124,10 @@ class Micro:
         return i * self.tiles.nr + v * self.tiles.lanes
 
     def _get(self, i: int, v: int) -> Expr:
-        return load(self.registers, i64(self._offset(i, v)), self.tiles.lanes)
+        return load(self.registers, i64(i * self.tiles.vectors + v))
 
     def _set(self, i: int, v: int, value: Expr) -> Statements:
-        return store(self.registers, value, i64(self._offset(i, v)), self.tiles.lanes)
+        return store(self.registers, value, i64(i * self.tiles.vectors + v))
 
     def finish(
         self, place: Place, memory: Buffer, base: Expr, rows: int, vectors: int
@@ -134,19 +139,41 @@ class Micro:
         ]
         if not self.spec.light_epilogue:
             return through_memory
+        full = vectors * self.tiles.lanes
         whole = _equal(place.rows, rows, self.tiles.mr)
-        whole = _both(whole, _equal(place.columns, vectors * self.tiles.lanes, self.tiles.nr))
         at_once = [self._lanes(place, i, v) for i, v in _pairs(rows, vectors)]
+        if isinstance(place.columns, int) and full - self.tiles.lanes < place.columns < full:
+            vectors -= 1  # the last one leaves through memory
+            at_once = [self._lanes(place, i, v) for i, v in _pairs(rows, vectors)]
+            at_once.append(self._last_vectors(place, memory, base, rows, vectors))
+        else:
+            whole = _both(whole, _equal(place.columns, full, self.tiles.nr))
         return when(whole, at_once, through_memory)
+
+    def _last_vectors(
+        self, place: Place, memory: Buffer, base: Expr, rows: int, vector: int
+    ) -> Statements:
+        """The columns of a tile that do not fill its last vector."""
+        width, first = self.tiles.lanes, vector * self.tiles.lanes
+        count = int(place.columns) - first
+
+        def element(i: int, j: Expr) -> Statements:
+            return self._write(place, i64(i), first + j, memory, base + i * width + j)
+
+        spilled = [store(memory, self._get(i, vector), base + i * width, width)
+                   for i in range(rows)]  # fmt: skip
+        written = [pieces(self.frame, 0, count, width, partial(element, i)) for i in range(rows)]
+        return [spilled, written]
 
     def _lanes(self, place: Place, i: int, v: int) -> Statements:
         """One vector from registers to the outputs."""
-        start, at = v * self.tiles.lanes, self._offset(i, v)
+        start = v * self.tiles.lanes
 
         def body(lane: Expr) -> Statements:
-            return self._write(place, i64(i), start + lane, self.registers, at + lane)
+            return self._write(place, i64(i), start + lane, self.leaving, lane)
 
-        return self.frame.lanes(self.tiles.lanes, body)
+        made = store(self.leaving, self._get(i, v), i64(0), self.tiles.lanes)
+        return [made, self.frame.lanes(self.tiles.lanes, body)]
 
     def _copy_out(self, place: Place, memory: Buffer, base: Expr) -> Statements:
         """The epilogue over a tile in memory, by whole vectors and then what is left."""

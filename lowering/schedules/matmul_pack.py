@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from ...dsl.sizes import Dim, ceil_divide
 from ..tvm_api import tirx
-from .matmul_spec import MatmulSpec
+from .matmul_spec import MatmulSpec, plain_load
 from .matmul_tiles import MatmulTiles, accumulator
 from .matmul_tir import (
     Buffer,
@@ -21,10 +21,13 @@ from .matmul_tir import (
     Statements,
     cast,
     i64,
+    load,
     loop,
     lowest,
+    masked_load,
     pieces,
     run,
+    sequence,
     store,
     when,
     zero,
@@ -35,17 +38,28 @@ Copy = Callable[[Expr, Expr], Statements]  # of an element, by row (or step) and
 
 @dataclass(frozen=True)
 class Layout:
-    """How the operands lie in memory: along which axis whole vectors can be read."""
+    """How the operands lie in memory: along which axis whole vectors can be read, and whether an
+    element is a plain load, so that a packed copy would only save its distance to the next."""
 
     a_along_k: bool
     b_along_n: bool
+    a_plain: bool = False
+    b_plain: bool = False
 
 
 class Packer:
     """Emits the packing of one function."""
 
-    def __init__(self, spec: MatmulSpec, tiles: MatmulTiles, layout: Layout, frame: Frame) -> None:
+    def __init__(
+        self,
+        spec: MatmulSpec,
+        tiles: MatmulTiles,
+        layout: Layout,
+        frame: Frame,
+        has_masks: bool = False,
+    ) -> None:
         self.spec, self.tiles, self.layout, self.frame = spec, tiles, layout, frame
+        self.has_masks = has_masks
         self.dtype = accumulator(spec.dtype).name
 
     @property
@@ -68,6 +82,38 @@ class Packer:
 
     def b_value(self, batch: Sequence[Expr], k: Expr, column: Expr) -> Expr:
         return self.as_sum(self.spec.b(self.frame, (*batch, k, column)))
+
+    def b_vector(
+        self, index: Sequence[Expr], size: tuple[int | Expr, int], through: Buffer, at: int
+    ) -> Expr:
+        """A vector of B where it lies, from an index (*batch, k, column) on: `size` is how many of
+        its lanes exist, and how many it has. What is no plain load goes `through` a buffer, at a
+        position of its own."""
+        (*batch, k, column), (real, lanes) = index, size
+        is_whole = real == lanes if isinstance(real, int) else False
+        if self.layout.b_plain and (is_whole or self.has_masks):
+            found = plain_load(self.frame, self.spec.b, (*batch, k, column))
+            if found is not None:
+                first = found.indices[0]
+                value = load(found.source, first, lanes) if is_whole else masked_load(
+                    found, real, lanes)  # fmt: skip
+                return cast(value, f"{self.dtype}x{lanes}" if lanes > 1 else self.dtype)
+
+        def one(lane: Expr) -> Statements:
+            return store(through, self.b_value(batch, k, column + lane), at + lane)
+
+        clear = store(through, zero(self.dtype, lanes), i64(at), lanes)
+        self.frame.t.emit(sequence(self._some_lanes(size, clear, one)))
+        return load(through, i64(at), lanes)
+
+    def _some_lanes(
+        self, size: tuple[int | Expr, int], clear: Statements, one: Callable[[Expr], Statements]
+    ) -> Statements:
+        frame, (real, lanes) = self.frame, size
+        if isinstance(real, int):
+            return [[] if real == lanes else clear, pieces(frame, 0, real, lanes, one)]
+        some = loop("lane", 0, real, lambda lane: frame.block(lambda: one(lane)))
+        return when(real >= lanes, frame.lanes(lanes, one), [clear, some])
 
     def as_sum(self, value: Expr) -> Expr:
         """An operand in the type in which products are summed."""

@@ -46,6 +46,7 @@ def tile_choices(machine: Machine, problem: Problem) -> Mapping[str, Sequence[Va
         "form": _forms(problem),
         "unroll": (1, 2, 4, 8),
         "pack_a": (True, False),
+        "pack_b": (True,) if problem.is_packed else (True, False),
         "grain": [g for g in (1, 2, 3, 4, 8) if g < max(problem.m, problem.n) // 4],
         "threads": THREADS,
     }
@@ -60,7 +61,6 @@ def tile_choices(machine: Machine, problem: Problem) -> Mapping[str, Sequence[Va
 def _forms(problem: Problem) -> list[str]:
     found = ["rows", "columns"]
     found += ["items"] if problem.items > 1 else []
-    found += [] if problem.is_packed else ["direct"]
     return found + (["vector"] if 1 in (problem.m, problem.n) and not problem.is_packed else [])
 
 
@@ -86,7 +86,7 @@ def refuse_tiles(tiles: MatmulTiles, machine: Machine, problem: Problem) -> str 
 def _refuse_form(tiles: MatmulTiles, problem: Problem) -> str | None:
     if tiles.form in ("rows", "items") and tiles.block_rows < tiles.mr:
         return f"blocks of {tiles.block_rows} rows for tiles of {tiles.mr}"
-    if tiles.form in ("direct", "vector") and not tiles.pack_a:
+    if tiles.form == "vector" and not (tiles.pack_a and tiles.pack_b):
         return f"the form {tiles.form} never packs"
     rows = tiles.block_rows if tiles.form != "columns" else problem.m * problem.items
     if tiles.pack_a and rows * (problem.k + tiles.kc) * problem.itemsize > _MOST_PANELS:

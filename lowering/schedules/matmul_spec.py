@@ -102,12 +102,64 @@ def unravel(frame: Frame, position: Expr, shape: Shape) -> tuple[Expr, ...]:
 def unit_stride(frame: Frame, reader: Reader, ndim: int, axis: int) -> bool:
     """Whether neighbours along an axis of an operand are neighbours in memory (or one element), so
     that a vector of them loads at once. `frame` is one that is thrown away."""
+    steps = _steps(frame, reader, ndim, axis)
+    return all(isinstance(s, tirx.IntImm) and s.value in (0, 1) for s in steps)
+
+
+def is_plain(frame: Frame, reader: Reader, ndim: int, unit: int | None, even: int) -> bool:
+    """Whether an operand is one load and nothing else, at steps of one element along the axis
+    `unit` (if there is one) and of any fixed length along `even`: then reading it again costs no
+    more than reading a copy. `frame` is one that is thrown away."""
+    index = [variable(f"i{n}") for n in range(ndim)]
+    with frame.t.block():
+        if plain_load(frame, reader, index) is None:
+            return False
+    (step,) = _steps(frame, reader, ndim, even)
+    found: list[Any] = []
+    structural_walk(step, (tirx.Var, lambda var: found.append(var)))
+    if any(var.name.startswith("i") and var.name[1:].isdigit() for var in found):
+        return False
+    return unit is None or _is_one(_steps(frame, reader, ndim, unit)[0])
+
+
+def plain_load(frame: Frame, reader: Reader, index: Sequence[Expr]) -> Expr | None:
+    """The load that an operand's element is, its position's names in the open block; None if the
+    element is more than a load."""
+    with frame.t.block() as statements:
+        value = reader(frame, index)
+    names: dict[Any, Expr] = {}
+    cells: dict[Any, Expr] = {}
+    for statement in statements:
+        if isinstance(statement, tirx.Bind):
+            names[statement.var] = statement.value
+        elif isinstance(statement, tirx.BufferStore):
+            cells[statement.buffer] = statement.value
+    value = names.get(value, value) if isinstance(value, tirx.Var) else value
+    if isinstance(value, TensorLoad):
+        value = cells.get(value.source, value)
+    if not isinstance(value, TensorLoad) or not _is_parameter(frame, value.source):
+        return None
+    for statement in statements:
+        if isinstance(statement, tirx.Bind) and str(statement.var.ty) == "int64":
+            frame.t.emit(statement)
+    return value
+
+
+def _is_parameter(frame: Frame, buffer: Any) -> bool:
+    return any(buffer.same_as(known) for known in frame.buffers.values())
+
+
+def _steps(frame: Frame, reader: Reader, ndim: int, axis: int) -> list[Expr]:
+    """How far each load moves in memory from one element to the next along an axis."""
     index = [variable(f"i{n}") for n in range(ndim)]
     moved = [i + 1 if n == axis % ndim else i for n, i in enumerate(index)]
     here, there = (_addresses(frame, reader, i) for i in (index, moved))
     analyzer = Analyzer()
-    steps = [analyzer.simplify(b - a) for a, b in zip(here, there, strict=True)]
-    return all(isinstance(s, tirx.IntImm) and s.value in (0, 1) for s in steps)
+    return [analyzer.simplify(b - a) for a, b in zip(here, there, strict=True)]
+
+
+def _is_one(step: Expr) -> bool:
+    return isinstance(step, tirx.IntImm) and step.value == 1
 
 
 def _addresses(frame: Frame, reader: Reader, index: Sequence[Expr]) -> list[Expr]:
@@ -120,8 +172,12 @@ def _addresses(frame: Frame, reader: Reader, index: Sequence[Expr]) -> list[Expr
     def expanded(expr: Expr) -> Expr:
         return structural_map(expr, (tirx.Var, lambda var: names.get(var, var)))
 
+    def add(at: Expr) -> None:
+        if _is_parameter(frame, at.source):  # not a name by way of a cell
+            found.append(expanded(at.indices[0]))
+
     def visit(expr: Expr) -> None:
-        structural_walk(expr, (TensorLoad, lambda at: found.append(expanded(at.indices[0]))))
+        structural_walk(expr, (TensorLoad, add))
 
     for statement in statements:
         if isinstance(statement, tirx.Bind):

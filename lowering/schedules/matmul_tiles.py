@@ -24,12 +24,12 @@ class MatmulTiles:
     - "rows": B is packed first, a unit is `mr` rows of the result, each thread packs its A;
     - "columns": A is packed first, a unit is `nr` columns, each thread packs its B on the way;
     - "items": a unit is a whole product of a batch;
-    - "direct": operands are read where they are; a unit is `mr` rows;
     - "vector": one operand is a vector;
-    - "any": all but "items" are compiled, and the sizes choose at run time.
+    - "any": all but "items" are compiled, and the sizes choose at run time; one of them is
+      "direct", rows without packing.
 
-    `unroll` steps of k are written out; without `pack_a` the tile reads A where it is; a thread
-    takes at least `grain` units at once; `threads` is that of `kernel.threaded`.
+    `unroll` steps of k are written out; without `pack_a` or `pack_b` the tile reads A or B where
+    it is; a thread takes at least `grain` units at once; `threads` is that of `kernel.threaded`.
     """
 
     mr: int
@@ -40,6 +40,7 @@ class MatmulTiles:
     form: str
     unroll: int = 1
     pack_a: bool = True
+    pack_b: bool = True
     grain: int = 1
     threads: str = AUTO
 
@@ -55,28 +56,43 @@ def accumulator(dtype: DType) -> DType:
     return uint64 if dtype in (int64, uint64) else uint32
 
 
+@dataclass(frozen=True)
+class Reading:
+    """How operands are read: `a` and `b` say that one can be read where it lies, `along_n` that B
+    is read along its rows, `packed_b` that it comes packed."""
+
+    a: bool = False
+    b: bool = False
+    along_n: bool = False
+    packed_b: bool = False
+
+
+PACKED = Reading(packed_b=True)
+
+
 def analytic_tiles(
     machine: Machine,
     dtype: DType,
-    m: Dim,
-    n: Dim,
-    k: Dim,
-    batch: Dim = 1,
-    *,
-    plain_b: bool = True,
-    packed_b: bool = False,
+    sizes: tuple[Dim, Dim, Dim, Dim],
+    how: Reading,
 ) -> MatmulTiles:
-    """The tiles to use when nothing has been measured.
+    """The tiles for `sizes` (m, n, k, items of the batch) when nothing has been measured.
 
-    `plain_b` says that B is read along its rows, `packed_b` that it comes packed. The panels of
-    packed B depend on n alone, so that one packed buffer serves products with any m.
+    The panels of packed B depend on n alone, so that one packed buffer serves products with any m.
     """
+    m, n, k, _ = sizes
     lanes = max(1, machine.vector_bytes // accumulator(dtype).itemsize)
-    mr, vectors = _register_tile(machine, lanes, m, n, fixed=packed_b)
+    mr, vectors = _register_tile(machine, lanes, m, n, fixed=how.packed_b)
     nr = vectors * lanes
     kc = _k_block(machine, nr, accumulator(dtype).itemsize, k)
+    if isinstance(m, int) and m <= mr and isinstance(k, int):
+        kc = max(k, 1)  # nobody comes back to a panel of B
     tiles = MatmulTiles(mr, nr, kc, mr, lanes, "rows")
-    tiles = replace(tiles, form=_form(machine, tiles, (m, n, k, batch), plain_b, packed_b))
+    tiles = replace(tiles, form=_form(machine, tiles, sizes, how))
+    if tiles.form == "vector":
+        return tiles
+    reads_b = _reads_b(machine, accumulator(dtype).itemsize, sizes, how)
+    tiles = replace(tiles, pack_a=not how.a, pack_b=not reads_b)
     if tiles.form == "columns" and isinstance(m, int):
         return replace(tiles, block_rows=-(-m // mr) * mr)
     rows = _block_rows(machine, accumulator(dtype).itemsize, k)
@@ -86,6 +102,8 @@ def analytic_tiles(
 def _register_tile(machine: Machine, lanes: int, m: Dim, n: Dim, *, fixed: bool) -> tuple[int, int]:
     """The rows and vectors of the register tile that waste the least on this m and n."""
     most, vectors = (8, 3) if machine.n_vector_registers >= 32 else (6, 2)
+    if isinstance(m, int) and 0 < m <= 4 and not fixed:
+        return m, _long_run(machine, m, n, lanes)
     shapes = [(most, vectors)]
     if machine.n_vector_registers >= 32:
         shapes += [(r, vectors) for r in (7, 6, 9)]
@@ -97,6 +115,22 @@ def _register_tile(machine: Machine, lanes: int, m: Dim, n: Dim, *, fixed: bool)
     costs = [(_cycles(m, n, r, v, lanes), i) for i, (r, v) in enumerate(shapes)]
     least = min(costs)[0]
     return next(shapes[i] for cost, i in costs if cost <= least * 1.02)
+
+
+def _long_run(machine: Machine, m: int, n: Dim, lanes: int) -> int:
+    """The vectors of a tile of few rows: long runs along the rows of B, in panels that cores share
+    evenly."""
+    most = max(1, (machine.n_vector_registers - 2) // (m + 1))
+    if not isinstance(n, int):
+        return most
+    found = range(most, max(1, most * 3 // 4) - 1, -1)
+    found = found if -(-n // lanes) > most else range(most, 0, -1)
+
+    def share(vectors: int) -> int:
+        panels = -(-n // (vectors * lanes))
+        return -(-panels // machine.cores) * vectors
+
+    return min(found, key=share)
 
 
 def _cycles(m: int, n: int, rows: int, vectors: int, lanes: int) -> float:
@@ -134,22 +168,36 @@ def _form(
     machine: Machine,
     tiles: MatmulTiles,
     sizes: tuple[Dim, Dim, Dim, Dim],
-    plain_b: bool,
-    packed_b: bool,
+    how: Reading,
 ) -> str:
-    m, n, k, batch = sizes
+    (m, n, k, batch), itemsize = sizes, machine.vector_bytes // tiles.lanes
     if not (isinstance(m, int) and isinstance(n, int) and isinstance(k, int)):
         return "any"
     # Dot products along k have lanes of their own, which the reproducible mode does without.
-    if 1 in (m, n) and not packed_b and not (machine.reproducible and not (m == 1 and plain_b)):
+    in_order = m == 1 and how.along_n
+    is_vector = 1 in (m, n) and not how.packed_b
+    # A row by a matrix that is near goes by tiles; one from memory, by whole pieces of its rows.
+    is_near = m == 1 and how.b and 2 * n * k * itemsize < machine.l3
+    if is_vector and not is_near and not (machine.reproducible and not in_order):
         return "vector"
-    if plain_b and m * n * k <= DIRECT_BELOW:
-        return "direct"
     if isinstance(batch, int) and batch >= 4 * machine.cores:
         return "items"
-    wide = -(-n // tiles.nr) >= 4 * machine.cores
+    rows, columns = -(-m // tiles.mr), -(-n // tiles.nr)
+    wide = columns >= 4 * machine.cores or rows < min(columns, 2 * machine.cores)
     return "columns" if m <= COLUMN_ROWS and wide else "rows"
 
 
+def _reads_b(
+    machine: Machine, itemsize: int, sizes: tuple[Dim, Dim, Dim, Dim], how: Reading
+) -> bool:
+    """Whether B is read where it lies: it then streams from the cache by panels whose rows lie far
+    apart, which costs nothing until there are too many of them."""
+    m, n, k, _ = sizes
+    if not how.b or not (isinstance(m, int) and isinstance(n, int) and isinstance(k, int)):
+        return False
+    return n * k * itemsize <= machine.l2 * 3 // 2 or m <= FEW_ROWS
+
+
 DIRECT_BELOW = 64 * 64 * 64  # multiplications; packing does not pay below
+FEW_ROWS = 64  # too few to use a packed panel of B often
 COLUMN_ROWS = 256  # the most rows for which each thread reads all of A

@@ -119,6 +119,18 @@ def load(buffer: Buffer, index: Expr, width: int = 1) -> Expr:
     return tirx.BufferLoad(buffer, [_ramp(index, width)])
 
 
+def masked_load(first: Expr, count: Expr | int, width: int) -> Expr:
+    """A vector of which only `count` lanes lie in memory, from the element `first` on; zeros else.
+    For processors whose loads take masks."""
+    dtype = str(first.ty)
+    lane = tirx.Ramp(tirx.const(0, "int32"), tirx.const(1, "int32"), width)
+    bound = tirx.const(count, "int32") if isinstance(count, int) else tirx.Cast("int32", count)
+    mask = lane < tirx.Broadcast(bound, width)
+    return tirx.call_llvm_pure_intrin(
+        f"{dtype}x{width}", "llvm.masked.load", tirx.address_of(first), mask, zero(dtype, width)
+    )
+
+
 def store(buffer: Buffer, value: Expr, index: Expr, width: int = 1) -> Stmt:
     """Writes an element, or a vector of `width` elements, at `index`."""
     return tirx.BufferStore(buffer, value, [_ramp(index, width)])
@@ -219,11 +231,20 @@ class Frame:
         return made.with_attr(attributes)
 
 
-def run(frame: Frame, start: Expr | int, stop: Expr, width: int, body: Body) -> Statements:
-    """`body(i)` for a range that is known at run time: whole vectors, then one by one."""
+def run(
+    frame: Frame,
+    start: Expr | int,
+    stop: Expr,
+    width: int,
+    body: Body,
+    before: Body | None = None,
+) -> Statements:
+    """`body(i)` for a range known at run time: whole vectors (each after `before(i)`), then one
+    by one."""
 
     def vector(at: Expr) -> Statements:
-        return frame.lanes(width, lambda lane: body(at + lane))
+        main = frame.lanes(width, lambda lane: body(at + lane))
+        return main if before is None else [frame.block(lambda: before(at)), main]
 
     def parts(first: Expr, done: Expr) -> Statements:
         rest = loop("j", done, stop, lambda j: frame.block(lambda: body(j)))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from ...dsl.dtypes import DType
 from ...dsl.sizes import Dim, ceil_divide
 from ..machine import Machine
-from .matmul_tiles import MatmulTiles, accumulator, analytic_tiles
+from .matmul_tiles import PACKED, MatmulTiles, accumulator, analytic_tiles
 
 
 def tiles_for(machine: Machine, m: Dim, n: Dim, k: Dim, dtype: DType) -> MatmulTiles:
     """The tiles of a product whose right operand comes packed."""
-    return analytic_tiles(machine, dtype, m, n, k, plain_b=False, packed_b=True)
+    return analytic_tiles(machine, dtype, (m, n, k, 1), PACKED)
 
 
 def packed_size(

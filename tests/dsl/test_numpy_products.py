@@ -6,6 +6,8 @@ import pytest
 from numpy_support import cases, check
 
 CASES = """
+np.matmul(I32.astype(np.int8), I32.T.astype(np.int8) * 50, dtype=np.int32)
+np.matmul(I32, M.T.copy(), dtype=np.float64)
 np.tensordot(M, M.T.copy(), 1)
 np.tensordot(C, C, ((0, 1), (0, 1)))
 np.tensordot(M, M, 0)

@@ -58,6 +58,7 @@ struct Job {
   void* context;
   int64_t total, grain;
   int threads;
+  int64_t least;
 };
 
 // One job at a time. `gate_` holds the job's number, whether it is open, and how many workers are
@@ -118,13 +119,13 @@ class Pool {
   }
 
   // Half a fair share of what is left: large chunks first, smaller ones to finish together. Never
-  // too small: what a kernel sets up for a range must pay.
+  // too small: what a kernel sets up for a range must pay, and only the caller knows what that is.
   bool take_range(int64_t* begin, int64_t* end) {
     *begin = next_.load(std::memory_order_relaxed);
     do {
       const int64_t left = job_.total - *begin, shares = 2 * job_.threads;
       if (left <= 0) return false;
-      const int64_t wanted = std::max(left / shares, job_.total / (4 * shares));
+      const int64_t wanted = std::max(left / shares, job_.least);
       const int64_t chunk = std::max<int64_t>((wanted + job_.grain - 1) / job_.grain, 1);
       *end = *begin + std::min(left, chunk * job_.grain);
     } while (!next_.compare_exchange_weak(*begin, *end, std::memory_order_relaxed));
@@ -240,11 +241,12 @@ void set_num_threads(int64_t count) {
 }
 
 void parallel_for(int64_t total, int64_t grain, int max_threads, RangeFunction function,
-                  void* context) {
+                  void* context, int64_t least) {
   const int threads = num_threads() < max_threads ? num_threads() : max_threads;
   if (grain < 1) grain = 1;
   if (threads > 1 && total > grain && !inside) {
-    if (current_pool()->run({function, context, total, grain, threads})) return;
+    if (least < 1) least = total / (8 * threads);
+    if (current_pool()->run({function, context, total, grain, threads, least})) return;
   }
   function(context, 0, 0, total);
 }

@@ -13,17 +13,18 @@ using RangeFunction = void (*)(void* context, int thread, int64_t begin, int64_t
 // Runs `function` over [0, total) in chunks that are multiples of `grain`, handed out as threads
 // ask for them, and returns when all are done; `thread` stays below `max_threads`. While another
 // thread's range is being split, and inside such a function, all runs on the calling thread.
+// Chunks shrink towards the end, but not below `least` (0: an eighth of a thread's fair share).
 void parallel_for(int64_t total, int64_t grain, int max_threads, RangeFunction function,
-                  void* context);
+                  void* context, int64_t least = 0);
 
 template <class Body>
-void parallel(int64_t total, int64_t grain, int max_threads, Body& body) {
+void parallel(int64_t total, int64_t grain, int max_threads, Body& body, int64_t least = 0) {
   parallel_for(
       total, grain, max_threads,
       [](void* context, int thread, int64_t begin, int64_t end) {
         (*static_cast<Body*>(context))(thread, begin, end);
       },
-      &body);
+      &body, least);
 }
 
 // Picoseconds that work must take on one core for its split to pay. Handing work to a worker that

@@ -1,15 +1,17 @@
-"""The product without packing: small sizes, and products with a vector."""
+"""Products with a vector, read where they lie."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ...dsl.sizes import Dim, ceil_divide
 from ..kernel import Phase
 from .matmul_forms import Build, over_items
-from .matmul_micro import Micro, Operands, Place, multiply_add, write_element
+from .matmul_micro import Micro, multiply_add, write_element
 from .matmul_pack import Packer
+from .matmul_spec import plain_load
+from .matmul_tiles import accumulator
 from .matmul_tir import (
     Buffer,
     Expr,
@@ -20,127 +22,17 @@ from .matmul_tir import (
     load,
     loop,
     lowest,
+    prefetch,
     quotient,
     run,
-    sequence,
     store,
     when,
     zero,
 )
 
-Tile = Callable[[Expr, int], Statements]
-
-
-def direct_phase(build: Build) -> Phase:
-    """A unit is `mr` rows; operands are read where they are, B along its rows."""
-    frame, packer, _ = build.parts()
-    units = build.row_panels
-
-    def body(index: Sequence[Expr], item: Expr, first: Expr, last: Expr) -> Statements:
-        return loop("p", first, last, lambda p: _Direct(build, frame, packer, index).rows(p))
-
-    statements = over_items(frame, build, units, body)
-    cost = build.cost(build.spec.n * build.spec.k * build.tiles.mr)
-    return build.phase(frame, "direct", statements, units * build.spec.items, cost)
-
-
-@dataclass
-class _Direct:
-    """Tiles of one panel of rows."""
-
-    build: Build
-    frame: Frame
-    packer: Packer
-    batch: Sequence[Expr]
-
-    def __post_init__(self) -> None:
-        self.micros: dict[int, Micro] = {}
-
-    def rows(self, panel: Expr) -> Statements:
-        """A panel of rows; a last one that is not whole goes by 4, 2 and 1 if it is not known."""
-        mr, m = self.build.tiles.mr, self.build.spec.m
-        if isinstance(m, int):
-            full, rest = divmod(m, mr)
-            tail = self._columns(i64(full * mr), rest) if rest else []
-            whole = self._columns(panel * mr, mr) if full else []
-            return when(panel < full, whole, tail) if full and rest else whole or tail
-        left = self.frame.size(m) - panel * mr
-        heights = [h for h in (8, 4, 2, 1) if h < mr]
-        tail = _by_powers(panel * mr, left, heights, self._columns)
-        return when(left >= mr, self._columns(panel * mr, mr), tail)
-
-    def _columns(self, row: Expr, rows: int) -> Statements:
-        """All columns of some rows: whole tiles, whole vectors, then ever narrower ones."""
-        tiles, n = self.build.tiles, self.build.spec.n
-        lanes, nr = tiles.lanes, tiles.nr
-
-        def tile(column: Expr, width: int) -> Statements:
-            wide = min(width, lanes)
-            return self._tile(row, column, (rows, width // wide, wide))
-
-        widths = [v * lanes for v in range(tiles.vectors - 1, 0, -1)]
-        narrow = [lanes >> s for s in range(1, lanes.bit_length())]
-        if isinstance(n, int):
-            body = [loop("jp", 0, n // nr, lambda j: tile(j * nr, nr))] if n >= nr else []
-            done = n // nr * nr
-            for width in (*widths, *narrow):
-                if n - done >= width:
-                    body.append(tile(i64(done), width))
-                    done += width
-            return body
-        size = self.frame.size(n)
-        full = quotient(size, nr)
-        whole = loop("jp", 0, full, lambda j: tile(j * nr, nr))
-        by_vector = loop("jv", full * nr, size - (lanes - 1), lambda j: tile(j, lanes), lanes)
-        done = quotient(size, lanes) * lanes
-        return [whole, by_vector, _by_powers(done, size - done, narrow, tile)]
-
-    def _tile(self, row: Expr, column: Expr, shape: tuple[int, int, int]) -> Statements:
-        rows, vectors, lanes = shape
-        micro, frame = self._micro(lanes), self.frame
-
-        def vector(v: int, k: Expr) -> Expr:
-            at = v * lanes
-
-            def one(lane: Expr) -> Statements:
-                value = self.packer.b_value(self.batch, k, column + (at + lane))
-                return store(micro.column, value, at + lane)
-
-            frame.t.emit(sequence(frame.lanes(lanes, one)))
-            return load(micro.column, i64(at), lanes)
-
-        how = Operands(lambda i, k: self.packer.a_value(self.batch, row + i, k), vector)
-        place = Place(self.batch, row, column, rows, vectors * lanes)
-        return [
-            micro.clear(rows, vectors),
-            micro.steps(i64(0), frame.size(self.build.spec.k), rows, vectors, how),
-            micro.finish(place, frame["sums"], i64(0), rows, vectors),
-        ]
-
-    def _micro(self, lanes: int) -> Micro:
-        """The tile for vectors of `lanes`."""
-        if lanes not in self.micros:
-            tiles = self.build.tiles
-            vectors = tiles.vectors if lanes == tiles.lanes else 1
-            narrow = replace(tiles, lanes=lanes, nr=vectors * lanes)
-            micro = Micro(self.build.spec, narrow, self.build.machine, self.frame)
-            self.micros[lanes] = micro
-        return self.micros[lanes]
-
-
-def _by_powers(start: Expr, left: Expr, sizes: Sequence[int], tile: Tile) -> Statements:
-    """What is left of a row or column, by its binary digits; each size is half the one before."""
-    made: list[Statements] = []
-    for size in sizes:
-        done = quotient(left, 2 * size) * (2 * size)
-        made.append(when(left - done >= size, tile(start + done, size)))
-    return made
-
-
-# --------------------------------------------------------------------------- vectors
-
 DOT_ROWS = 4  # rows of the matrix that share a loaded piece of the vector
 STEPS = 8  # rows of the matrix added at once to a piece of the result
+MOST_COLUMNS = 1024  # of a piece: the processor fetches ahead inside a page
 
 
 @dataclass
@@ -152,6 +44,16 @@ class _Vector:
     packer: Packer
     one_row: bool  # whether A is the vector (M = 1), else B is (N = 1)
     batch: Sequence[Expr] = ()
+
+    @property
+    def is_far(self) -> bool:
+        """Whether the matrix comes from memory, and its next rows are to be asked for. (From the
+        third level they come soon enough.) Measured for 4096 x 4096 on one core: 2.8 ms without,
+        2.0 with."""
+        spec = self.build.spec
+        size = spec.n * spec.k * accumulator(spec.dtype).itemsize
+        is_large = isinstance(size, int) and 2 * size > self.build.machine.l3
+        return is_large and self.one_row and self.build.layout.b_plain
 
     @property
     def count(self) -> Dim:
@@ -230,13 +132,18 @@ class _Vector:
             with frame.t.block() as names:
                 xs = [frame.t.let(self.x(k + s)) for s in range(steps)]
 
+            def ahead(j: Expr) -> Statements:
+                rows = [(*self.batch, k + (s + steps), j) for s in range(steps)]
+                found = [plain_load(frame, self.build.spec.b, at) for at in rows]
+                return [prefetch(element) for element in found if element is not None]
+
             def one(j: Expr) -> Statements:
                 total = load(memory, j - first)
                 for s, x in enumerate(xs):
                     total = self.add(total, x, self.w(j, k + s))
                 return store(memory, total, j - first)
 
-            return [names, run(frame, first, last, lanes, one)]
+            return [names, run(frame, first, last, lanes, one, ahead if self.is_far else None)]
 
         return [
             loop("j", 0, last - first, lambda j: store(memory, zero(dtype), j)),
@@ -274,6 +181,6 @@ def axpy_columns(build: Build, count: Dim) -> int:
     """Elements of the result in one unit: long runs of memory, but enough units for all cores."""
     if not isinstance(count, int):
         return 512
-    lanes, units = build.tiles.lanes, 4 * build.machine.cores
-    even = -(-count // (units * lanes * 4)) * lanes * 4
-    return max(lanes * 4, min(1024, even))
+    lanes, cores = build.tiles.lanes, build.machine.cores
+    units = cores * -(-count // (cores * MOST_COLUMNS))
+    return min(MOST_COLUMNS, -(-count // (units * lanes * 4)) * lanes * 4)
