@@ -29,6 +29,7 @@ MANIFEST = Manifest(
     name="cpu",
     compiler_module=f"{__name__}.compiler",
     loop_kernels=True,
+    parallel_compiler=True,
     attention_kernels=True,
     find_fingerprint=lambda: machine.host().fingerprint,
     load_kernel=_native.Kernel,
