@@ -22,7 +22,7 @@ from .attention_tile import RegisterTile, Sides
 from .matmul_tir import load, splat, store, zero
 from .nest import vectors
 
-ROWS = 48  # of a tile of queries: whole register tiles for vectors of 2 to 16 lanes
+ROWS = 48  # of a tile of queries, at least: whole register tiles for vectors of 2 to 16 lanes
 INFINITY = float("inf")
 PS_PER_PRODUCT = 20  # of one multiply-add, picoseconds
 PS_PER_WEIGHT = 150
@@ -62,6 +62,16 @@ def panel_form(spec: AttentionSpec, width: Dim) -> Form:
     return Form(rows, columns)
 
 
+def tile_rows(spec: AttentionSpec) -> int:
+    """Queries of a tile: twice as many where that skips no less and leaves enough units for all
+    cores, so that keys and values are copied half as often."""
+    few = spec.is_diagonal or not isinstance(spec.rows, int) or spec.rows < 2 * ROWS
+    if few or not isinstance(spec.items, int):
+        return ROWS
+    units = spec.items * ceil_divide(spec.rows, 2 * ROWS)
+    return ROWS if isinstance(units, int) and units < 4 * spec.machine.cores else 2 * ROWS
+
+
 def padded_width(spec: AttentionSpec, width: Dim) -> Dim:
     """A width in whole panels."""
     wide = panel_form(spec, width).columns * spec.lanes
@@ -69,10 +79,11 @@ def padded_width(spec: AttentionSpec, width: Dim) -> Dim:
 
 
 class Blocks:
-    """Statements about one tile of queries, and one block of `block_keys` keys at a time."""
+    """Statements about one tile of queries, and one block of keys at a time; `shape` is how many of
+    each they have at most, `size` the vectors of the largest register tile."""
 
-    def __init__(self, item: Item, start: Expr, block_keys: int, size: int) -> None:
-        self.item, self.block_keys = item, block_keys
+    def __init__(self, item: Item, start: Expr, shape: tuple[int, int], size: int) -> None:
+        self.item, (self.tile_rows, self.block_keys) = item, shape
         self.spec: AttentionSpec = item.spec
         self.frame: RangeFrame = item.frame
         self.t, self.scope = self.frame.t, self.frame.scope
@@ -82,7 +93,7 @@ class Blocks:
         )
         t, rows = self.t, self.t.size(self.spec.rows)
         self.start = t.let(start)
-        self.count = t.let(tirx.Min(int64(ROWS), rows - self.start))
+        self.count = t.let(tirx.Min(int64(self.tile_rows), rows - self.start))
         self.n_vectors = t.let(tirx.truncdiv(self.count + int64(self.lanes - 1), int64(self.lanes)))
         n_keys = item.n_keys()
         self.before = item.seen_before(n_keys)
@@ -111,12 +122,18 @@ class Blocks:
     def turn(self, name: str, width: Dim, read: Element) -> None:
         """`read(row, place)` of the tile with rows in the lanes; lanes without one are 0."""
         t, area = self.t, self.area(name)
-        with self.scope.loop("place", int64(0), t.size(width)) as place:
-            at = t.let(place * int64(ROWS))
-            with self.scope.loop("row", int64(0), self.count) as row:
-                t.emit(store(area, read(self.start + row, place), at + row))
-            with self.scope.loop("row", self.count, self.n_vectors * int64(self.lanes)) as row:
-                t.emit(store(area, zero(self.spec.dtype), at + row))
+        n_places, height = t.size(width), int64(self.tile_rows)
+        # Row by row, as LLVM would gather the elements of a place, one after the other.
+        with (
+            self.scope.loop("row", int64(0), self.count) as row,
+            self.scope.loop("place", int64(0), n_places) as place,
+        ):
+            t.emit(store(area, read(self.start + row, place), place * height + row))
+        with (
+            self.scope.loop("row", self.count, self.n_vectors * int64(self.lanes)) as row,
+            self.scope.loop("place", int64(0), n_places) as place,
+        ):
+            t.emit(store(area, zero(self.spec.dtype), place * height + row))
 
     def copy(self, name: str, count: Expr, width: Dim, read: Element) -> None:
         """`read(row, place)` of `count` rows, padded to whole panels with 0."""
@@ -143,7 +160,7 @@ class Blocks:
         with self.scope.loop("group", int64(0), whole) as group:
             self._pair_group(names, width, t.let(group * (int64(most) * lanes)), most)
         rows, done = self.spec.rows, whole * int64(most)
-        rest = -(-(rows % ROWS) // self.lanes) % most if isinstance(rows, int) else 1
+        rest = -(-(rows % self.tile_rows) // self.lanes) % most if isinstance(rows, int) else 1
         if rest:
             groups = t.let(tirx.truncdiv(self.n_vectors - done, int64(rest)))
             with self.scope.loop("rest", int64(0), groups) as group:
@@ -162,11 +179,11 @@ class Blocks:
             base = t.let(key * stride)
 
             def last(i: int, v: int, total: Expr) -> None:
-                at = (key + int64(i)) * int64(ROWS) + column + int64(v * self.lanes)
+                at = (key + int64(i)) * int64(self.tile_rows) + column + int64(v * self.lanes)
                 t.emit(store(into, total, at, self.lanes))
 
             def query(v: int, k: Expr) -> Expr:
-                at = k * int64(ROWS) + column + int64(v * self.lanes)
+                at = k * int64(self.tile_rows) + column + int64(v * self.lanes)
                 return load(right, at, self.lanes)
 
             sides = Sides(lambda i, k: load(left, base + int64(i) * stride + k), query)
@@ -225,7 +242,7 @@ class Blocks:
             self.scope.lanes(self.lanes) as lane,
         ):
             column = vector * lanes + lane
-            yield key * int64(ROWS) + column, column, key
+            yield key * int64(self.tile_rows) + column, column, key
 
     def hide(self, scores: str) -> None:
         """What the mask says, and -inf for keys after a query."""

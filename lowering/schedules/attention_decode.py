@@ -29,7 +29,7 @@ from .nest import split_unit
 MOST_ROWS = 4
 CHUNK = 256  # keys
 VECTOR = 64  # bytes of a vector, however many registers it takes: sums are the same on all machines
-PS_PER_ELEMENT = 150  # of a key or a value, picoseconds: from memory or an outer cache
+PS_PER_ELEMENT = 60  # of a key or a value, picoseconds: from an outer cache
 
 
 def is_few(spec: AttentionSpec) -> bool:

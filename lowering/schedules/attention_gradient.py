@@ -119,7 +119,7 @@ class _GradientTile(Blocks):
     def __init__(self, item: Item, start: Expr, place: Expr) -> None:
         spec = item.spec
         forms = [panel_form(spec, n) for n in (spec.width, spec.n_values)]
-        super().__init__(item, start, KEYS, max(f.size for f in (*forms, pairs_form(spec))))
+        super().__init__(item, start, (ROWS, KEYS), max(f.size for f in (*forms, pairs_form(spec))))
         self.place = place
         self.slope, self.out = spec.node.inputs[:2]
 

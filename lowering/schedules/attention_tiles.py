@@ -23,41 +23,42 @@ from .attention_blocks import (
     INFINITY,
     PS_PER_PRODUCT,
     PS_PER_WEIGHT,
-    ROWS,
     Blocks,
     padded_width,
     pairs_form,
     panel_form,
+    tile_rows,
 )
 from .attention_spec import AttentionSpec, Item
 from .matmul_tir import load, splat, store, zero
 from .nest import split_unit
 
-KEYS = 64  # of a block
+KEYS = 64  # of a block; twice as many where no query is to skip some
 CHAINS = 4  # of a maximum or a sum along keys
 
 
 def tiled(name: str, group: Group, spec: AttentionSpec) -> KernelSource:
     """The kernel of an attention; a unit is a tile of the queries of one head."""
     padded = padded_width(spec, spec.n_values)
+    height, keys = shape = tile_rows(spec), KEYS if spec.is_diagonal else 2 * KEYS
     sizes: dict[str, Dim] = {
-        "turned": spec.width * ROWS,
-        "keys": padded_width(spec, spec.width) * KEYS,
-        "values": padded * KEYS,
-        "weights": KEYS * ROWS,
-        "sums": padded * ROWS,
-        "most": ROWS,
-        "total": ROWS,
-        "change": ROWS,
+        "turned": spec.width * height,
+        "keys": padded_width(spec, spec.width) * keys,
+        "values": padded * keys,
+        "weights": keys * height,
+        "sums": padded * height,
+        "most": height,
+        "total": height,
+        "change": height,
     }
     kernel = KernelFrame(name, group, tuple(Area(n, spec.dtype, s) for n, s in sizes.items()))
     frame = kernel.open()
-    units: list[Dim] = [*spec.lead, ceil_divide(spec.rows, ROWS)]
+    units: list[Dim] = [*spec.lead, ceil_divide(spec.rows, height)]
     with frame.scope.block() as statements, frame.scope.loop("unit", frame.begin, frame.end) as u:
         *lead, tile = split_unit(frame.t, u, units)
-        _Tile(Item(spec, frame, lead), tile * int64(ROWS)).run()
+        _Tile(Item(spec, frame, lead), tile * int64(height), shape).run()
     per_pair = (spec.width + spec.n_values) * PS_PER_PRODUCT + PS_PER_WEIGHT
-    rows = min(spec.rows, ROWS) if isinstance(spec.rows, int) else ROWS
+    rows = min(spec.rows, height) if isinstance(spec.rows, int) else height
     share = 2 if spec.is_diagonal else 1
     cost = ceil_divide(spec.n_keys * rows * per_pair, share) + 1000
     kernel.close(frame, statements, product(tuple(units)), cost)
@@ -68,10 +69,10 @@ def tiled(name: str, group: Group, spec: AttentionSpec) -> KernelSource:
 class _Tile(Blocks):
     """The statements of one tile of queries."""
 
-    def __init__(self, item: Item, start: Expr) -> None:
+    def __init__(self, item: Item, start: Expr, shape: tuple[int, int]) -> None:
         spec = item.spec
         forms = pairs_form(spec), panel_form(spec, spec.n_values)
-        super().__init__(item, start, KEYS, max(form.size for form in forms))
+        super().__init__(item, start, shape, max(form.size for form in forms))
         self.chains = self.frame.local("chains", spec.dtype, CHAINS * self.lanes)
         self.base = self.frame.local("base", spec.dtype, self.lanes)
 
@@ -79,9 +80,9 @@ class _Tile(Blocks):
         t, spec, item = self.t, self.spec, self.item
         padded = t.size(padded_width(spec, spec.n_values))
         scale, nothing = item.constant(spec.scale), zero(spec.dtype)
-        self.fill("sums", padded * int64(ROWS), nothing)
-        self.fill("total", int64(ROWS), nothing)
-        self.fill("most", int64(ROWS), item.constant(-INFINITY))
+        self.fill("sums", padded * int64(self.tile_rows), nothing)
+        self.fill("total", int64(self.tile_rows), nothing)
+        self.fill("most", int64(self.tile_rows), item.constant(-INFINITY))
         self.turn("turned", spec.width, lambda row, i: item.query(row, i) * scale)
         with self.each_block():
             self.copy("keys", self.n, spec.width, lambda j, i: item.key(self.first + j, i))
@@ -100,7 +101,7 @@ class _Tile(Blocks):
         weights, change = self.area("weights"), self.area("change")
         self.panel_products(
             ("sums", int64(0)),
-            lambda row, k: load(weights, k * int64(ROWS) + row),
+            lambda row, k: load(weights, k * int64(self.tile_rows) + row),
             ("values", self.spec.n_values),
             (self.count, self.n),
             lambda row, before: before * splat(load(change, row), self.lanes),
@@ -127,7 +128,7 @@ class _Tile(Blocks):
 
         def one(key: Expr, chain: int) -> None:
             with scope.lanes(self.lanes) as lane:
-                body(key * int64(ROWS) + column + lane, chain, lane)
+                body(key * int64(self.tile_rows) + column + lane, chain, lane)
 
         for chain in starts:
             with scope.lanes(self.lanes) as lane:

@@ -21,7 +21,7 @@ from tilewright.lowering.schedules.attention_blocks import ROWS
 from tilewright.lowering.schedules.attention_tiles import KEYS
 
 attention, gradient = REGISTRY["attention"], REGISTRY["attention_gradient"]
-EDGES = (0, 1, 2, 7, 15, 16, 17, ROWS - 1, ROWS, ROWS + 1, KEYS - 1, KEYS, KEYS + 1, 131)
+EDGES = (0, 1, 2, 7, 15, 16, 17, ROWS - 1, ROWS, ROWS + 1, KEYS - 1, KEYS, KEYS + 1, 2 * KEYS + 1)
 
 
 def operands(shape: tuple[int, ...], n_keys: int, width: int, kind: str, seed: int) -> list[Any]:
@@ -134,10 +134,10 @@ def test_masks_hide_or_add(n_queries: int, n_keys: int, seed: int) -> None:
     call([*arrays, rng.normal(size=(1, 1, 1, 1, n_keys))], extras=("mask",))
 
 
-@pytest.mark.parametrize("n_queries", [64, 1])
+@pytest.mark.parametrize("n_queries", [64, 2 * ROWS + 5, 1])
 @pytest.mark.parametrize("width", [64, 80, 5])
 def test_sizes_that_are_known(n_queries: int, width: int) -> None:
-    arrays = operands((1, 3, 1, n_queries, 64), 300, width, "float32", width)
+    arrays = operands((2, 4, 1, n_queries, 64), 300, width, "float32", width)
     params = {"sums": False, "scale": 0.125, "causal": "", "extras": ()}
     staged = tw.jit(lambda *given: attention(*given, **params))
     check(arrays, staged(*map(tw.asarray, arrays)), **params)
