@@ -19,6 +19,7 @@ from ..dsl.sizes import Dim, ceil_divide, known
 from .convolutions import CONVOLUTION_RULES, Maker, node_windows
 from .rewrites import Found, Rule, View
 
+MOST_WASTE = 1.5  # times the multiplications that rows of the input may cost
 MOST_PLACES = 25  # of a window that gets a product for each: each is a kernel to compile
 
 
@@ -141,8 +142,12 @@ def convolution_by_places(node: Node, view: View) -> Found:
         return None
     make = Maker(node)
     x = _padded(make, node, windows)
-    one = _place_alone if groups > 1 else _place
-    found = [one(make, node, windows, x, at) for at in product(*map(range, counts))]
+    all_places = list(product(*map(range, counts)))
+    if groups == 1 and _is_flat(windows, x):
+        found = _flat_places(make, node, windows, x, all_places)
+    else:
+        one = _place_alone if groups > 1 else _place
+        found = [one(make, node, windows, x, at) for at in all_places]
     joined = found[0] if len(found) == 1 else make("concatenate", *found, axis=1)
     make.reshape(joined, *node.output.aval.shape)
     return tuple(make.nodes)
@@ -180,6 +185,36 @@ def _place(make: Maker, node: Node, windows: list[Windows], x: Var, at: tuple[in
     rows = make.reshape(_seen(make, windows, x, at), x.aval.shape[0], depth)
     made = make("matmul", rows, make.reshape(weights, depth, outputs))
     return make.reshape(made, x.aval.shape[0], 1, outputs)
+
+
+def _is_flat(windows: list[Windows], x: Var) -> bool:
+    """Whether what windows see is almost a run of neighbours: their taps are, and their rows are
+    not much shorter than the input's."""
+    rows = prod(known(x.aval.shape[2:-1])), prod(known(tuple(w.taps for w in windows[1:])))
+    return all(w.dilation == 1 for w in windows) and rows[0] <= MOST_WASTE * rows[1]
+
+
+def _flat_places(
+    make: Maker, node: Node, windows: list[Windows], x: Var, places: list[tuple[int, ...]]
+) -> list[Var]:
+    """(N, 1, O) at each place: weights that are padded to the rows of the input make of a window
+    one run of neighbours, which a product reads as it lies."""
+    weights, (items, *sizes, channels) = node.inputs[1], known(x.aval.shape)
+    taps, outputs = known(weights.aval.shape[:-2]), weights.aval.shape[-1]
+    behind = (0, *(n - k for n, k in zip(sizes[1:], taps[1:], strict=True)), 0, 0)
+    if any(behind):
+        weights = make("pad", weights, low=(0,) * len(behind), high=behind, value=0)
+    steps = [prod(sizes[i + 1 :]) * channels for i in range(len(sizes))]
+    length = sum((k - 1) * step for k, step in zip(taps, steps, strict=True)) + channels
+    rows = make.reshape(weights, taps[0] * steps[0], outputs)
+    rows = make("slice", rows, start=(0, 0), sizes=(length, outputs), strides=(1, 1))
+    flat = make.reshape(x, items, sizes[0] * steps[0])
+    found = []
+    for at in places:
+        first = sum(i * w.stride * s for i, w, s in zip(at, windows, steps, strict=True))
+        seen = make("slice", flat, start=(0, first), sizes=(items, length), strides=(1, 1))
+        found.append(make.reshape(make("matmul", seen, rows), items, 1, outputs))
+    return found
 
 
 def _place_alone(
