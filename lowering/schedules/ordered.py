@@ -20,7 +20,8 @@ from .nest import Block, Body, block_range, vectors
 from .passes import Pass
 from .reduction import ReductionKernel, ReductionKnobs, default_knobs, reduction
 from .row_writer import RowWriter
-from .rowwise import RowKnobs, row_kernel
+from .rowwise import RowKnobs, row_kernel, rowwise
+from .rowwise import default_knobs as row_knobs
 
 _STRIP = 4  # vectors of results that are reduced together, sixteen states each
 
@@ -28,6 +29,13 @@ _STRIP = 4  # vectors of results that are reduced together, sixteen states each
 def ordered_reduction(name: str, group: Group, machine: Machine) -> KernelSource:
     """The kernel of a group around one reduction."""
     return _OrderedReduction(name, group, machine).build()
+
+
+def reproducible_rows(name: str, group: Group, machine: Machine) -> KernelSource:
+    """The same; reductions that round nothing need no order."""
+    if all(map(_is_exact, group.anchors)):
+        return rowwise(name, group, machine, row_knobs(group, machine))
+    return ordered_rows(name, group, machine)
 
 
 def reproducible_reduction(name: str, group: Group, machine: Machine) -> KernelSource:
