@@ -44,9 +44,15 @@ class Frame:
     scratch: dict[str, Any]
     parameters: list[Any]
     declarations: list[Any] = field(default_factory=list)
+    windows: dict[Var, tuple[Any, Expr]] = field(default_factory=dict)
 
     def store(self, var: Var, value: Expr, offset: Expr) -> None:
-        """Put an element of `var` into its output buffer."""
+        """Put an element of `var` into its output buffer; or, while there is one, into a window of
+        it: a buffer of its own that begins at some element."""
+        if var in self.windows:
+            buffer, start = self.windows[var]
+            self.t.store(buffer, offset - start, value, var.aval.dtype)
+            return
         self.t.store(self.buffers[var], offset, value, var.aval.dtype)
 
     def local(self, name: str, dtype: str, size: int) -> Any:

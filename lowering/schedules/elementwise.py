@@ -9,7 +9,7 @@ are joined or padded, each box of the space (boxes.py) has a nest of loops of it
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from ...dsl.graph import Node, Var
@@ -37,6 +37,7 @@ from .nest import (
     vector_lanes,
     vectors,
 )
+from .streaming import Stream, block_elements, may_stream
 from .turning import Turner, last_place, turned_nodes
 
 
@@ -45,7 +46,7 @@ class ElementwiseKnobs:
     """`block`: elements of the last axes in a unit; `tile`: of a transposed run; `grain`: vectors
     (of one axis) that a thread takes at once, at least; `vectors`: registers that are computed
     side by side; `halves`: what fills no vector is done by half vectors, quarters and so on, not
-    one by one; `threads`: see `threaded`."""
+    one by one; `threads`: see `threaded`; `stream`: results are written past the caches."""
 
     block: int = 4096
     tile: int = 32
@@ -53,6 +54,7 @@ class ElementwiseKnobs:
     vectors: int = 1
     halves: bool = False
     threads: str = AUTO
+    stream: bool = False
 
 
 def elementwise_choices(group: Group, machine: Machine) -> Mapping[str, Sequence[Value]]:
@@ -63,6 +65,8 @@ def elementwise_choices(group: Group, machine: Machine) -> Mapping[str, Sequence
         return choices | {"block": (256, 1024, 4096, 16384, 65536)}
     if len(runs) <= 1:
         choices["grain"] = (1, 16, 64, 256, 1024)
+        if may_stream(group, machine):
+            choices["stream"] = (False, True)
     else:
         choices["block"] = (64, 256, 1024, 4096, 16384, 65536)
         if _transposed_run(group, runs) is not None:
@@ -99,7 +103,7 @@ def elementwise(
     if boxes:
         _boxed(kernel, group, boxes, width, knobs)
     elif len(runs) <= 1:
-        _flat(kernel, group, width, knobs)
+        _flat(kernel, group, machine, width, knobs)
     else:
         _rows(kernel, group, runs, machine, knobs)
     return threaded(kernel.source(), knobs.threads)
@@ -119,34 +123,63 @@ def store_outputs(
         frame.store(var, frame.scope.element(var, index), address(frame.t, index))
 
 
-def _flat(kernel: KernelFrame, group: Group, width: int, knobs: ElementwiseKnobs) -> None:
+def _flat(
+    kernel: KernelFrame, group: Group, machine: Machine, width: int, knobs: ElementwiseKnobs
+) -> None:
     frame = kernel.open()
     size: Dim = product(group.space)
     n_axes = len(group.space)
     t, scope = frame.t, frame.scope
     n, w = t.size(size), int64(width)
+    watched = _watched(group, width, size, knobs)
+    length = width * VECTORS if watched else block_elements(group, width)
+    stream = Stream(frame, group, length) if knobs.stream else None
 
     def body(position: Expr) -> None:
         store_outputs(frame, group.outputs, [(n_axes, position)] if n_axes else [])
+
+    def span(start: Expr, end: Expr) -> None:
+        if watched:
+            guarded(frame, watched, width, (start, end, size), body, _along_one_axis)
+        else:
+            vectors(scope, width, start, end, size, body, knobs.halves)
 
     with scope.block() as statements:
         low = frame.begin * w
         whole = tirx.Min(frame.end * w, n)
         if isinstance(size, int) and size % width == 0:
             whole = frame.end * w
-        watched = _watched(group, width, size, knobs)
-        if watched:
-            block = int64(width * VECTORS)
-            first = t.let(low)
-            blocks = tirx.truncdiv(whole - first + int64(width * VECTORS - 1), block)
-            with scope.loop("block", int64(0), blocks) as number:
-                start = t.let(first + number * block)
-                end = t.let(tirx.Min(whole, start + block))
-                guarded(frame, watched, width, (start, end, size), body, _along_one_axis)
+        if watched or stream:
+            _in_blocks(frame, low, whole, length, span, stream)
         else:
-            vectors(scope, width, low, whole, size, body, knobs.halves)
+            span(low, whole)
     cost = element_cost(group, width) * width
     kernel.close(frame, statements, ceil_divide(size, width), cost, knobs.grain)
+
+
+def _in_blocks(
+    frame: Frame,
+    low: Expr,
+    high: Expr,
+    length: int,
+    span: Callable[[Expr, Expr], None],
+    stream: Stream | None,
+) -> None:
+    """`span(start, end)` for blocks of so many elements of [low, high), whose results are written
+    past the caches if there is a stream."""
+    t = frame.t
+    first = t.let(low)
+    blocks = tirx.truncdiv(high - first + int64(length - 1), int64(length))
+    with frame.scope.loop("block", int64(0), blocks) as number:
+        start = t.let(first + number * int64(length))
+        end = t.let(tirx.Min(high, start + int64(length)))
+        if stream:
+            stream.open(start)
+        span(start, end)
+        if stream:
+            stream.close(start, end)
+    if stream:
+        stream.end()
 
 
 def _along_one_axis(shape: Shape, j: Expr) -> Index:

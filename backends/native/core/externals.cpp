@@ -7,6 +7,7 @@
 
 #include "elf_image.h"
 #include "half.h"
+#include "stream.h"
 
 namespace tilewright {
 namespace {
@@ -39,6 +40,16 @@ void add_half_conversions(Table& table) {
 void add_half_conversions(Table&) {}
 #endif
 
+// Kernels write what is larger than the caches by these (lowering/schedules/streaming.py).
+int stream_block(void* target, const void* source, int64_t bytes) {
+  stream_part(target, source, size_t(bytes));
+  return 0;
+}
+int end_stream() {
+  stream_end();
+  return 0;
+}
+
 Table make_table() {
   Table table;
   table["memcpy"] = address<void*, void*, const void*, size_t>(std::memcpy);
@@ -65,6 +76,8 @@ Table make_table() {
   // LLVM joins a sine and a cosine of the same number into one call.
   table["sincos"] = address<void, double, double*, double*>(::sincos);
   table["sincosf"] = address<void, float, float*, float*>(::sincosf);
+  table["tw_stream_block"] = address(stream_block);
+  table["tw_stream_end"] = address(end_stream);
   add_half_conversions(table);
   return table;
 }
