@@ -59,6 +59,14 @@ def _fold(identity: Callable[[DType], float | int | complex], join: Callable[...
     )
 
 
+def _nothing_found(
+    worst: Callable[[DType], float | int | complex], t: Vocabulary, dtypes: tuple[DType, ...]
+) -> State:
+    """The worst of all elements, at a place that none has."""
+    place = int(np.iinfo(dtypes[1].name).max)
+    return t.const(worst(dtypes[0]), dtypes[0]), t.const(place, dtypes[1])
+
+
 def _select_reducer(worst: Callable[[DType], float | int | complex], better: str) -> Reducer:
     """A reducer that finds the first position of the best element; nan is best of all.
 
@@ -89,13 +97,9 @@ def _select_reducer(worst: Callable[[DType], float | int | complex], better: str
         take = t.call("let", t.call("bitwise_or", beats, t.call("bitwise_or", first, new_nan)))
         return t.select(take, b[0], a[0]), t.select(take, b[1], a[1])
 
-    def init(t: Vocabulary, dtypes: tuple[DType, ...]) -> State:
-        nobody = int(np.iinfo(dtypes[1].name).max)  # no place of an element
-        return t.const(worst(dtypes[0]), dtypes[0]), t.const(nobody, dtypes[1])
-
     return Reducer(
         state=lambda dtype: (_wide(dtype), int64),
-        init=init,
+        init=partial(_nothing_found, worst),
         step=step,
         merge=merge,
         finish=finish,
