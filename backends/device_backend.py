@@ -67,6 +67,10 @@ class DeviceBackend:
         return self.manifest.loop_kernels
 
     @property
+    def parallel_compiler(self) -> bool:
+        return self.manifest.parallel_compiler
+
+    @property
     def pooled_temporaries(self) -> bool:
         return self.manifest.pooled_temporaries
 

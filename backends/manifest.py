@@ -11,8 +11,8 @@ from typing import Any
 from ..dsl.dtypes import DType, float64, int64
 from ..dsl.errors import DeviceError
 from ..dsl.sizes import Dim
-from ..lowering.attention import attention_as_products
-from ..lowering.convolutions import CONVOLUTION_RULES
+from ..lowering.attention import AS_PRODUCTS
+from ..lowering.convolution_splits import rules_with
 from ..lowering.prepack import PackedSize
 from ..lowering.protocols import Compiler
 from ..lowering.rewrites import Rule
@@ -40,8 +40,9 @@ class Manifest:
     says the dtype of; where a device lacks it, float32. `pooled_temporaries`: the device cannot
     pass a place inside a block of memory to a kernel. `loop_kernels`: there is a schedule for
     loops as kernels (kind `loop`); `attention_kernels`: one for attention (kind `attend`), which is
-    computed by products otherwise. `find_rules` gives rewrites of the device's own. `find_routine`
-    makes a native routine ready; without it each one is a DeviceError.
+    computed by products otherwise. `parallel_compiler`: several threads may compile at the same
+    time. `find_rules` gives rewrites of the device's own. `find_routine` makes a native routine
+    ready; without it each one is a DeviceError.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Manifest:
     run_side: str = ""
     pooled_temporaries: bool = False
     loop_kernels: bool = False
+    parallel_compiler: bool = False
     attention_kernels: bool = False
     default_float: DType = float64
     default_int: DType = int64
@@ -87,8 +89,8 @@ class Manifest:
     @property
     def rules(self) -> tuple[Rule, ...]:
         """Rewrites that make of a graph what its schedules take; they come before all others."""
-        attention = () if self.attention_kernels else (attention_as_products,)
-        return (*self.find_rules(), *attention, *CONVOLUTION_RULES)
+        attention = () if self.attention_kernels else AS_PRODUCTS
+        return (*rules_with(self.find_rules()), *attention)
 
     def packed_size(
         self, m: Dim, n: Dim, k: Dim, items: Dim, dtype: DType

@@ -13,7 +13,7 @@ _BAR, _GAP, _NAMES = 12, 10, 330  # heights of a bar and the gap under a case; w
 OURS_COLOUR = "#c2410c"
 PEER_COLOURS: Mapping[str, str] = {
     "NumPy": "#4d77cf",
-    "PyTorch": "#b45309",
+    "PyTorch": "#db2777",
     "torch.compile": "#d6a02c",
     "JAX": "#7c3aed",
     "ONNX Runtime": "#0f766e",

@@ -14,7 +14,7 @@ from .sizes import Dim, Shape, symbol
 if TYPE_CHECKING:
     from .array import Array
 
-_SIZES = ("batch", "heads", "groups", "queries", "keys")
+_SIZES = ("batch", "heads", "queries", "keys")
 
 
 def attend(primitive: Primitive, cells: tuple[Array, ...], params: dict[str, Any]) -> Array:
@@ -31,14 +31,15 @@ def attend(primitive: Primitive, cells: tuple[Array, ...], params: dict[str, Any
 
 
 def _open(cells: tuple[Array, ...], extras: tuple[str, ...]) -> tuple[Aval, ...]:
-    """The types of the inputs with unknown sizes, except for widths and sizes of 1."""
+    """The types of the inputs with unknown sizes, except for widths, the number of heads that
+    share keys, and sizes of 1."""
     n_before = len(cells) - 3 - len(extras)
     q, k = cells[n_before : n_before + 2]
-    sizes = (*q.shape[:4], k.shape[2])
-    batch, heads, groups, queries, keys = (
+    sizes = (*q.shape[:2], q.shape[3], k.shape[2])
+    batch, heads, queries, keys = (
         1 if n == 1 else symbol(name) for name, n in zip(_SIZES, sizes, strict=True)
     )
-    of_queries: Shape = (batch, heads, groups, queries)
+    of_queries: Shape = (batch, heads, q.shape[2], queries)
     own: list[Shape] = [(*of_queries, x.shape[4]) for x in (*cells[:n_before], q)]
     own += [(batch, heads, keys, x.shape[3]) for x in cells[n_before + 1 : n_before + 3]]
     whole: dict[str, Shape] = {"mask": (*of_queries, keys), "length": (batch,)}

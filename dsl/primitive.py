@@ -196,8 +196,8 @@ class Primitive:
     `samples(dtype)` yields the inputs of the registry's tests for each dtype of `dtypes`.
     `ulp[dtype.name]` is the declared error bound in units in the last place (0: exact), against
     the exact result; for sums and products of many terms it is per the reference's own scale.
-    `scale(*numpy_arrays)` is what the bound is relative to where that is not the result, because
-    terms may cancel; its docstring says it in words.
+    `scale(*numpy_arrays, **params)` is what the bound is relative to where that is not the result,
+    because terms may cancel; its docstring says it in words.
     `canonical(result, *inputs, **params)`, in NumPy, picks one of several right results (the sign
     of an eigenvector), so that tests can compare.
     """

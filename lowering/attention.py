@@ -10,7 +10,7 @@ from typing import Any
 
 from ..dsl.dtypes import at_least_float32, bool_, int64
 from ..dsl.graph import Graph, Node, Var
-from ..dsl.sizes import Dim, Shape
+from ..dsl.sizes import Dim, Shape, product
 from .rewrites import Found, View, apply
 
 
@@ -139,10 +139,45 @@ def attention_as_products(node: Node, view: View) -> Found:
     return tuple(make.nodes)
 
 
+def gradient_as_products(node: Node, view: View) -> Found:
+    """The products that the gradient of an attention is."""
+    if node.primitive.name != "attention_gradient":
+        return None
+    make = Maker(node)
+    of = operands_of(make, node, node.inputs[2:])
+    scores, (by_out, by_sums), (values, sums) = (
+        scores_of(make, of), _split(make, node.inputs[0]), _split(make, node.inputs[1])
+    )  # fmt: skip
+    weights = make("exp", make("sub", scores, make.spread(finite(make, sums), of.pairs)))
+    own = make.reshape(make("sum", make("mul", by_out, values), axes=(4,)), *sums.aval.shape)
+    inner = make.spread(make("sub", by_sums, own), of.pairs)
+    by_weight = make("add", make("matmul", by_out, make.turned(make.shared(of.v))), inner)
+    by_score = make("mul", weights, by_weight)
+    by_score = make("mul", by_score, make.number(of.scale, by_score))
+    by_key = make("sum", make("matmul", make.turned(by_score), of.q), axes=(2,))
+    by_value = make("sum", make("matmul", make.turned(weights), by_out), axes=(2,))
+    parts = make("matmul", by_score, make.shared(of.k)), by_key, by_value
+    flat = [make.reshape(x, *x.aval.shape[:2], product(x.aval.shape[2:])) for x in parts]
+    make("concatenate", *flat, axis=2)
+    return tuple(make.nodes)
+
+
+def _split(make: Maker, x: Var) -> tuple[Var, Var]:
+    """Values and sums."""
+    *front, width = x.aval.shape
+    ones, origin = (1,) * 5, (0,) * 4
+    sizes = (*front, width - 1), (*front, 1)
+    values = make("slice", x, start=(*origin, 0), sizes=sizes[0], strides=ones)
+    return values, make("slice", x, start=(*origin, width - 1), sizes=sizes[1], strides=ones)
+
+
 def finite(make: Maker, rows: Var) -> Var:
     """Numbers of rows, with 0 for -inf: for rows without keys."""
     none = make("eq", rows, make.number(-inf, rows))
     return make("where", none, make.number(0.0, rows), rows)
+
+
+AS_PRODUCTS = (attention_as_products, gradient_as_products)
 
 
 def without_unread_sums(graph: Graph) -> Graph:

@@ -15,7 +15,7 @@ from ..dsl.primitives.patches import Windows, windows_of
 from .rewrites import Found, Rule, View, apply
 
 
-class _Maker:
+class Maker:
     """Collects the nodes that take another's place."""
 
     def __init__(self, like: Node) -> None:
@@ -35,7 +35,7 @@ def convolution_as_product(node: Node, view: View) -> Found:
     if node.primitive.name != "convolution":
         return None
     x, w = node.inputs
-    make = _Maker(node)
+    make = Maker(node)
     if 0 in (*node.output.aval.shape, *x.aval.shape, *w.aval.shape):
         out = node.output.aval
         make("full", shape=out.shape, value=0, dtype=out.dtype)
@@ -59,7 +59,7 @@ def has_no_window(node: Node) -> bool:
     return all((w.taps, w.low, w.high, w.spread) == (1, 0, 0, 1) for w in node_windows(node))
 
 
-def _pixels(make: _Maker, x: Var, node: Node) -> Var:
+def _pixels(make: Maker, x: Var, node: Node) -> Var:
     """The pixels that a convolution without a window looks at."""
     strides = node.params["strides"]
     if all(s == 1 for s in strides):
@@ -68,14 +68,14 @@ def _pixels(make: _Maker, x: Var, node: Node) -> Var:
     return make("slice", x, start=(0,) * x.aval.ndim, sizes=sizes, strides=(1, *strides, 1))
 
 
-def _patches(make: _Maker, node: Node) -> Var:
+def _patches(make: Maker, node: Node) -> Var:
     """(N, *places, taps, C)."""
     x, w = node.inputs
     params = {k: v for k, v in node.params.items() if k != "groups"}
     return make("patches", x, taps=w.aval.shape[:-2], value=0, **params)
 
 
-def _product_of_patches(make: _Maker, node: Node) -> None:
+def _product_of_patches(make: Maker, node: Node) -> None:
     w = node.inputs[1].aval.shape
     found = _patches(make, node)
     *before, taps, channels = found.aval.shape
@@ -84,7 +84,7 @@ def _product_of_patches(make: _Maker, node: Node) -> None:
     make("matmul", rows, weights)
 
 
-def _products_of_groups(make: _Maker, node: Node) -> None:
+def _products_of_groups(make: Maker, node: Node) -> None:
     """A product for each group, all of them as one batch."""
     w, groups = node.inputs[1].aval.shape, node.params["groups"]
     rank, (per_group, outputs) = len(w) - 2, w[-2:]

@@ -196,6 +196,7 @@ class Engine:
             made = pipeline.compile_program(
                 self.lowered(graph), self.compiler, self.cache, self.scope, chosen,
                 pooled=self.backend.pooled_temporaries, rules=self.rules,
+                jobs=_native.get_num_threads() if self.backend.parallel_compiler else 1,
             )  # fmt: skip
             entry = ProgramEntry(made.words, made.kernels)
             self.compiled += 1

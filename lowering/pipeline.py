@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from ..dsl import timeline
@@ -12,6 +13,7 @@ from .attention import without_unread_sums
 from .cache import Cache, key_of
 from .complex_products import with_real_products
 from .entry import KernelEntry
+from .first_channels import with_products_of_pixels
 from .fusion import Group, fuse
 from .fusion_text import group_text
 from .kernel import KernelSource
@@ -36,7 +38,7 @@ Rewrites = tuple[Rule, ...]
 
 def prepared(graph: Graph, rules: Rewrites = RULES) -> Graph:
     """The graph as it is fused."""
-    graph = with_channels_last(with_real_products(graph))
+    graph = with_channels_last(with_products_of_pixels(with_real_products(graph)))
     return without_unread_sums(rewrite(graph, rules))
 
 
@@ -94,23 +96,44 @@ def compile_program(
     *,
     pooled: bool = False,
     rules: Rewrites = RULES,
+    jobs: int = 1,
 ) -> Compiled:
     """Compile a graph, rewritten by `rules`; kernels in the cache (under `scope`) are taken
     from it. `chosen` has the tuned knobs of kernels by `structure`; `pooled` as in
-    `plan_program`."""
+    `plan_program`. So many `jobs` are done at the same time."""
     entries: dict[str, int] = {}
     kernels: list[KernelEntry] = []
+
+    def build(group: Group) -> KernelEntry:
+        choice = chosen.get(structure_of(group_key(group)), "")
+        return cached_kernel(group, choice, compiler, cache, scope)
+
+    built = _built_together(kernel_groups(graph, rules), build, jobs) if jobs > 1 else {}
 
     def number(group: Group) -> tuple[int, tuple[str, ...]]:
         text = group_key(group)
         if text not in entries:
             entries[text] = len(kernels)
-            choice = chosen.get(structure_of(text), "")
-            kernels.append(cached_kernel(group, choice, compiler, cache, scope))
+            kernels.append(built.get(text) or build(group))
         return entries[text], kernels[entries[text]].sizes
 
     plan = plan_graph(graph, number, pooled=pooled, rules=rules)
     return Compiled(program_words(plan.layout), tuple(kernels), plan)
+
+
+def _built_together(
+    groups: Sequence[Group], build: Callable[[Group], KernelEntry], jobs: int
+) -> dict[str, KernelEntry]:
+    """The kernels of groups by their keys, on several threads: most of the time is spent in the
+    code generator, which lets other threads of Python run. A loop is left for later: LLVM's options
+    are changed for it, and they are those of all threads."""
+    alone = ("native", "effect", "control", "loop")
+    distinct = {group_key(g): g for g in groups if g.kind not in alone}
+    if len(distinct) < 2:
+        return {}
+    name = "tilewright-compile"
+    with ThreadPoolExecutor(min(jobs, len(distinct)), thread_name_prefix=name) as threads:
+        return dict(zip(distinct, threads.map(build, distinct.values()), strict=True))
 
 
 def group_key(group: Group) -> str:

@@ -15,6 +15,7 @@ from ..dsl.dtypes import DType
 from ..dsl.graph import Aval, Graph, Node, Var, without_dead_code
 from ..dsl.primitive import Contract, Primitive
 from ..dsl.sizes import Dim, product
+from .first_channels import with_products_of_pixels
 from .joined_products import join_products
 from .layouts import with_channels_last
 from .rewrites import RULES, Rule, rewrite
@@ -66,7 +67,7 @@ def split_graph(
 ) -> Split | None:
     """Split at the inputs of these positions (constants count after the inputs); None if nothing
     depends on them alone that is worth keeping."""
-    graph = rewrite(with_channels_last(graph), rules)
+    graph = rewrite(with_channels_last(with_products_of_pixels(graph)), rules)
     joined = join_products(graph, _static(graph, read_only))
     if joined is not graph:
         graph = rewrite(joined, rules)

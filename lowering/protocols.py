@@ -71,6 +71,10 @@ class Backend(Protocol):
         """Whether there is a schedule for loops as kernels (kind `loop`)."""
 
     @property
+    def parallel_compiler(self) -> bool:
+        """Whether the compiler may be called by several threads at the same time."""
+
+    @property
     def run_side(self) -> str:
         """The name of a device's table in the native core (core/device.h); "" for the host."""
 

@@ -187,7 +187,7 @@ def _scale(node: Node, found: Host, given: Sequence[Host]) -> Host:
     if isinstance(primitive.lower, Native):
         return np.full(found.shape, np.abs(found).max(initial=0))
     if primitive.scale is not None:
-        return np.asarray(primitive.scale(*given))
+        return np.asarray(primitive.scale(*given, **node.params))
     summing = Reduce | Contract | Convolve
     is_sum = isinstance(primitive.lower, summing) or primitive.name == "scatter_add"
     if not is_sum:

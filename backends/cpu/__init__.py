@@ -9,7 +9,7 @@ from typing import Any
 
 from ... import _native
 from ...lowering import machine
-from ...lowering.convolutions import CONVOLUTION_RULES
+from ...lowering.convolution_splits import rules_with
 from ...lowering.panels import convolution_rules
 from ...lowering.protocols import Compiler
 from ...lowering.rewrites import Rule
@@ -29,6 +29,7 @@ MANIFEST = Manifest(
     name="cpu",
     compiler_module=f"{__name__}.compiler",
     loop_kernels=True,
+    parallel_compiler=True,
     attention_kernels=True,
     find_fingerprint=lambda: machine.host().fingerprint,
     load_kernel=_native.Kernel,
@@ -61,7 +62,7 @@ class ForMachine:
 
     @property
     def rules(self) -> tuple[Rule, ...]:
-        return (*convolution_rules(self.machine), *CONVOLUTION_RULES)
+        return rules_with(convolution_rules(self.machine))
 
     def packed_size(self, *sizes: Any) -> Any:
         return packing.packed_size(self.machine, *sizes)

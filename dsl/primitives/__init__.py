@@ -4,6 +4,7 @@ Names that Python has taken end in an underscore: `p.sum_`, `p.slice_`.
 """
 
 from .attention import attention
+from .attention_gradient import attention_gradient
 from .bessel import i0, i1
 from .comparison import cast, eq, ge, gt, le, lt, ne, where
 from .complex import as_complex, as_real, conj_, imag, join, real, real_form
@@ -119,6 +120,7 @@ __all__ = [
     "atan2",
     "atanh",
     "attention",
+    "attention_gradient",
     "bit_count",
     "bitwise_and",
     "bitwise_not",

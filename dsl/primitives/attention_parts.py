@@ -147,7 +147,8 @@ class Slopes:
 
     weights: Array
     by_out: Array
-    by_weight: Array  # less what the other weights of the row make up for
+    values: Array  # of the result
+    by_weight: Array  # with what it is by the sums of the row
     by_score: Array
 
 
@@ -167,15 +168,7 @@ def slopes_of(t: Terms, ct: Array, out: Array) -> Slopes:
     weights = exp(scores - broadcast_to(_finite(sums), shape=scores.shape))
     inner = by_sums - reshape(sum_(by_out * values, axes=(4,)), shape=by_sums.shape)
     by_weight = matmul(by_out, turned(shared(t.v))) + broadcast_to(inner, shape=scores.shape)
-    return Slopes(weights, by_out, by_weight, weights * by_weight)
-
-
-def gradient_parts(t: Terms, s: Slopes) -> tuple[Array, Array, Array]:
-    """The gradients by queries, keys and values."""
-    by_q = matmul(s.by_score, shared(t.k)) * t.scale
-    by_k = sum_(matmul(turned(s.by_score), t.q), axes=(2,)) * t.scale
-    by_v = sum_(matmul(turned(s.weights), s.by_out), axes=(2,))
-    return by_q, by_k, by_v
+    return Slopes(weights, by_out, values, by_weight, weights * by_weight)
 
 
 def mask_slope(s: Slopes, mask: Array) -> Array:

@@ -16,7 +16,6 @@ from ...dsl.graph import Node, Var
 from ...dsl.primitive import Expr
 from ...dsl.sizes import Dim, Shape, product
 from ..frame import RangeFrame
-from ..fusion import Group
 from ..index import from_components
 from ..machine import Machine
 from ..tvm_api import tirx
@@ -34,13 +33,18 @@ class AttentionSpec:
     machine: Machine
 
     @property
+    def operands(self) -> tuple[Var, ...]:
+        """Queries, keys, values, extras; those of a gradient stand behind two others."""
+        return self.node.inputs[2 if self.node.primitive.name == "attention_gradient" else 0 :]
+
+    @property
     def queries(self) -> Shape:
         """(B, H, G, L, E)."""
-        return self.node.inputs[0].aval.shape
+        return self.operands[0].aval.shape
 
     @property
     def n_keys(self) -> Dim:
-        return self.node.inputs[1].aval.shape[2]
+        return self.operands[1].aval.shape[2]
 
     @property
     def width(self) -> Dim:
@@ -50,12 +54,12 @@ class AttentionSpec:
     @property
     def n_values(self) -> Dim:
         """The width of values."""
-        return self.node.inputs[2].aval.shape[3]
+        return self.operands[2].aval.shape[3]
 
     @property
     def dtype(self) -> str:
         """The tirx type that is computed with."""
-        return computed(self.node.inputs[0].aval.dtype)
+        return computed(self.operands[0].aval.dtype)
 
     @property
     def lanes(self) -> int:
@@ -102,13 +106,7 @@ class AttentionSpec:
     def extra(self, name: str) -> Var | None:
         """The mask or the length."""
         names = self.node.params["extras"]
-        return self.node.inputs[3 + names.index(name)] if name in names else None
-
-
-def spec_of(group: Group, machine: Machine) -> AttentionSpec:
-    """What the one node of a group computes."""
-    (node,) = group.anchors
-    return AttentionSpec(node, machine)
+        return self.operands[3 + names.index(name)] if name in names else None
 
 
 @dataclass
@@ -124,21 +122,25 @@ class Item:
         inside = (int64(0) if n == 1 else i for i, n in zip(index, shape, strict=True))
         return self.frame.scope.element(var, from_components(shape, tuple(inside)))
 
+    def of_row(self, var: Var, row: Expr, place: Expr) -> Expr:
+        """An element of what has the axes of queries before its last."""
+        return self._read(var, *self._row(row), place)
+
     def _row(self, row: Expr) -> tuple[Expr, ...]:
         spec = self.spec
         return (*self.lead, row, int64(0)) if spec.by_heads else (*self.lead, row)
 
     def query(self, row: Expr, place: Expr) -> Expr:
         """An element of a query, as it is computed with."""
-        return self._read(self.spec.node.inputs[0], *self._row(row), place)
+        return self._read(self.spec.operands[0], *self._row(row), place)
 
     def key(self, key: Expr, place: Expr) -> Expr:
         """An element of a key."""
-        return self._read(self.spec.node.inputs[1], *self.lead[:2], key, place)
+        return self._read(self.spec.operands[1], *self.lead[:2], key, place)
 
     def value(self, key: Expr, place: Expr) -> Expr:
         """An element of a value."""
-        return self._read(self.spec.node.inputs[2], *self.lead[:2], key, place)
+        return self._read(self.spec.operands[2], *self.lead[:2], key, place)
 
     def masked(self, score: Expr, row: Expr, key: Expr) -> Expr:
         """A score with what the mask says of it."""

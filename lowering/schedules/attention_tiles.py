@@ -1,93 +1,64 @@
 """Attention by tiles of queries over blocks of keys, with a running maximum and sum.
 
-Scores lie key by key with queries in the lanes, so that maxima, exponentials and sums go along
-registers and never across; weights are then read back as scalars against whole rows of values.
-Keys and values of a block are copied once into working memory, in the type that is computed with:
-half types, transposed operands and what fusion puts before them cost no more than that copy.
-A tile skips the blocks of keys that come after all its queries.
+As scores lie with queries in the lanes, maxima, exponentials and sums go along registers and never
+across; weights are then read back as scalars against whole rows of values. A tile skips the blocks
+of keys that come after all its queries.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from ...dsl.primitive import Expr
 from ...dsl.sizes import Dim, ceil_divide, product
-from ..frame import Area, KernelFrame, RangeFrame
+from ..frame import Area, KernelFrame
 from ..fusion import Group
 from ..kernel import KernelSource
 from ..math.exponential import exp2_of_negative
-from ..readers import sequence
 from ..tvm_api import tirx
 from ..vocabulary import TirxVocabulary, int64
+from .attention_blocks import (
+    INFINITY,
+    PS_PER_PRODUCT,
+    PS_PER_WEIGHT,
+    Blocks,
+    padded_width,
+    pairs_form,
+    panel_form,
+    tile_rows,
+)
 from .attention_spec import AttentionSpec, Item
-from .attention_tile import RegisterTile, Sides
 from .matmul_tir import load, splat, store, zero
-from .nest import split_unit, vectors
+from .nest import split_unit
 
-ROWS = 48  # of a tile of queries: whole register tiles for vectors of 2 to 16 lanes
-KEYS = 64  # of a block
+KEYS = 64  # of a block; twice as many where no query is to skip some
 CHAINS = 4  # of a maximum or a sum along keys
-INFINITY = float("inf")
-PS_PER_PRODUCT = 20  # of one multiply-add, picoseconds
-PS_PER_WEIGHT = 150
-
-
-@dataclass(frozen=True)
-class Forms:
-    """The register tiles: keys x vectors of queries for scores, rows x vectors for results."""
-
-    keys: int
-    vectors: int
-    rows: int
-    columns: int
-
-
-def forms_of(spec: AttentionSpec) -> Forms:
-    """The tiles for a machine's registers: three quarters of them hold sums."""
-    many = spec.machine.n_vector_registers >= 32
-    sums = 24 if many else 12
-    columns = _columns(spec)
-    rows = {1: 12, 2: sums // 2, 3: sums // 3, 4: sums // 4, 5: sums // 6}[columns]
-    return Forms(sums // 3, 3, rows, columns)
-
-
-def _columns(spec: AttentionSpec) -> int:
-    """Vectors of a result tile: as few in all, then as many at once, as the width of values takes;
-    where it is not known, two."""
-    if not isinstance(spec.n_values, int):
-        return 2
-    needed = max(-(-spec.n_values // spec.lanes), 1)
-    return min(range(1, 6), key=lambda c: (-(-needed // c) * c, -c))
 
 
 def tiled(name: str, group: Group, spec: AttentionSpec) -> KernelSource:
     """The kernel of an attention; a unit is a tile of the queries of one head."""
-    forms = forms_of(spec)
-    wide = forms.columns * spec.lanes
-    padded = ceil_divide(spec.n_values, wide) * wide
+    padded = padded_width(spec, spec.n_values)
+    height, keys = shape = tile_rows(spec), KEYS if spec.is_diagonal else 2 * KEYS
     sizes: dict[str, Dim] = {
-        "turned": spec.width * ROWS,
-        "keys": spec.width * KEYS,
-        "values": padded * KEYS,
-        "weights": KEYS * ROWS,
-        "sums": padded * ROWS,
-        "most": ROWS,
-        "total": ROWS,
-        "change": ROWS,
+        "turned": spec.width * height,
+        "keys": padded_width(spec, spec.width) * keys,
+        "values": padded * keys,
+        "weights": keys * height,
+        "sums": padded * height,
+        "most": height,
+        "total": height,
+        "change": height,
     }
     kernel = KernelFrame(name, group, tuple(Area(n, spec.dtype, s) for n, s in sizes.items()))
     frame = kernel.open()
-    tiles = ceil_divide(spec.rows, ROWS)
-    units: list[Dim] = [*spec.lead, tiles]
+    units: list[Dim] = [*spec.lead, ceil_divide(spec.rows, height)]
     with frame.scope.block() as statements, frame.scope.loop("unit", frame.begin, frame.end) as u:
         *lead, tile = split_unit(frame.t, u, units)
-        _Tile(Item(spec, frame, lead), forms, padded, tile * int64(ROWS)).run()
+        _Tile(Item(spec, frame, lead), tile * int64(height), shape).run()
     per_pair = (spec.width + spec.n_values) * PS_PER_PRODUCT + PS_PER_WEIGHT
-    rows = min(spec.rows, ROWS) if isinstance(spec.rows, int) else ROWS
+    rows = min(spec.rows, height) if isinstance(spec.rows, int) else height
     share = 2 if spec.is_diagonal else 1
     cost = ceil_divide(spec.n_keys * rows * per_pair, share) + 1000
     kernel.close(frame, statements, product(tuple(units)), cost)
@@ -95,168 +66,46 @@ def tiled(name: str, group: Group, spec: AttentionSpec) -> KernelSource:
     return replace(kernel.source(), is_scalar=True)
 
 
-class _Tile:
+class _Tile(Blocks):
     """The statements of one tile of queries."""
 
-    def __init__(self, item: Item, forms: Forms, padded: Dim, start: Expr) -> None:
-        self.item, self.forms, self.padded = item, forms, padded
-        self.spec: AttentionSpec = item.spec
-        self.frame: RangeFrame = item.frame
-        self.t, self.scope = self.frame.t, self.frame.scope
-        self.lanes = self.spec.lanes
-        self.start = self.t.let(start)
-        self.registers = RegisterTile(
-            self.frame, self.spec.machine, self.spec.dtype, self.lanes,
-            max(forms.keys * forms.vectors, forms.rows * forms.columns),
-        )  # fmt: skip
-        self.chains = self.frame.local("chains", self.spec.dtype, CHAINS * self.lanes)
-        self.base = self.frame.local("base", self.spec.dtype, self.lanes)
+    def __init__(self, item: Item, start: Expr, shape: tuple[int, int]) -> None:
+        spec = item.spec
+        forms = pairs_form(spec), panel_form(spec, spec.n_values)
+        super().__init__(item, start, shape, max(form.size for form in forms))
+        self.chains = self.frame.local("chains", spec.dtype, CHAINS * self.lanes)
+        self.base = self.frame.local("base", spec.dtype, self.lanes)
 
     def run(self) -> None:
         t, spec, item = self.t, self.spec, self.item
-        rows = t.size(spec.rows)
-        self.count = t.let(tirx.Min(int64(ROWS), rows - self.start))
-        self.n_vectors = t.let(tirx.truncdiv(self.count + int64(self.lanes - 1), int64(self.lanes)))
-        count = item.n_keys()
-        self.before = item.seen_before(count)
-        self.limit = item.limit(count, self.before, self.start + self.count)
-        self._clear()
-        self._turn_queries()
-        blocks = tirx.truncdiv(self.limit + int64(KEYS - 1), int64(KEYS))
-        with self.scope.loop("block", int64(0), t.let(blocks)) as block:
-            self.first = t.let(block * int64(KEYS))
-            self.n = t.let(tirx.Min(int64(KEYS), self.limit - self.first))
-            self._copy_keys()
-            self._scores()
-            self._hide()
+        padded = t.size(padded_width(spec, spec.n_values))
+        scale, nothing = item.constant(spec.scale), zero(spec.dtype)
+        self.fill("sums", padded * int64(self.tile_rows), nothing)
+        self.fill("total", int64(self.tile_rows), nothing)
+        self.fill("most", int64(self.tile_rows), item.constant(-INFINITY))
+        self.turn("turned", spec.width, lambda row, i: item.query(row, i) * scale)
+        with self.each_block():
+            self.copy("keys", self.n, spec.width, lambda j, i: item.key(self.first + j, i))
+            self.pair_products("weights", "keys", "turned", spec.width)
+            self.hide("weights")
             self._weigh()
-            self._copy_values()
+            self.copy("values", self.n, spec.n_values, lambda j, i: item.value(self.first + j, i))
             self._add_values()
         with self.scope.loop("row", int64(0), self.count) as row:
-            at = t.let(row * t.size(self.padded))
-            item.finish(
-                self.start + row,
-                load(self._area("most"), row),
-                load(self._area("total"), row),
-                lambda i: load(self._area("sums"), at + i),
-            )
+            at = t.let(row * padded)
+            most, total = (load(self.area(name), row) for name in ("most", "total"))
+            item.finish(self.start + row, most, total, lambda i: load(self.area("sums"), at + i))
 
-    def _area(self, name: str) -> Expr:
-        return self.frame.scratch[name]
-
-    def _fill(self, name: str, size: Expr, value: Expr) -> None:
-        """A whole number of vectors."""
-        with self.scope.loop("i", int64(0), size // int64(self.lanes)) as i:
-            at = i * int64(self.lanes)
-            self.t.emit(store(self._area(name), splat(value, self.lanes), at, self.lanes))
-
-    def _clear(self) -> None:
-        nothing, item = zero(self.spec.dtype), self.item
-        self._fill("sums", self.t.size(self.padded * ROWS), nothing)
-        self._fill("total", int64(ROWS), nothing)
-        self._fill("most", int64(ROWS), item.constant(-INFINITY))
-
-    def _turn_queries(self) -> None:
-        """Queries with their place in the lanes, scaled; lanes without one are 0."""
-        t, spec, item, area = self.t, self.spec, self.item, self._area("turned")
-        scale = item.constant(spec.scale)
-        with self.scope.loop("place", int64(0), t.size(spec.width)) as place:
-            at = t.let(place * int64(ROWS))
-            with self.scope.loop("row", int64(0), self.count) as row:
-                t.emit(store(area, item.query(self.start + row, place) * scale, at + row))
-            with self.scope.loop("row", self.count, self.n_vectors * int64(self.lanes)) as row:
-                t.emit(store(area, zero(spec.dtype), at + row))
-
-    def _copy_keys(self) -> None:
-        t, spec, area = self.t, self.spec, self._area("keys")
-        width = t.size(spec.width)
-        with self.scope.loop("key", int64(0), self.n) as key:
-            place = t.let(self.first + key)
-
-            def one(i: Expr) -> None:
-                t.emit(store(area, self.item.key(place, i), key * width + i))
-
-            vectors(self.scope, self.lanes, int64(0), width, spec.width, one)
-
-    def _copy_values(self) -> None:
-        t, spec, area = self.t, self.spec, self._area("values")
-        width, padded = t.size(spec.n_values), t.size(self.padded)
-        with self.scope.loop("key", int64(0), self.n) as key:
-            place = t.let(self.first + key)
-
-            def one(i: Expr) -> None:
-                t.emit(store(area, self.item.value(place, i), key * padded + i))
-
-            vectors(self.scope, self.lanes, int64(0), width, spec.n_values, one)
-            with self.scope.loop("rest", width, padded) as i:
-                t.emit(store(area, zero(spec.dtype), key * padded + i))
-
-    # ------------------------------------------------------------------ scores
-
-    def _scores(self) -> None:
-        """Products of keys and queries, by groups of vectors of queries; what is left of a number
-        that is not known goes vector by vector."""
-        t, most, lanes = self.t, self.forms.vectors, int64(self.lanes)
-        whole = t.let(tirx.truncdiv(self.n_vectors, int64(most)))
-        with self.scope.loop("group", int64(0), whole) as group:
-            self._score_group(t.let(group * (int64(most) * lanes)), most)
-        rows, done = self.spec.rows, whole * int64(most)
-        rest = -(-(rows % ROWS) // self.lanes) % most if isinstance(rows, int) else 1
-        if rest:
-            groups = tirx.truncdiv(self.n_vectors - done, int64(rest))
-            with self.scope.loop("rest", int64(0), t.let(groups)) as group:
-                self._score_group(t.let((done + group * int64(rest)) * lanes), rest)
-
-    def _score_group(self, column: Expr, n_vectors: int) -> None:
-        forms, t, width = self.forms, self.t, self.t.size(self.spec.width)
-        keys, turned, weights = map(self._area, ("keys", "turned", "weights"))
-        tiles = tirx.truncdiv(self.n + int64(forms.keys - 1), int64(forms.keys))
-        with self.scope.loop("tile", int64(0), t.let(tiles)) as tile:
-            key = t.let(tile * int64(forms.keys))
-            base = t.let(key * width)
-
-            def last(i: int, v: int, total: Expr) -> None:
-                at = (key + int64(i)) * int64(ROWS) + column + int64(v * self.lanes)
-                t.emit(store(weights, total, at, self.lanes))
-
-            def query(v: int, k: Expr) -> Expr:
-                at = k * int64(ROWS) + column + int64(v * self.lanes)
-                return load(turned, at, self.lanes)
-
-            sides = Sides(lambda i, k: load(keys, base + int64(i) * width + k), query)
-            nothing = zero(self.spec.dtype, self.lanes)
-            shape = (forms.keys, n_vectors)
-            self.registers.product(shape, width, sides, lambda i, v: nothing, last)
-
-    def _hide(self) -> None:
-        """What the mask says, and -inf for keys after a query."""
-        if self.spec.extra("mask") is not None:
-            with self._each_score() as (at, row, key):
-                score = self.item.masked(load(self._area("weights"), at), row, key)
-                self.t.emit(store(self._area("weights"), score, at))
-        if self.spec.is_diagonal:
-            with self.scope.block() as body, self._each_score() as (at, row, key):
-                score = load(self._area("weights"), at)
-                seen = key <= self.before + row
-                hidden = self.item.constant(-INFINITY)
-                made = tirx.Select(seen, score, hidden)
-                self.t.emit(store(self._area("weights"), made, at))
-            reaches = self.first + self.n > self.before + self.start + int64(1)
-            self.t.emit(tirx.IfThenElse(reaches, sequence(body), None))
-
-    @contextmanager
-    def _each_score(self) -> Iterator[tuple[Expr, Expr, Expr]]:
-        """Lane by lane the place of a score, its row (the last one where there is none) and key."""
-        t, scope, lanes = self.t, self.scope, int64(self.lanes)
-        last = t.let(t.size(self.spec.rows) - int64(1))
-        with (
-            scope.loop("key", int64(0), self.n) as key,
-            scope.loop("vector", int64(0), self.n_vectors) as vector,
-            scope.lanes(self.lanes) as lane,
-        ):
-            column = vector * lanes + lane
-            row = tirx.Min(self.start + column, last)
-            yield key * int64(ROWS) + column, row, self.first + key
+    def _add_values(self) -> None:
+        """Weights times values, on what was summed before, as it has changed."""
+        weights, change = self.area("weights"), self.area("change")
+        self.panel_products(
+            ("sums", int64(0)),
+            lambda row, k: load(weights, k * int64(self.tile_rows) + row),
+            ("values", self.spec.n_values),
+            (self.count, self.n),
+            lambda row, before: before * splat(load(change, row), self.lanes),
+        )
 
     # ------------------------------------------------------------------ weights
 
@@ -279,7 +128,7 @@ class _Tile:
 
         def one(key: Expr, chain: int) -> None:
             with scope.lanes(self.lanes) as lane:
-                body(key * int64(ROWS) + column + lane, chain, lane)
+                body(key * int64(self.tile_rows) + column + lane, chain, lane)
 
         for chain in starts:
             with scope.lanes(self.lanes) as lane:
@@ -292,11 +141,11 @@ class _Tile:
             one(key, 0)
 
     def _take_larger(self, at: Expr, chain: int, lane: Expr) -> None:
-        score = load(self._area("weights"), at)
+        score = load(self.area("weights"), at)
         self._update(chain, lane, larger(self.t, score, self._chain(chain, lane)))
 
     def _take_power(self, at: Expr, chain: int, lane: Expr) -> None:
-        t, weights = self.t, self._area("weights")
+        t, weights = self.t, self.area("weights")
         power = t.let(exp2_of_negative(t, t.let(load(weights, at) - load(self.base, lane))))
         t.emit(store(weights, power, at))
         self._update(chain, lane, self._chain(chain, lane) + power)
@@ -315,7 +164,7 @@ class _Tile:
 
     def _move_base(self, column: Expr) -> None:
         """The largest score so far, and by how much that changes what was summed before."""
-        t, most, item = self.t, self._area("most"), self.item
+        t, most, item = self.t, self.area("most"), self.item
         with self.scope.lanes(self.lanes) as lane:
             at = column + lane
             before = t.let(load(most, at))
@@ -325,46 +174,15 @@ class _Tile:
             t.emit(store(most, now, at))
             t.emit(store(self.base, base, lane))
             change = exp2_of_negative(t, t.let(before - base))
-            t.emit(store(self._area("change"), change, at))
+            t.emit(store(self.area("change"), change, at))
 
     def _add_total(self, column: Expr) -> None:
-        t, total = self.t, self._area("total")
+        t, total = self.t, self.area("total")
         with self.scope.lanes(self.lanes) as lane:
             at = column + lane
             summed = t.let(self._joined(lane, lambda a, b: t.let(a + b)))
-            made = t.call("fma", load(total, at), load(self._area("change"), at), summed)
+            made = t.call("fma", load(total, at), load(self.area("change"), at), summed)
             t.emit(store(total, made, at))
-
-    # ------------------------------------------------------------------ values
-
-    def _add_values(self) -> None:
-        """Weights times values, on what was summed before, as it has changed."""
-        forms, t, padded = self.forms, self.t, self.t.size(self.padded)
-        values, weights, sums, change = map(self._area, ("values", "weights", "sums", "change"))
-        wide = forms.columns * self.lanes
-        tiles = t.let(tirx.truncdiv(self.count + int64(forms.rows - 1), int64(forms.rows)))
-        with (
-            self.scope.loop("panel", int64(0), t.size(self.padded // wide)) as panel,
-            self.scope.loop("tile", int64(0), tiles) as tile,
-        ):
-            column, row = t.let(panel * int64(wide)), t.let(tile * int64(forms.rows))
-            base = t.let(row * padded + column)
-
-            def place(i: int, v: int) -> Expr:
-                return base + int64(i) * padded + int64(v * self.lanes)
-
-            def first(i: int, v: int) -> Expr:
-                factor = splat(load(change, row + int64(i)), self.lanes)
-                return load(sums, place(i, v), self.lanes) * factor
-
-            def last(i: int, v: int, total: Expr) -> None:
-                t.emit(store(sums, total, place(i, v), self.lanes))
-
-            def value(v: int, k: Expr) -> Expr:
-                return load(values, k * padded + column + int64(v * self.lanes), self.lanes)
-
-            sides = Sides(lambda i, k: load(weights, k * int64(ROWS) + row + int64(i)), value)
-            self.registers.product((forms.rows, forms.columns), self.n, sides, first, last)
 
 
 def larger(t: TirxVocabulary, a: Expr, b: Expr) -> Expr:

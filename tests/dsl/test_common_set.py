@@ -16,7 +16,7 @@ from tilewright.dsl.primitive import REGISTRY, Primitive
 # Primitives that lowering puts into programs; no function calls them, so no kernel serves them all.
 BY_LOWERING = {"real_form"}
 # Primitives whose kernels are for one width each, which are not known ahead.
-BY_WIDTH = {"attention"}
+BY_WIDTH = {"attention", "attention_gradient"}
 
 
 @pytest.fixture(scope="module")

@@ -46,10 +46,12 @@ CASES = [(p, d) for p in REGISTRY.values() for d in p.dtypes]
 
 def cases(*dtypes: DType, only: Any = object) -> Any:
     """All cases; those of `only` these lowerings with other dtypes are marked exhaustive, as are
-    all but one dtype on further devices, whose drivers take seconds for a kernel."""
+    all but one dtype on further devices, whose drivers take seconds for a kernel, and of attention
+    (of which tests/lowering/test_attention.py tries more)."""
     marked = [
         pytest.param(p, d, "cpu", marks=pytest.mark.exhaustive)
-        if isinstance(p.lower, only) and d not in dtypes
+        if (isinstance(p.lower, only) and d not in dtypes)
+        or (isinstance(p.lower, Attend) and d is not float32)
         else pytest.param(p, d, "cpu")
         for p, d in CASES
     ]
@@ -60,6 +62,7 @@ def cases(*dtypes: DType, only: Any = object) -> Any:
                 is_one = d is (float32 if float32 in p.dtypes else p.dtypes[0])
                 # Staged kernels are the eager ones fused.
                 is_one = is_one and (only is not object or p.name in ON_DEVICES)
+                is_one = is_one and not isinstance(p.lower, Attend)
                 marks = () if is_one else pytest.mark.exhaustive
                 marked.append(pytest.param(p, d, device.name, marks=marks))
     return pytest.mark.parametrize(
@@ -91,7 +94,7 @@ def magnitude(primitive: Primitive, sample: Sample, expected: Any) -> Any:
     if isinstance(primitive.lower, Native):
         return np.full(expected.shape, np.abs(expected).max(initial=0))
     if primitive.scale is not None:
-        return np.asarray(primitive.scale(*map(widened, sample.inputs)))
+        return np.asarray(primitive.scale(*map(widened, sample.inputs), **sample.params))
     summing = Reduce | Contract | Convolve
     if not (isinstance(primitive.lower, summing) or primitive.name == "scatter_add"):
         return np.abs(expected)

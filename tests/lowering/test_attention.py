@@ -13,12 +13,15 @@ from ulp_support import unit, widened
 import tilewright as tw
 from tilewright.dsl.dtypes import dtype as dtype_of
 from tilewright.dsl.graph import Aval, Graph, Node, Var
-from tilewright.dsl.primitive import REGISTRY
-from tilewright.lowering.attention import without_unread_sums
-from tilewright.lowering.schedules.attention_tiles import KEYS, ROWS
+from tilewright.dsl.primitive import REGISTRY, Attend
+from tilewright.lowering.attention import AS_PRODUCTS, without_unread_sums
+from tilewright.lowering.reference import Reference
+from tilewright.lowering.rewrites import RULES, rewrite
+from tilewright.lowering.schedules.attention_blocks import ROWS
+from tilewright.lowering.schedules.attention_tiles import KEYS
 
-attention = REGISTRY["attention"]
-EDGES = (0, 1, 2, 7, 15, 16, 17, ROWS - 1, ROWS, ROWS + 1, KEYS - 1, KEYS, KEYS + 1, 131)
+attention, gradient = REGISTRY["attention"], REGISTRY["attention_gradient"]
+EDGES = (0, 1, 2, 7, 15, 16, 17, ROWS - 1, ROWS, ROWS + 1, KEYS - 1, KEYS, KEYS + 1, 2 * KEYS + 1)
 
 
 def operands(shape: tuple[int, ...], n_keys: int, width: int, kind: str, seed: int) -> list[Any]:
@@ -32,7 +35,8 @@ def check(arrays: list[Any], found: Any, **params: Any) -> None:
     kind = dtype_of(arrays[0].dtype)
     with np.errstate(all="ignore"):
         exact = attention.reference(*map(widened, arrays), **params)
-        allowed = attention.ulp[kind.name] * unit(found.dtype, attention.scale(*arrays))
+        scale = attention.scale(*map(widened, arrays), **params)
+        allowed = attention.ulp[kind.name] * unit(found.dtype, scale)
     host = found.numpy().astype(np.float64)
     assert host.shape == exact.shape
     same = (host == exact) | (np.isnan(host) & np.isnan(exact))
@@ -45,6 +49,23 @@ def call(arrays: list[Any], **given_params: Any) -> None:
     check(arrays, attention(*map(tw.asarray, arrays), **params), **params)
 
 
+def slopes(arrays: list[Any], **given_params: Any) -> tuple[list[Any], dict[str, Any]]:
+    """The inputs of the gradient of an attention, and its parameters."""
+    params = {"scale": 0.25, "causal": "", "extras": (), **given_params}
+    with np.errstate(all="ignore"):
+        out = attention.reference(*map(widened, arrays), sums=True, **params)
+    ct = np.random.default_rng(0).normal(size=out.shape)
+    wide = np.promote_types(arrays[0].dtype, np.float32)
+    return [ct.astype(wide), out.astype(wide), *arrays], params
+
+
+def check_slopes(given: list[Any], found: Any, **params: Any) -> None:
+    wide = list(map(widened, given))
+    exact, scale = gradient.reference(*wide, **params), gradient.scale(*wide, **params)
+    allowed = gradient.ulp["float32"] * unit(found.dtype, scale)
+    assert (np.abs(found.numpy().astype(np.float64) - exact) <= allowed).all()
+
+
 SIZES = st.sampled_from(EDGES)
 
 
@@ -53,6 +74,47 @@ SIZES = st.sampled_from(EDGES)
 def test_all_lengths(n_queries: int, n_keys: int, causal: str, seed: int) -> None:
     arrays = operands((1, 2, 1, n_queries, 9), n_keys, 5, "float32", seed)
     call(arrays, causal=causal, sums=True)
+
+
+@settings(max_examples=25, deadline=None)
+@given(SIZES.filter(lambda n: n != 1), SIZES, st.sampled_from(["", "start"]), st.integers(0))
+def test_gradients_of_all_lengths(n_queries: int, n_keys: int, causal: str, seed: int) -> None:
+    arrays = operands((1, 2, 1, n_queries, 9), n_keys, 5, "float32", seed)
+    given, params = slopes(arrays, causal=causal)
+    check_slopes(given, gradient(*map(tw.asarray, given), **params), **params)
+
+
+@pytest.mark.parametrize(("shape", "extras"), [((2, 2, 3, 1, 8), ("length",)),
+                                               ((1, 2, 2, 70, 64), ("mask",))])  # fmt: skip
+def test_gradients_of_heads_that_share_keys(shape: Any, extras: tuple[str, ...]) -> None:
+    arrays = operands(shape, 100, 80, "float32", 5)
+    arrays.append(np.array([20, 100]) if extras == ("length",) else np.arange(100) % 3 > 0)
+    arrays[-1] = arrays[-1] if extras == ("length",) else arrays[-1].reshape(1, 1, 1, 1, 100)
+    given, params = slopes(arrays, causal="end", extras=extras)
+    staged = tw.jit(lambda *xs: gradient(*xs, **params))
+    check_slopes(given, staged(*map(tw.asarray, given)), **params)
+
+
+@pytest.mark.parametrize("kind", ["float16", "bfloat16"])
+def test_half_types_are_computed_in_float32(kind: str) -> None:
+    arrays = operands((1, 2, 1, 20, 8), 70, 6, kind, 0)
+    params = {"sums": False, "scale": 0.25, "causal": "start", "extras": ()}
+    staged = tw.jit(lambda *xs: attention(*xs, **params))
+    check(arrays, staged(*map(tw.asarray, arrays)), **params)
+
+
+@pytest.mark.parametrize("primitive", [attention, gradient], ids=str)
+def test_devices_without_a_schedule_compute_by_products(primitive: Any) -> None:
+    for sample in primitive.samples(tw.float32):
+        avals = [Aval(x.shape, dtype_of(x.dtype)) for x in sample.inputs]
+        inputs, params = tuple(map(Var, avals)), dict(sample.params)
+        out = Var(primitive.infer(*avals, **params))
+        graph = Graph(inputs, (out,), (Node(primitive, inputs, params, (out,)),))
+        made = rewrite(graph, (*RULES, *AS_PRODUCTS))
+        assert not any(isinstance(n.primitive.lower, Attend) for n in made.nodes)
+        (found,) = Reference().run(made, [np.asarray(x) for x in sample.inputs])
+        wanted = primitive.reference(*map(widened, sample.inputs), **params)
+        np.testing.assert_allclose(found, wanted, rtol=1e-6, atol=1e-6)
 
 
 @settings(max_examples=30, deadline=None)
@@ -72,10 +134,10 @@ def test_masks_hide_or_add(n_queries: int, n_keys: int, seed: int) -> None:
     call([*arrays, rng.normal(size=(1, 1, 1, 1, n_keys))], extras=("mask",))
 
 
-@pytest.mark.parametrize("n_queries", [64, 1])
+@pytest.mark.parametrize("n_queries", [64, 2 * ROWS + 5, 1])
 @pytest.mark.parametrize("width", [64, 80, 5])
 def test_sizes_that_are_known(n_queries: int, width: int) -> None:
-    arrays = operands((1, 3, 1, n_queries, 64), 300, width, "float32", width)
+    arrays = operands((2, 4, 1, n_queries, 64), 300, width, "float32", width)
     params = {"sums": False, "scale": 0.125, "causal": "", "extras": ()}
     staged = tw.jit(lambda *given: attention(*given, **params))
     check(arrays, staged(*map(tw.asarray, arrays)), **params)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import tilewright as tw
 from tilewright.dsl import primitives as p
 from tilewright.dsl.primitives.patches import whole_params
-from tilewright.lowering.machine import for_level, host
+from tilewright.lowering.machine import for_level
 from tilewright.lowering.schedules.convolution_tiles import choose_tiles
 
 EPSILON = {"float32": 2.0**-24, "float64": 2.0**-53, "float16": 2.0**-11, "bfloat16": 2.0**-8}
@@ -130,5 +130,30 @@ def test_a_batch_of_unknown_size_takes_the_template() -> None:
     assert "convolution_packed" in staged.ir(x, stage="kernels")
 
 
-def test_host_has_registers() -> None:
-    assert host().n_vector_registers >= 16
+@pytest.mark.parametrize("with_bias", [False, True])
+def test_lone_pixels_are_a_product_without_transposes(with_bias: bool) -> None:
+    rng = np.random.default_rng(3)
+    x, w, b = (rng.standard_normal(s).astype(np.float32) for s in ((2, 7, 5, 3), (9, 7, 1, 1), 9))
+    weights, bias = tw.asarray(w), tw.asarray(b) if with_bias else None
+    staged = tw.jit(lambda x: tw.nn.functional.conv2d(x, weights, bias))
+    expected = np.einsum("nchw,oc->nohw", x.astype(np.float64), w[..., 0, 0].astype(np.float64))
+    expected = expected + b[:, None, None] if with_bias else expected
+    np.testing.assert_allclose(staged(tw.asarray(x)).numpy(), expected, rtol=1e-4, atol=1e-5)
+    text = staged.ir(tw.asarray(x), stage="kernels").split("# at every call")[-1]
+    assert "matmul" in text and "convolution" not in text
+
+
+def test_layers_between_images_keep_channels_last() -> None:
+    rng = np.random.default_rng(4)
+    shapes = ((2, 3, 9, 9), (8, 3, 3, 3), (8, 8, 3, 3))
+    x, v, w = (tw.asarray(rng.standard_normal(s).astype(np.float32)) for s in shapes)
+    f = tw.nn.functional
+
+    def network(x: Any) -> Any:
+        y = f.relu(f.conv2d(x, v, padding=1))
+        return f.max_pool2d(y + f.conv2d(y, w, padding=1), 2)
+
+    staged = tw.jit(network)
+    np.testing.assert_allclose(staged(x).numpy(), network(x).numpy(), rtol=1e-4, atol=1e-4)
+    text = staged.ir(x, stage="kernels").split("# at every call")[-1]
+    assert text.count("transpose") <= 2  # of the images, and of the result

@@ -16,6 +16,9 @@ CASES = {
     "conv2d dilated": ("conv2d", [(2, 2, 9, 9), (3, 2, 3, 3)], {"dilation": 2, "padding": (2, 1)}),
     "conv2d groups": ("conv2d", [(2, 4, 5, 5), (6, 2, 3, 3), (6,)], {"groups": 2, "stride": 2}),
     "conv2d depthwise": ("conv2d", [(1, 5, 7, 7), (5, 1, 3, 3)], {"groups": 5, "padding": 1}),
+    # Gradients by weights whose windows are far more than their places are products for each.
+    "conv2d wide": ("conv2d", [(2, 3, 14, 13), (4, 3, 3, 3), (4,)], {"padding": 1, "stride": 2}),
+    "conv2d wide depthwise": ("conv2d", [(2, 5, 9, 9), (5, 1, 2, 2)], {"groups": 5}),
     "conv3d": ("conv3d", [(1, 2, 4, 3, 5), (3, 2, 2, 2, 3)], {"padding": (0, 1, 1)}),
     "conv_transpose1d": ("conv_transpose1d", [(2, 3, 4), (3, 2, 3), (2,)], {"stride": 2}),
     "conv_transpose2d": (
