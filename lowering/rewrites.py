@@ -16,7 +16,9 @@ from ..dsl.control import without_custom
 from ..dsl.dtypes import float32, float64
 from ..dsl.graph import Graph, Node, Var, params_text, verify, without_dead_code
 from ..dsl.primitive import REGISTRY
+from ..dsl.sizes import Shape
 from ..dsl.timeline import stage
+from .spaces import without_ones
 
 MAX_ROUNDS = 8
 
@@ -198,6 +200,25 @@ def join_reshapes(node: Node, view: View) -> Var | Node | None:
     return apply("reshape", inner.inputs[0], like=node, shape=node.output.aval.shape)
 
 
+def add_before_reshape(node: Node, view: View) -> Found:
+    """reshape(x) + reshape(y), as gradients of two reads of a reshape are: one reshape of x + y,
+    which is computed where x and y are."""
+    if node.primitive.name != "add":
+        return None
+    made = [view.made_by(v, "reshape") for v in node.inputs]
+    if made[0] is None or made[1] is None:
+        return None
+    x, y = made[0].inputs[0], made[1].inputs[0]
+    if x.aval.shape != y.aval.shape or without_ones(x.aval.shape) == without_ones(_shape(node)):
+        return None
+    total = apply("add", x, y, like=node)
+    return total, apply("reshape", total.output, like=node, shape=_shape(node))
+
+
+def _shape(node: Node) -> Shape:
+    return node.output.aval.shape
+
+
 def join_transposes(node: Node, view: View) -> Var | Node | None:
     """transpose(transpose(x))."""
     if node.primitive.name != "transpose":
@@ -276,6 +297,7 @@ RULES: tuple[Rule, ...] = (
     drop_trivial_reduction,
     fold_constant_movement,
     join_reshapes,
+    add_before_reshape,
     join_transposes,
     join_broadcasts,
     sum_vector_products,

@@ -11,7 +11,12 @@ from ...lowering.schedules.contract import contract
 from ...lowering.schedules.convolution import convolution
 from ...lowering.schedules.elementwise import elementwise
 from ...lowering.schedules.loop import loop
-from ...lowering.schedules.ordered import ordered_reduction, ordered_rows
+from ...lowering.schedules.ordered import (
+    ordered_reduction,
+    ordered_rows,
+    reproducible_reduction,
+    reproducible_rows,
+)
 from ...lowering.schedules.reduction import reduction
 from ...lowering.schedules.rowwise import rowwise
 from ...lowering.schedules.safe import one_by_one
@@ -35,7 +40,12 @@ _ORDERED: dict[str, Schedule] = {
     "reduce": ordered_reduction,
 }
 SAFE: dict[str, Schedule] = {"map": one_by_one, **_ORDERED}
-REPRODUCIBLE_SCHEDULES = SCHEDULES | _ORDERED
+_REPRODUCIBLE: dict[str, Schedule] = {
+    "row": reproducible_rows,
+    "columns": ordered_columns,
+    "reduce": reproducible_reduction,
+}
+REPRODUCIBLE_SCHEDULES = SCHEDULES | _REPRODUCIBLE
 
 
 class CpuCompiler:

@@ -59,6 +59,14 @@ def _fold(identity: Callable[[DType], float | int | complex], join: Callable[...
     )
 
 
+def _nothing_found(
+    worst: Callable[[DType], float | int | complex], t: Vocabulary, dtypes: tuple[DType, ...]
+) -> State:
+    """The worst of all elements, at a place that none has."""
+    place = int(np.iinfo(dtypes[1].name).max)
+    return t.const(worst(dtypes[0]), dtypes[0]), t.const(place, dtypes[1])
+
+
 def _select_reducer(worst: Callable[[DType], float | int | complex], better: str) -> Reducer:
     """A reducer that finds the first position of the best element; nan is best of all.
 
@@ -75,8 +83,8 @@ def _select_reducer(worst: Callable[[DType], float | int | complex], better: str
         return t.select(take, x, state[0]), t.select(take, position, state[1])
 
     def finish(t: Vocabulary, state: State, dtype: DType, count: Expr) -> Expr:
-        nobody = t.call("eq", state[1], t.const(last, int64))
-        return t.cast(t.select(nobody, t.const(0, int64), state[1]), dtype)
+        place = t.cast(state[1], int64)
+        return t.cast(t.select(place < count, place, t.const(0, int64)), dtype)
 
     def merge(t: Vocabulary, a: State, b: State) -> State:
         beats = a[0] < b[0] if better == "gt" else b[0] < a[0]
@@ -89,10 +97,9 @@ def _select_reducer(worst: Callable[[DType], float | int | complex], better: str
         take = t.call("let", t.call("bitwise_or", beats, t.call("bitwise_or", first, new_nan)))
         return t.select(take, b[0], a[0]), t.select(take, b[1], a[1])
 
-    last = np.iinfo(np.int64).max
     return Reducer(
         state=lambda dtype: (_wide(dtype), int64),
-        init=lambda t, dtypes: (t.const(worst(dtypes[0]), dtypes[0]), t.const(last, int64)),
+        init=partial(_nothing_found, worst),
         step=step,
         merge=merge,
         finish=finish,

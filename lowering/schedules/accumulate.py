@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ...dsl.dtypes import DType, complex64, complex128, float32, float64
+from ...dsl.dtypes import DType, complex64, complex128, float32, float64, int32
 from ...dsl.graph import Node
 from ...dsl.primitive import Expr, Reduce, Reducer
 from ...dsl.sizes import product
@@ -19,6 +19,7 @@ from ..tvm_api import tirx
 from ..vocabulary import int64
 
 _WIDENED = ("sum", "sum_of_squares", "prod")
+_PLACES = ("argmax", "argmin")
 _WIDER = {float32: float64, complex64: complex128}
 
 
@@ -33,12 +34,29 @@ def _components(node: Node) -> tuple[DType, ...]:
     found = reducer_of(node).state(node.inputs[0].aval.dtype)
     if node.primitive.name in _WIDENED:
         return tuple(_WIDER.get(d, d) for d in found)
+    if node.primitive.name in _PLACES and _few_elements(node):
+        return found[0], int32  # places as wide as float32, so that vectors hold as many
     return found
+
+
+def _few_elements(node: Node) -> bool:
+    shape = node.inputs[0].aval.shape
+    count = product(tuple(shape[a] for a in node.params["axes"]))
+    return isinstance(count, int) and count < 1 << 31
 
 
 def state_dtypes(node: Node) -> tuple[DType, ...]:
     """The types of what the state is kept in: a complex component is two of floats."""
     return tuple(d.real for c in _components(node) for d in (c, c)[: 1 + c.is_complex])
+
+
+def _narrow(position: Expr) -> Expr:
+    """An int64 position as int32: its terms are, so that lanes are added as narrow numbers."""
+    if isinstance(position, tirx.Add | tirx.Mul):
+        return type(position)(_narrow(position.a), _narrow(position.b))
+    if isinstance(position, tirx.IntImm):
+        return tirx.IntImm("int32", position.value)
+    return tirx.Cast("int32", position)
 
 
 class Accumulator:
@@ -73,6 +91,8 @@ class Accumulator:
         t = self.frame.t
         element = t.let(t.cast(x, self.components[0]))
         state = self._together(self._get(lane))
+        if self.components[1:] == (int32,):
+            position = t.let(_narrow(position))
         new = t.evaluate(lambda: self.reducer.step(t, state, element, position))
         self._put(self._apart(new), lane)
 

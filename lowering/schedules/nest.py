@@ -26,7 +26,9 @@ _BY_POSITION = {"full", *BY_POSITION}
 def vector_lanes(group: Group, machine: Machine, settled: Collection[Node] = ()) -> int:
     """Lanes of a vector loop: a full register of the widest value, positions included where each
     lane computes its own, which the nodes `settled` do not."""
-    buffers = (*group.inputs, *group.outputs)
+    of_rows = group.kind in ("row", "reduce", "columns")  # whose results are one for many elements
+    made = [v for v in group.outputs if not of_rows or without_ones(v.aval.shape) == group.space]
+    buffers = (*group.inputs, *made)
     widest = max((v.aval.dtype.real.itemsize for v in buffers), default=4)
     if any(_computes_positions(node) for node in group.nodes if node not in settled):
         widest = 8

@@ -18,9 +18,10 @@ from .accumulate import Accumulator
 from .fixed_tree import BLOCK, LANES, FixedTree, walk, walk_block
 from .nest import Block, Body, block_range, vectors
 from .passes import Pass
-from .reduction import ReductionKernel, ReductionKnobs
+from .reduction import ReductionKernel, ReductionKnobs, default_knobs, reduction
 from .row_writer import RowWriter
-from .rowwise import RowKnobs, row_kernel
+from .rowwise import RowKnobs, row_kernel, rowwise
+from .rowwise import default_knobs as row_knobs
 
 _STRIP = 4  # vectors of results that are reduced together, sixteen states each
 
@@ -28,6 +29,27 @@ _STRIP = 4  # vectors of results that are reduced together, sixteen states each
 def ordered_reduction(name: str, group: Group, machine: Machine) -> KernelSource:
     """The kernel of a group around one reduction."""
     return _OrderedReduction(name, group, machine).build()
+
+
+def reproducible_rows(name: str, group: Group, machine: Machine) -> KernelSource:
+    """The same; reductions that round nothing need no order."""
+    if all(map(_is_exact, group.anchors)):
+        return rowwise(name, group, machine, row_knobs(group, machine))
+    return ordered_rows(name, group, machine)
+
+
+def reproducible_reduction(name: str, group: Group, machine: Machine) -> KernelSource:
+    """The same; a reduction that rounds nothing needs no order."""
+    if _is_exact(group.anchors[0]):
+        return reduction(name, group, machine, default_knobs(group, machine))
+    return ordered_reduction(name, group, machine)
+
+
+def _is_exact(node: Node) -> bool:
+    """Whether a reduction gives the same bits in any order: integers, tests, and places (the first
+    one of equals is found in every order). The largest of two zeros depends on it."""
+    dtype = node.inputs[0].aval.dtype
+    return node.primitive.name in ("argmax", "argmin") or not dtype.is_inexact
 
 
 def ordered_rows(name: str, group: Group, machine: Machine) -> KernelSource:

@@ -29,6 +29,22 @@ def test_movement_is_joined() -> None:
     assert names(b, z) == ["reshape"]
 
 
+def test_sums_of_reshapes_are_made_before_them() -> None:
+    """Where the axes are the same but for ones, or come of other shapes, nothing is gained."""
+    b = Build()
+    x, y, z = b.input((2, 3)), b.input((2, 3)), b.input((3, 2))
+    joined, flat = b("exp", x), b("tanh", y)
+    total = b("add", b("reshape", joined, shape=(6,)), b("reshape", flat, shape=(6,)))
+    assert names(b, total) == ["exp", "tanh", "add", "reshape"]
+    with_one = [b("reshape", v, shape=(2, 1, 3)) for v in (joined, flat)]
+    assert names(b, b("add", *with_one)) == ["exp", "tanh", "reshape", "reshape", "add"]
+    other = b("add", b("reshape", joined, shape=(6,)), b("reshape", z, shape=(6,)))
+    assert names(b, other) == ["exp", "reshape", "reshape", "add"]
+    at = np.arange(6, dtype=np.float32).reshape(2, 3)
+    found = run(b.graph(total), at, at, at.reshape(3, 2))[0]
+    np.testing.assert_allclose(found, (np.exp(at) + np.tanh(at)).ravel(), 1e-5)
+
+
 def test_constants_move_for_free() -> None:
     b = Build()
     assert names(b, b("broadcast_to", b.full((), 2.0), shape=(3, 4))) == ["full"]
