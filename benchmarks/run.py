@@ -139,6 +139,9 @@ def _script(
     harness = importlib.import_module(".harness", __package__)
     referee = importlib.import_module(".referee", __package__)
     script = importlib.import_module(f".{name}", __package__)
+    server = importlib.import_module(".server", __package__)
+    if plan.profile and not server.has_cases(script):
+        console.print(f"no timeline of {name}: each of its contenders has a process of its own")
     # A timeline is of one process.
     is_one_process = bool(getattr(script, "ONE_PROCESS", False) or plan.profile)
     with referee.Referee(options) as judge, console.status(f"{name} ...") as status:

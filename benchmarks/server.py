@@ -185,11 +185,11 @@ class Rows:
     def _cases(self, script: str) -> Iterator[Any]:
         module = importlib.import_module(f".{script}", __package__)
         # Only scripts of cases ask for PyTorch.
-        torch = machine.torch_module(self._threads) if _has_cases(module) else None
+        torch = machine.torch_module(self._threads) if has_cases(module) else None
         return iter(module.cases(Options(rounds=1, threads=self._threads, torch=torch)))
 
 
-def _has_cases(module: Any) -> bool:
+def has_cases(module: Any) -> bool:
     """Whether a script knows `Case`, the kind whose runs live in one process."""
     return any(value is Case for value in vars(module).values())
 
