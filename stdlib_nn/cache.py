@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from ..dsl.array import Array
+from ..dsl.device import following
 from ..dsl.dtypes import DTypeLike
 from ..dsl.errors import ArgumentError, ShapeError
 from ..dsl.functions import arange, reshape, zeros
@@ -50,6 +51,7 @@ class KVCache(Module):
         self.values = zeros((batch, heads, capacity, value_width), dtype=dtype)
         self.length = zeros((), dtype="int64")
 
+    @following
     def append(self, key: Array, value: Array) -> None:
         """Put the keys (batch, heads, n, width) and values (batch, heads, n, value_width) of the
         next n positions behind those so far.
@@ -79,6 +81,7 @@ class KVCache(Module):
             write(own, scatter_set(own, places, given.astype(own.dtype), axis=2))
         self.length += n
 
+    @following
     def attend(self, query: Array, scale: float | None = None) -> Array:
         """Causal attention of the last positions' queries (batch, query heads, n, width) to the
         positions so far -> (batch, query heads, n, value_width).

@@ -42,22 +42,24 @@ class Form:
         return self.rows * self.columns
 
 
-def _sums(spec: AttentionSpec) -> int:
-    return 24 if spec.machine.n_vector_registers >= 32 else 12
+def _has_many(spec: AttentionSpec) -> bool:
+    """Registers: 24 sums, else 12."""
+    return spec.machine.n_vector_registers >= 32
 
 
 def pairs_form(spec: AttentionSpec) -> Form:
     """Keys x vectors of queries."""
-    return Form(_sums(spec) // 3, 3)
+    return Form(8, 3) if _has_many(spec) else Form(6, 2)
 
 
 def panel_form(spec: AttentionSpec, width: Dim) -> Form:
     """Rows x vectors of a width: as few vectors in all, then as many at once, as it takes; two,
     where it is not known."""
-    sums, columns = _sums(spec), 2
+    sums, most = (24, 5) if _has_many(spec) else (12, 2)
+    columns = 2
     if isinstance(width, int):
         needed = max(-(-width // spec.lanes), 1)
-        columns = min(range(1, 6), key=lambda c: (-(-needed // c) * c, -c))
+        columns = min(range(1, most + 1), key=lambda c: (-(-needed // c) * c, -c))
     rows = {1: 12, 2: sums // 2, 3: sums // 3, 4: sums // 4, 5: sums // 6}[columns]
     return Form(rows, columns)
 

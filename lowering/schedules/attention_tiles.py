@@ -41,11 +41,12 @@ def tiled(name: str, group: Group, spec: AttentionSpec) -> KernelSource:
     """The kernel of an attention; a unit is a tile of the queries of one head."""
     padded = padded_width(spec, spec.n_values)
     height, keys = shape = tile_rows(spec), KEYS if spec.is_diagonal else 2 * KEYS
+    in_tiles = -(-keys // pairs_form(spec).rows) * pairs_form(spec).rows
     sizes: dict[str, Dim] = {
         "turned": spec.width * height,
-        "keys": padded_width(spec, spec.width) * keys,
+        "keys": padded_width(spec, spec.width) * in_tiles,
         "values": padded * keys,
-        "weights": keys * height,
+        "weights": in_tiles * height,
         "sums": padded * height,
         "most": height,
         "total": height,

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from device_support import device_names
 
 import tilewright as tw
 
@@ -58,3 +59,13 @@ def test_errors_name_what_was_wanted():
         cache.attend(heads(3, 1, 4))
     with pytest.raises(tw.ArgumentError, match="they must be 1 or more"):
         tw.nn.KVCache(2, 2, 0, 4)
+
+
+@pytest.mark.parametrize("device", device_names()[1:2])
+def test_cache_and_its_attention_on_a_device(device):
+    q, k, v = heads(1, 3, 4), heads(1, 3, 4), heads(1, 3, 4)
+    cache = tw.nn.KVCache(2, 1, 5, 4).to(device)
+    cache.append(k.to(device), v.to(device))
+    found = cache.attend(q.to(device))
+    whole = attend(q, k, v, is_causal=True)
+    np.testing.assert_allclose(found.numpy(), whole.numpy(), rtol=1e-5, atol=1e-5)
