@@ -26,6 +26,7 @@ Numpy = np.ndarray[Any, Any]
 # takes a third longer than packing them, 2 KB some percent less), and pixels of a row.
 FAR_PIXELS = 2048
 LEAST_PLACES = 14
+WHOLE = 16  # outputs of the widest vector
 
 
 def _infer_pack(w: Aval, *, groups: int, panel: int, dtype: DType) -> Aval:
@@ -149,8 +150,9 @@ def _is_quick(node: Node) -> bool:
     those of a tile must lie side by side in the first-level cache, and fill the tile."""
     (x, _), row = node.inputs, node_windows(node)[-1]
     step = x.aval.shape[-1] * row.stride * x.aval.dtype.itemsize
-    (step, places) = known((step, row.count))
-    return step <= FAR_PIXELS and places >= LEAST_PLACES
+    step, places, outputs = known((step, row.count, node.output.aval.shape[-1]))
+    # A last vector that is not whole leaves through memory, which few steps do not pay for.
+    return step <= FAR_PIXELS and places >= LEAST_PLACES and outputs % WHOLE == 0
 
 
 def _is_taken(node: Node) -> bool:
