@@ -25,6 +25,11 @@ def maps_and_rows() -> Iterator[tuple[str, Graph]]:
     yield "softmax-unknown", b.graph(softmax(b, b.input((N, M))))
     b = Build()
     yield "layer-norm", b.graph(layer_norm(b, b.input((64, 256)), b.input((256,)), b.input((256,))))
+    b = Build()
+    x = b.input((256, 1024))
+    powers = b("exp", b("sub", x, b("broadcast_to", b("max", x, axes=(0,)), shape=(256, 1024))))
+    total = b("broadcast_to", b("sum", powers, axes=(0,)), shape=(256, 1024))
+    yield "softmax-down", b.graph(b("div", powers, total))
 
 
 def reductions_and_scatters() -> Iterator[tuple[str, Graph]]:
