@@ -34,6 +34,7 @@ from .patches import (
     windows_of,
 )
 from .samples import Numpy, smooth
+from .sources import full
 from .windows import slice_
 
 if TYPE_CHECKING:
@@ -126,6 +127,9 @@ def _weight_gradient(ct: Array, x: Array, windows: Any, groups: int) -> Array:
     """A convolution whose windows are all of ct, with items of the batch as channels and channels
     as items."""
     rank, per_group = len(windows), x.shape[-1] // groups
+    if any(v.count == 0 for v in windows):  # nothing was seen, and windows of nothing are none
+        shape = (*(v.taps for v in windows), per_group, ct.shape[-1])
+        return full(shape=shape, value=0.0, dtype=x.dtype)
     x = reshape(x, shape=(*x.shape[:-1], groups, per_group))
     x = transpose(x, axes=(rank + 2, *range(1, rank + 1), rank + 1, 0))
     x = reshape(x, shape=(*x.shape[:-2], x.shape[-2] * x.shape[-1]))

@@ -62,7 +62,10 @@ def test_tangent_of_primitive(primitive: Primitive, of: DType) -> None:
             continue  # too coarse for differences
         moved = np.zeros(out.shape, out.numpy().dtype) if found is None else found.numpy()
         assert moved.dtype == out.numpy().dtype
-        np.testing.assert_allclose(moved, want, rtol=1e-5, atol=1e-7, err_msg=str(sample.params))
+        known = np.isfinite(out.numpy())  # a window of nothing has the maximum -inf
+        np.testing.assert_allclose(
+            moved[known], want[known], rtol=1e-5, atol=1e-7, err_msg=str(sample.params)
+        )
 
 
 def _direction(rng: np.random.Generator, x: Any) -> Any:

@@ -93,6 +93,8 @@ def test_signatures_of_the_sections_are_numpys(section: str) -> None:
         wanted, found = parameters(getattr(theirs, name)), parameters(ours[name])
         if section != "linalg":
             wanted, found = ([p for p in side if p[0] not in MORE] for side in (wanted, found))
+        if name == "matmul":  # one function serves as np.matmul too, which has a dtype
+            found = [p for p in found if p[0] != "dtype"]
         assert [p[:2] for p in found] == [p[:2] for p in wanted], name
         for mine, their in zip(found, wanted, strict=True):
             values = {mine[2], mine[2].replace("tilewright.", "<class 'numpy.") + "'>"}
