@@ -67,7 +67,11 @@ def weighted(primitive: Primitive, sample: Sample) -> Any:
         if out.dtype is complex128:
             x, y = out.real, out.imag
             return ((x * x - 0.75 * y * y + 0.5 * x * y) * weights).sum()
-        return (out * out * weights).sum() if out.dtype is float64 else None
+        if out.dtype is not float64:
+            return None
+        if primitive.name == "window_max":  # a window of nothing has the maximum -inf
+            out = tw.where(tw.isfinite(out), out, 0.0)
+        return (out * out * weights).sum()
 
     return f, [sample.inputs[i] for i in smooth]
 
