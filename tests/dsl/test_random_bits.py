@@ -23,6 +23,14 @@ def calls(generator: Any) -> int:
     return int(generator.bit_generator.state["state"]["calls"])
 
 
+def compare(case: Case, found: Any, wanted: Any) -> None:
+    """The same bits, but where a sum is a part of the draw: its order is the kernel's."""
+    if case.sums:
+        np.testing.assert_allclose(found, wanted, rtol=1e-13)
+    else:
+        np.testing.assert_array_equal(found, wanted)
+
+
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_staged(case: Case) -> None:
     """Staged code draws what eager code draws, and leaves the generator where that leaves it."""
@@ -34,7 +42,7 @@ def test_staged(case: Case) -> None:
             draw()
         return
     for found in (draw().numpy(), draw().numpy()):
-        np.testing.assert_array_equal(found, wanted.pop(0))
+        compare(case, found, wanted.pop(0))
     assert calls(staged) == calls(eager)
 
 
@@ -55,10 +63,7 @@ def test_devices(case: Case, device: str) -> None:
     with place:
         found = two(case, tw.Generator(11), 37)
     for a, b in zip(wanted, found, strict=True):
-        if case.sums:
-            np.testing.assert_allclose(a, b, rtol=1e-13)
-        else:
-            np.testing.assert_array_equal(a, b)
+        compare(case, b, a)
 
 
 @pytest.mark.parametrize("device", device_names()[1:])
