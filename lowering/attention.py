@@ -10,21 +10,12 @@ from typing import Any
 
 from ..dsl.dtypes import at_least_float32, bool_, int64
 from ..dsl.graph import Graph, Node, Var
-from ..dsl.sizes import Dim, Shape, product
-from .rewrites import Found, View, apply
+from ..dsl.sizes import Shape, product
+from .rewrites import Found, Maker, View, apply
 
 
-class Maker:
-    """Collects the nodes that take another's place."""
-
-    def __init__(self, like: Node) -> None:
-        self.like = like
-        self.nodes: list[Node] = []
-
-    def __call__(self, name: str, *inputs: Var, **params: Any) -> Var:
-        """The output of a new node."""
-        self.nodes.append(apply(name, *inputs, like=self.like, **params))
-        return self.nodes[-1].output
+class _Maker(Maker):
+    """With the words of attention."""
 
     def number(self, value: Any, like: Var) -> Var:
         """A constant of the shape and dtype of another value."""
@@ -33,10 +24,6 @@ class Maker:
     def spread(self, x: Var, shape: Shape) -> Var:
         """A value repeated to a shape."""
         return x if x.aval.shape == shape else self("broadcast_to", x, shape=shape)
-
-    def reshape(self, x: Var, *shape: Dim) -> Var:
-        """A value in another shape."""
-        return self("reshape", x, shape=shape)
 
     def turned(self, x: Var) -> Var:
         """The last two axes of five exchanged."""
@@ -65,7 +52,7 @@ class Operands:
         return (*self.q.aval.shape[:4], self.k.aval.shape[2])
 
 
-def operands_of(make: Maker, node: Node, inputs: tuple[Var, ...]) -> Operands:
+def operands_of(make: _Maker, node: Node, inputs: tuple[Var, ...]) -> Operands:
     """What an attention is of; `inputs` are those of the primitive."""
     wide = at_least_float32(inputs[0].aval.dtype)
     q, k, v = (make("cast", x, dtype=wide) for x in inputs[:3])
@@ -75,7 +62,7 @@ def operands_of(make: Maker, node: Node, inputs: tuple[Var, ...]) -> Operands:
     return Operands(q, k, v, extras, node.params["scale"], node.params["causal"])
 
 
-def scores_of(make: Maker, of: Operands) -> Var:
+def scores_of(make: _Maker, of: Operands) -> Var:
     """The scaled and masked scores; hidden ones are -inf."""
     scores = make("matmul", of.q, make.turned(make.shared(of.k)))
     scores = make("mul", scores, make.number(of.scale, scores))
@@ -91,7 +78,7 @@ def scores_of(make: Maker, of: Operands) -> Var:
     return scores
 
 
-def _limits(make: Maker, of: Operands) -> list[Var]:
+def _limits(make: _Maker, of: Operands) -> list[Var]:
     """For each pair the first places of keys that its query may not see."""
     found = []
     count = make("full", shape=of.pairs, value=of.pairs[4], dtype=int64)
@@ -108,7 +95,7 @@ def _limits(make: Maker, of: Operands) -> list[Var]:
     return found
 
 
-def _places(make: Maker, shape: Shape, axis: int) -> Var:
+def _places(make: _Maker, shape: Shape, axis: int) -> Var:
     own = tuple(n if i == axis else 1 for i, n in enumerate(shape))
     return make.spread(make.reshape(make("iota", size=shape[axis], dtype=int64), *own), shape)
 
@@ -117,7 +104,7 @@ def attention_as_products(node: Node, view: View) -> Found:
     """The products, exponentials and sums that an attention is."""
     if node.primitive.name != "attention":
         return None
-    make = Maker(node)
+    make = _Maker(node)
     of = operands_of(make, node, node.inputs)
     scores = scores_of(make, of)
     shape = of.pairs
@@ -143,7 +130,7 @@ def gradient_as_products(node: Node, view: View) -> Found:
     """The products that the gradient of an attention is."""
     if node.primitive.name != "attention_gradient":
         return None
-    make = Maker(node)
+    make = _Maker(node)
     of = operands_of(make, node, node.inputs[2:])
     scores, (by_out, by_sums), (values, sums) = (
         scores_of(make, of), _split(make, node.inputs[0]), _split(make, node.inputs[1])
@@ -162,7 +149,7 @@ def gradient_as_products(node: Node, view: View) -> Found:
     return tuple(make.nodes)
 
 
-def _split(make: Maker, x: Var) -> tuple[Var, Var]:
+def _split(make: _Maker, x: Var) -> tuple[Var, Var]:
     """Values and sums."""
     *front, width = x.aval.shape
     ones, origin = (1,) * 5, (0,) * 4
@@ -171,7 +158,7 @@ def _split(make: Maker, x: Var) -> tuple[Var, Var]:
     return values, make("slice", x, start=(*origin, width - 1), sizes=sizes[1], strides=ones)
 
 
-def finite(make: Maker, rows: Var) -> Var:
+def finite(make: _Maker, rows: Var) -> Var:
     """Numbers of rows, with 0 for -inf: for rows without keys."""
     none = make("eq", rows, make.number(-inf, rows))
     return make("where", none, make.number(0.0, rows), rows)

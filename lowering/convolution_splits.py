@@ -16,8 +16,8 @@ from typing import Any
 from ..dsl.graph import Node, Var
 from ..dsl.primitives.patches import Windows
 from ..dsl.sizes import Dim, ceil_divide, known
-from .convolutions import CONVOLUTION_RULES, Maker, node_windows
-from .rewrites import Found, Rule, View
+from .convolutions import CONVOLUTION_RULES, node_windows
+from .rewrites import Found, Maker, Rule, View
 
 MOST_WASTE = 1.5  # times the multiplications that rows of the input may cost
 MOST_PLACES = 25  # of a window that gets a product for each: each is a kernel to compile

@@ -8,26 +8,10 @@ devices can do, for all types, steps and sizes, known or not.
 from __future__ import annotations
 
 from math import prod
-from typing import Any
 
 from ..dsl.graph import Node, Var
 from ..dsl.primitives.patches import Windows, windows_of
-from .rewrites import Found, Rule, View, apply
-
-
-class Maker:
-    """Collects the nodes that take another's place."""
-
-    def __init__(self, like: Node) -> None:
-        self.like = like
-        self.nodes: list[Node] = []
-
-    def __call__(self, name: str, *inputs: Var, **params: Any) -> Var:
-        self.nodes.append(apply(name, *inputs, like=self.like, **params))
-        return self.nodes[-1].output
-
-    def reshape(self, x: Var, *shape: Any) -> Var:
-        return self("reshape", x, shape=shape)
+from .rewrites import Found, Maker, Rule, View
 
 
 def convolution_as_product(node: Node, view: View) -> Found:

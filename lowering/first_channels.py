@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from ..dsl.graph import Graph, Node, Var
 from ..dsl.sizes import product
-from .convolutions import Maker, has_no_window
+from .convolutions import has_no_window
 from .layouts import first_axes, last_axes
+from .rewrites import Maker
 
 # Pixels of an image below which its transposes cost less than weights on the left (measured:
 # 49 pixels take 1.6 times as long as a product, 196 1.2 times, 784 0.95 times).

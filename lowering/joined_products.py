@@ -14,7 +14,7 @@ from typing import Any
 
 from ..dsl.graph import Graph, Node, Var, verify, without_dead_code
 from ..dsl.sizes import Shape, product
-from .rewrites import apply
+from .rewrites import Maker
 from .spaces import MOVEMENT, is_called
 
 
@@ -135,26 +135,21 @@ def _keeps_columns(node: Node) -> bool:
 
 def _joined(products: list[_Product]) -> tuple[list[Node], dict[Var, Var]]:
     """The nodes that compute products together, and what stands for the old values."""
-    nodes: list[Node] = []
     like = products[0].node
-
-    def add(name: str, *inputs: Var, **params: Any) -> Var:
-        nodes.append(apply(name, *inputs, like=like, **params))
-        return nodes[-1].output
-
+    add = Maker(like)
     ndim = like.inputs[1].aval.ndim
     weights = add("concatenate", *(p.node.inputs[1] for p in products), axis=ndim - 1)
     whole = add("matmul", like.inputs[0], weights)
     shape = whole.aval.shape
     if products[0].bias is not None:
-        flat = [add("reshape", p.bias, shape=(p.columns,)) for p in products if p.bias is not None]
+        flat = [add.reshape(p.bias, p.columns) for p in products if p.bias is not None]
         vector = add("concatenate", *flat, axis=0)
         whole = add("add", whole, add("broadcast_to", vector, shape=shape))
     windows = dict(_windows(add, whole, products))
-    return nodes, windows
+    return add.nodes, windows
 
 
-def _windows(add: Any, whole: Var, products: list[_Product]) -> Iterator[tuple[Var, Var]]:
+def _windows(add: Maker, whole: Var, products: list[_Product]) -> Iterator[tuple[Var, Var]]:
     """Each old value as columns of the whole."""
     shape, first = whole.aval.shape, 0
     for item in products:
@@ -162,7 +157,7 @@ def _windows(add: Any, whole: Var, products: list[_Product]) -> Iterator[tuple[V
         start = (*(0 for _ in shape[:-1]), first)
         window = add("slice", whole, start=start, sizes=sizes, strides=(1,) * len(shape))
         if item.result.aval.shape != sizes:
-            window = add("reshape", window, shape=item.result.aval.shape)
+            window = add.reshape(window, *item.result.aval.shape)
         yield item.result, window
         first += item.columns
 

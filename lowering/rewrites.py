@@ -16,7 +16,7 @@ from ..dsl.control import without_custom
 from ..dsl.dtypes import float32, float64
 from ..dsl.graph import Graph, Node, Var, params_text, verify, without_dead_code
 from ..dsl.primitive import REGISTRY
-from ..dsl.sizes import Shape
+from ..dsl.sizes import Dim, Shape
 from ..dsl.timeline import stage
 from .spaces import without_ones
 
@@ -117,6 +117,23 @@ def apply(name: str, *inputs: Var, like: Node, **params: Any) -> Node:
     primitive = REGISTRY[name]
     outputs = primitive.infer_all(*(v.aval for v in inputs), **params)
     return Node(primitive, inputs, params, tuple(map(Var, outputs)), like.source)
+
+
+class Maker:
+    """Collects the new nodes that take another's place."""
+
+    def __init__(self, like: Node) -> None:
+        self.like = like
+        self.nodes: list[Node] = []
+
+    def __call__(self, name: str, *inputs: Var, **params: Any) -> Var:
+        """The output of a new node."""
+        self.nodes.append(apply(name, *inputs, like=self.like, **params))
+        return self.nodes[-1].output
+
+    def reshape(self, x: Var, *shape: Dim) -> Var:
+        """A value in another shape."""
+        return self("reshape", x, shape=shape)
 
 
 # --------------------------------------------------------------------------- rules

@@ -156,7 +156,16 @@ class ConvTranspose3d(_Transposed):
     rank = 3
 
 
-class MaxPool2d(Module):
+class _Pooling(Module):
+    """What pooling shares: `sizes`, the arguments of its function behind the input."""
+
+    sizes: tuple[Any, ...]
+
+    def describe(self) -> str:
+        return f"{self.sizes[0]}, stride={self.sizes[1]}, padding={self.sizes[2]}"
+
+
+class MaxPool2d(_Pooling):
     """`functional.max_pool2d` with these arguments.
 
     >>> MaxPool2d(2)(tw.zeros((1, 3, 8, 8), dtype="float32")).shape
@@ -177,11 +186,8 @@ class MaxPool2d(Module):
     def forward(self, x: Array) -> Any:
         return F.max_pool2d(x, *self.sizes)
 
-    def describe(self) -> str:
-        return f"{self.sizes[0]}, stride={self.sizes[1]}, padding={self.sizes[2]}"
 
-
-class AvgPool2d(Module):
+class AvgPool2d(_Pooling):
     """`functional.avg_pool2d` with these arguments.
 
     >>> AvgPool2d(2)(tw.zeros((1, 3, 8, 8), dtype="float32")).shape
@@ -201,9 +207,6 @@ class AvgPool2d(Module):
 
     def forward(self, x: Array) -> Array:
         return F.avg_pool2d(x, *self.sizes)
-
-    def describe(self) -> str:
-        return f"{self.sizes[0]}, stride={self.sizes[1]}, padding={self.sizes[2]}"
 
 
 class AdaptiveAvgPool2d(Module):

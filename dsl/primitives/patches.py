@@ -99,13 +99,17 @@ def tap_position(
     never_out = window.low == 0 and window.high == 0
     if never_out and window.spread == 1:
         return None, at
-    last = t.size((window.n - 1) * window.spread)
-    near = t.call("minimum", t.call("maximum", at, t.size(0)), last)
+    return _held(t, at, window.n, window.spread)
+
+
+def _held(t: Vocabulary, at: Expr, n: Dim, step: int) -> tuple[Expr, Expr]:
+    """Whether a position is one of n, `step` apart, and which of them, held inside."""
+    near = t.call("minimum", t.call("maximum", at, t.size(0)), t.size((n - 1) * step))
     inside = t.call("eq", near, at)
-    if window.spread > 1:
-        rest = t.call("index_mod", near, t.size(window.spread))
+    if step > 1:
+        rest = t.call("index_mod", near, t.size(step))
         inside = t.call("bitwise_and", inside, t.call("eq", rest, t.size(0)))
-        near = t.call("index_div", near, t.size(window.spread))
+        near = t.call("index_div", near, t.size(step))
     return inside, near
 
 
@@ -273,14 +277,7 @@ def _lower_fold(
 def _window_with(t: Vocabulary, window: Windows, place: Expr, tap: int) -> tuple[Expr, Expr]:
     """Whether an element lies under that tap of a window, and of which (held inside)."""
     ahead = place * t.size(window.spread) + t.size(window.low - tap * window.dilation)
-    last = t.size((window.count - 1) * window.stride)
-    near = t.call("minimum", t.call("maximum", ahead, t.size(0)), last)
-    inside = t.call("eq", near, ahead)
-    if window.stride > 1:
-        rest = t.call("index_mod", near, t.size(window.stride))
-        inside = t.call("bitwise_and", inside, t.call("eq", rest, t.size(0)))
-        near = t.call("index_div", near, t.size(window.stride))
-    return inside, near
+    return _held(t, ahead, window.count, window.stride)
 
 
 def _host_fold(y: Numpy, *, taps: Ints, sizes: Ints, **params: Any) -> Numpy:
